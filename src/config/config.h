@@ -1,0 +1,223 @@
+// The configuration as the program sees it: one object, validated, immutable after load(), shared by
+// all threads. Field names are the contract's key names; units are last in the name or in the type.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rw::config {
+
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+using std::chrono::milliseconds;
+
+// Where a secret is kept; the value itself is never here.
+struct secret_source {
+  enum class kind : std::uint8_t { none, file, credential, environment };
+  kind from = kind::none;
+  std::string name;    // a path, a credential's name or a variable's
+  std::string prefix;  // put before the value, for header values such as "Bearer "
+};
+
+// `count` per `per`; count 0 means off.
+struct rate {
+  std::uint64_t count = 0;
+  nanoseconds per{0};
+};
+
+struct server {
+  unsigned workers = 0;  // 0: one per CPU the process may run on
+  nanoseconds drain_timeout = seconds{30};
+  std::uint64_t buffers_bytes = 16U << 20U;  // per worker
+  std::string state = "/var/lib/ringward";
+};
+
+enum class log_level : std::uint8_t { error, warning, info, debug };
+enum class log_format : std::uint8_t { json, combined, pretty /* demo's; not in the contract */ };
+
+struct log {
+  log_level level = log_level::info;
+  std::string access_path = "-";  // "-" stdout, "off", or a file
+  log_format access_format = log_format::json;
+  double access_sample = 1.0;
+  std::vector<std::string> redact = {"authorization", "x-api-key", "cookie",        "set-cookie",
+                                     "dpop",          "?token",    "?access_token", "?api_key"};
+};
+
+struct admin {
+  std::string socket = "/run/ringward/admin.sock";  // or "off"
+  std::string address = "127.0.0.1:9180";           // or "off"
+  secret_source credential;
+};
+
+struct certificate {
+  std::string chain;  // PEM file, leaf first
+  secret_source key;  // PEM
+};
+
+struct listener_tls {
+  std::vector<certificate> certificates;
+  unsigned min_version = 12;  // 12 or 13
+  std::vector<std::string> groups = {"X25519MLKEM768", "X25519", "P-256", "P-384"};
+  std::vector<std::string> ciphers;  // empty: the default list
+  bool strict_sni = false;
+  bool session_tickets = true;
+};
+
+struct listener_timeouts {
+  nanoseconds handshake = seconds{10};
+  nanoseconds head = seconds{10};
+  nanoseconds body_gap = seconds{30};
+  nanoseconds write_gap = seconds{30};
+  nanoseconds keepalive = seconds{75};
+  std::uint64_t least_rate_bytes = 0;  // per second over 10 s; 0: off
+};
+
+struct listener_limits {
+  std::uint32_t head_bytes = 32U << 10U;
+  std::uint32_t header_count = 100;
+  std::uint32_t target_bytes = 8U << 10U;
+  bool keep_encoded_slash = false;
+};
+
+struct listener {
+  std::string name;
+  std::string address;  // "IP:port", "[IP6]:port" or "unix:/path"
+  std::vector<std::string> protocols = {"h2", "http/1.1"};
+  std::vector<std::string> client_address_from;  // CIDRs
+  std::uint32_t max_connections = 65536;
+  listener_timeouts timeouts;
+  listener_limits limits;
+  bool has_tls = false;
+  listener_tls tls;
+};
+
+struct api_keys {
+  std::string file = "/etc/ringward/api-keys";
+  std::vector<std::string> headers = {"x-api-key", "authorization"};
+  nanoseconds cache = std::chrono::minutes{5};
+};
+
+enum class jws_algorithm : std::uint8_t {
+  rs256, rs384, rs512, ps256, ps384, ps512, es256, es384, es512, eddsa
+};
+
+struct jwt_issuer {
+  std::string name;  // the NAME of [auth.jwt.NAME]
+  std::string issuer;
+  std::vector<std::string> audiences;
+  std::string jwks_file;   // empty with jwks_mint
+  bool jwks_mint = false;  // trust the key set of [auth.mint]
+  std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
+  nanoseconds leeway = seconds{30};
+  std::vector<std::string> require = {"exp"};
+  nanoseconds max_age = std::chrono::hours{24};
+  std::string identity = "sub";
+  std::vector<std::string> scopes;
+  std::uint32_t max_token_bytes = 8U << 10U;
+};
+
+struct mint {
+  bool present = false;
+  secret_source key;  // a private JWK
+  std::string issuer;
+  std::string audience;
+  nanoseconds ttl = std::chrono::hours{1};
+};
+
+enum class limit_key : std::uint8_t { client_ip, identity, route };
+
+struct limit {
+  std::string name;
+  std::vector<limit_key> by;  // joined
+  config::rate rate;
+  std::uint64_t burst = 1;
+  unsigned ipv6_prefix = 64;
+  bool headers = true;
+  std::uint32_t capacity = 262144;
+};
+
+struct upstream_server {
+  std::string address;  // "host:port", "IP:port" or "unix:/path"
+  std::uint32_t weight = 1;
+};
+
+enum class host_rule : std::uint8_t { preserve, upstream, literal };
+
+struct upstream {
+  std::string name;
+  std::vector<upstream_server> servers;
+  host_rule host = host_rule::preserve;
+  std::string host_literal;
+  nanoseconds connect_timeout = seconds{2};
+  nanoseconds first_byte_timeout = seconds{60};
+  nanoseconds gap_timeout = std::chrono::minutes{5};
+  nanoseconds total_timeout{0};  // 0: off
+  std::uint32_t idle_per_worker = 64;
+  nanoseconds idle_timeout = seconds{60};
+  std::uint64_t requests_per_connection = 0;  // 0: no bound
+  std::uint32_t max_requests_in_flight = 4096;
+  std::uint32_t retry_attempts = 2;
+};
+
+enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };
+
+// One way to prove who is calling; `issuer` is an index into configuration::jwt for kind jwt.
+struct credential {
+  enum class kind : std::uint8_t { api_keys, jwt };
+  kind how = kind::api_keys;
+  std::uint32_t issuer = 0;
+};
+
+struct header_value {
+  std::string name;  // lower case
+  std::string text;  // literal, unless `from` names a secret
+  secret_source from;
+};
+
+struct route {
+  std::string name;
+  std::vector<std::string> hosts = {"*"};  // lower case, no port; "*" or "*.example" at the front
+  std::string path_prefix;                 // normalised; one of the two
+  std::string path;                        // exact
+  std::vector<std::string> methods;        // empty: all
+  route_action action = route_action::proxy;
+  std::uint32_t upstream = 0;  // index into configuration::upstreams, for proxy
+  std::string redirect;        // template with {host} {path} {query}
+  unsigned status = 0;         // redirect and respond
+  std::string type;            // respond: Content-Type
+  std::string body;            // respond
+  bool strip_prefix = false;
+  std::vector<credential> auth;      // any of these; empty: open to everyone
+  std::vector<credential> auth_all;  // and every one of these
+  std::vector<std::uint32_t> limits;  // indices into configuration::limits
+  std::uint64_t max_body_bytes = 100ULL << 20U;
+  std::string forward_identity = "x-auth-identity";  // lower case
+  bool forward_credentials = false;
+  std::vector<header_value> request_set;
+  std::vector<std::string> request_remove;  // lower case
+  std::vector<header_value> response_set;
+  std::vector<std::string> response_remove = {"server", "x-powered-by"};
+  bool security_headers = true;
+};
+
+struct configuration {
+  config::server server;
+  config::log log;
+  config::admin admin;
+  std::vector<listener> listeners;
+  bool has_api_keys = false;
+  config::api_keys api_keys;
+  std::vector<jwt_issuer> jwt;
+  config::mint mint;
+  std::vector<limit> limits;
+  std::vector<upstream> upstreams;
+  std::vector<route> routes;
+  std::vector<std::pair<std::string, std::string>> security_headers;  // lower-case name, value
+  std::vector<std::string> files;  // every TOML file read, in order
+};
+
+}  // namespace rw::config
