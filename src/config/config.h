@@ -132,9 +132,9 @@ enum class limit_key : std::uint8_t { client_ip, identity, route };
 
 struct limit {
   std::string name;
-  std::vector<limit_key> by;  // joined
+  std::vector<limit_key> by = {limit_key::client_ip};  // joined
   config::rate rate;
-  std::uint64_t burst = 1;
+  std::uint64_t burst = 20;
   unsigned ipv6_prefix = 64;
   bool headers = true;
   std::uint32_t capacity = 262144;

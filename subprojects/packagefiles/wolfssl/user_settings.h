@@ -1,4 +1,4 @@
-/* wolfSSL build options of this project. Included by the assembly files too: preprocessor lines only, no declarations. */
+/* wolfSSL build options of this project. Included by the assembly files too: declarations only outside of them. */
 #ifndef RW_WOLFSSL_USER_SETTINGS_H
 #define RW_WOLFSSL_USER_SETTINGS_H
 
@@ -66,8 +66,13 @@
 #define WOLFSSL_SHAKE128
 #define WOLFSSL_SHAKE256
 #define HAVE_HKDF
-#define HAVE_HASHDRBG
-#define WOLFSSL_DRBG_SHA512         /* the SHA-256 DRBG of 5.9 costs 15 us per 32 bytes with SHA-NI, this one 1 us */
+#define CUSTOM_RAND_GENERATE_BLOCK rw_kernel_random     /* random_kernel.c says why */
+#ifndef __ASSEMBLER__
+#ifdef __cplusplus
+extern "C"
+#endif
+int rw_kernel_random(unsigned char* out, unsigned int size);
+#endif
 #define WOLFSSL_BASE64_ENCODE
 #define WOLFSSL_HAVE_MLKEM
 #define WOLFSSL_PQC_HYBRIDS
@@ -93,6 +98,9 @@
 #define HAVE_SNI
 #define HAVE_ALPN
 #define HAVE_SESSION_TICKET
+#define WOLFSSL_NO_DEF_TICKET_ENC_CB    /* our own keys only */
+#define MICRO_SESSION_CACHE             /* never used; the least of it that links */
+#define WOLFSSL_EXTRA_ALERTS            /* the peer learns why, also where wolfSSL would just close */
 #define HAVE_OCSP
 #define HAVE_CERTIFICATE_STATUS_REQUEST
 

@@ -1,0 +1,65 @@
+"""The gate: Ringward's CPU per request over the relay's, in one run, against the committed ratio.
+
+A slow or busy machine makes both dearer, so the quotient is what a change of ours can spoil."""
+
+import json
+import os
+
+from measure import ROWS, measure_row, ratio
+from process import Trouble
+from report import RESULTS, circumstances, table, write_json
+
+COMMITTED = os.path.join(RESULTS, "gate.json")
+ALLOWED = 1.10
+ATTEMPTS = 3
+
+
+def ratios_of(samples):
+    return {name: round(ratio(samples, "ringward", name), 4) for name in samples if name != "ringward"}
+
+
+def committed_ratios():
+    """Ringward over the relay, by row."""
+    try:
+        with open(COMMITTED) as committed:
+            rows = json.load(committed)["ringward_over"]
+            return {row: float(rows[row]["relay"]) for row in ROWS}
+    except FileNotFoundError as why:
+        raise Trouble(f"no {COMMITTED}: make one with `gate --update` and commit it") from why
+    except (ValueError, KeyError, TypeError) as why:
+        raise Trouble(f"{COMMITTED}: {why!r}; `gate --update` writes it afresh") from why
+
+
+def update(plan, progress):
+    rows = {}
+    for row in ROWS:
+        samples = measure_row(plan, row, progress)
+        print(table(row, samples))
+        rows[row] = ratios_of(samples)
+    path = write_json(COMMITTED, {"circumstances": circumstances(plan), "ringward_over": rows})
+    print(f"gate: written {path}")
+    return 0
+
+
+def check(plan, progress):
+    """0 when no row is more than 10 % worse than the committed ratio; noise gets two more attempts."""
+    bounds = committed_ratios()
+    worse = []
+    for row in ROWS:
+        was = bounds[row]
+        for attempt in range(ATTEMPTS):
+            now = ratios_of(measure_row(plan, row, progress))
+            others = ", ".join(f"{value:.3f} x {name}" for name, value in now.items() if name != "relay")
+            good = now["relay"] <= was * ALLOWED
+            print(f"gate: {row}: {now['relay']:.3f} x relay ({others or 'no peer'}), committed {was:.3f}, "
+                  f"allowed {was * ALLOWED:.3f}: {'good' if good else 'worse'}", flush=True)
+            if good:
+                break
+        else:
+            worse.append(row)
+    if worse:
+        print(f"gate: FAILED: {', '.join(worse)} more than {ALLOWED - 1:.0%} worse than committed, "
+              f"{ATTEMPTS} times in a row")
+        return 1
+    print("gate: passed")
+    return 0

@@ -1,0 +1,235 @@
+"""The proxies under test: one configuration each, all for the same work with one worker."""
+
+import getpass
+import grp
+import os
+import re
+
+from process import Trouble
+from server import SUITE, Server, output_of, write
+
+
+class Ringward(Server):
+    """With everything on that the row promises: a key, two limits, an access log."""
+
+    name = program = "ringward"
+    guarded = True
+
+    @classmethod
+    def path(cls, build):
+        program = os.path.join(build, "ringward")
+        return program if os.access(program, os.X_OK) else None
+
+    @classmethod
+    def version(cls, build):
+        return output_of(cls.path(build), "version")
+
+    def command(self):
+        made = output_of(self.path(self.setting.build), "key", "new", "bench")
+        key = re.search(r"\brw_bench_[0-9A-Za-z]{20,}", made)
+        line = re.search(r"\bbench:rwk1\$[\w-]+\$[\w-]+", made)
+        if not key or not line:
+            raise Trouble(f"ringward key new bench: no key or no key line in\n{made}")
+        self.headers = {"x-api-key": key.group(0)}
+        keys = write(os.path.join(self.directory, "api-keys"), line.group(0) + "\n", 0o600)
+        s, d = self.setting, self.directory
+        tls = f"""
+            [listener.tls]
+            certificates = [{{ chain = "{s.chain}", key = {{ file = "{s.key}" }} }}]
+            min_version = "1.3"
+            ciphers = ["{SUITE}"]
+            groups = ["X25519"]
+            """ if s.tls else ""
+        config = write(os.path.join(d, "ringward.toml"), f"""
+            [server]
+            workers = 1
+            state = "{d}"
+
+            [log]
+            level = "warning"
+            access = {{ path = "{d}/access.log", format = "json", sample = 1.0 }}
+
+            [admin]
+            socket = "off"
+            address = "off"
+
+            [[listener]]
+            name = "bench"
+            address = "127.0.0.1:{self.port}"
+            protocols = ["http/1.1"]
+            {tls}
+            [auth.api_keys]
+            file = "{keys}"
+
+            [[limit]]
+            name = "per-ip"
+            by = "client.ip"
+            rate = "100000000/s"
+            burst = 1000000
+
+            [[limit]]
+            name = "per-identity"
+            by = "identity"
+            rate = "100000000/s"
+            burst = 1000000
+
+            [[upstream]]
+            name = "origin"
+            servers = [{{ address = "{s.origin}" }}]
+              [upstream.pool]
+              idle_per_worker = 256
+
+            [[route]]
+            name = "bench"
+            path_prefix = "/"
+            upstream = "origin"
+            auth = ["api_keys"]
+            limits = ["per-ip", "per-identity"]
+            """)
+        return [self.path(s.build), "run", "--config", config]
+
+
+class Relay(Server):
+    """The floor: bytes both ways, unread."""
+
+    name = program = "relay"
+
+    @classmethod
+    def path(cls, build):
+        program = os.path.join(build, "bench/load/relay")
+        return program if os.access(program, os.X_OK) else None
+
+    @classmethod
+    def version(cls, build):
+        return "this tree's bench/load/relay"
+
+    def command(self):
+        s = self.setting
+        out = [self.path(s.build), "--address", f"127.0.0.1:{self.port}", "--upstream", s.origin]
+        return out + (["--tls", "--chain", s.chain, "--key", s.key] if s.tls else [])
+
+
+class Nginx(Server):
+    name = program = "nginx"
+
+    @classmethod
+    def version(cls, build):
+        return output_of(cls.path(build), "-v").removeprefix("nginx version: ")
+
+    def command(self):
+        s, d = self.setting, self.directory
+        user = f"user {getpass.getuser()} {grp.getgrgid(os.getgid()).gr_name};" if os.geteuid() == 0 else ""
+        tls = f"""
+                ssl_certificate {s.chain};
+                ssl_certificate_key {s.key};
+                ssl_protocols TLSv1.3;
+                ssl_conf_command Ciphersuites {SUITE};
+                ssl_ecdh_curve X25519;""" if s.tls else ""
+        temporary = "\n".join(f"              {kind}_temp_path {d}/{kind};"
+                              for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config = write(os.path.join(d, "nginx.conf"), f"""
+            {user}
+            daemon off;
+            worker_processes 1;
+            pid {d}/nginx.pid;
+            error_log stderr warn;
+            events {{ worker_connections 8192; }}
+            http {{
+            {temporary}
+              access_log {f"{d}/access.log combined" if s.logs else "off"};
+              keepalive_requests 1000000000;
+              upstream origin {{
+                server {s.origin};
+                keepalive 256;
+                keepalive_requests 1000000000;
+              }}
+              server {{
+                listen 127.0.0.1:{self.port}{" ssl" if s.tls else ""} backlog=4096;{tls}
+                location / {{
+                  proxy_pass http://origin;
+                  proxy_http_version 1.1;
+                  proxy_set_header Connection "";
+                  proxy_set_header Host $http_host;
+                }}
+              }}
+            }}
+            """)
+        return [self.path(s.build), "-p", d, "-c", config, "-e", "stderr"]
+
+
+class Haproxy(Server):
+    name = program = "haproxy"
+
+    def command(self):
+        s, d = self.setting, self.directory
+        # HAProxy writes logs to a descriptor or a socket, not to a file by name: its stdout is one.
+        logs = ("log stdout format raw local0 info", "log global", "option httplog") if s.logs else ("", "", "")
+        tls = f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 alpn http/1.1" if s.tls else ""
+        config = write(os.path.join(d, "haproxy.cfg"), f"""
+            global
+              nbthread 1
+              maxconn 8192
+              {logs[0]}
+            defaults
+              mode http
+              {logs[1]}
+              {logs[2]}
+              timeout connect 2s
+              timeout client 75s
+              timeout server 60s
+              http-reuse always
+            frontend bench
+              bind 127.0.0.1:{self.port}{tls}
+              default_backend origin
+            backend origin
+              server origin {s.origin} pool-max-conn 256
+            """)
+        return [self.path(s.build), "-db", "-f", config]
+
+
+class H2o(Server):
+    name = program = "h2o"
+
+    def environment(self):
+        """h2o 2.2 has no setting for TLS 1.3's suites and groups; OpenSSL's own file does."""
+        return {"OPENSSL_CONF": write(os.path.join(self.directory, "openssl.cnf"), f"""
+            openssl_conf = program
+            [program]
+            ssl_conf = ssl
+            [ssl]
+            system_default = only
+            [only]
+            MinProtocol = TLSv1.3
+            Ciphersuites = {SUITE}
+            Groups = X25519
+            """)}
+
+    def command(self):
+        s, d = self.setting, self.directory
+        tls = f"""
+              ssl:
+                certificate-file: {s.chain}
+                key-file: {s.key}""" if s.tls else ""
+        user = f"user: {getpass.getuser()}" if os.geteuid() == 0 else ""
+        config = write(os.path.join(d, "h2o.yaml"), f"""
+            num-threads: 1
+            max-connections: 8192
+            pid-file: {d}/h2o.pid
+            error-log: {d}/error.log
+            {f"access-log: {d}/access.log" if s.logs else ""}
+            {user}
+            listen:
+              host: 127.0.0.1
+              port: {self.port}{tls}
+            proxy.timeout.keepalive: 60000
+            proxy.preserve-host: ON
+            hosts:
+              default:
+                paths:
+                  /:
+                    proxy.reverse.url: http://{s.origin}/
+            """)
+        return [self.path(s.build), "-c", config]
+
+
+KINDS = {kind.name: kind for kind in (Ringward, Relay, Nginx, Haproxy, H2o)}

@@ -1,0 +1,158 @@
+"""What all servers of a run have in common, the certificate they share, and the origin behind them."""
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import textwrap
+
+from process import Process, Trouble
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SUITE = "TLS_AES_128_GCM_SHA256"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w") as out:
+        out.write(textwrap.dedent(text))
+    os.chmod(path, mode)
+    return path
+
+
+def output_of(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip()
+
+
+def make_certificate(directory):
+    """An ECDSA P-256 certificate for localhost: chain, key, and both in one file for HAProxy."""
+    chain, key, both = (os.path.join(directory, n) for n in ("cert.pem", "key.pem", "both.pem"))
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", key, "-out", chain, "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"openssl req: {done.stderr}")
+    with open(chain) as a, open(key) as b:
+        write(both, a.read() + b.read(), 0o600)
+    os.chmod(key, 0o600)
+    return chain, key, both
+
+
+class Setting:
+    """What every server of one row needs to know."""
+
+    def __init__(self, directory, origin, tls, certificate, build, cpu, logs):
+        self.directory, self.origin, self.tls, self.build, self.cpu = directory, origin, tls, build, cpu
+        self.logs = logs  # peers write an access log; Ringward always does
+        self.chain, self.key, self.both = certificate
+
+
+class Origin:
+    def __init__(self, directory, build, cpu):
+        program = os.path.join(build, "bench/load/origin")
+        self.process = Process("origin", [program], cpu, directory)
+        try:
+            self.address = self.process.wait_until(lambda: announced(self.process))
+        except BaseException:
+            self.process.stop()
+            raise
+
+
+def announced(process):
+    found = re.search(r"^listening (\S+)$", process.said(), re.MULTILINE)
+    return found and found.group(1)
+
+
+class Server:
+    """A proxy on a port of its own. Subclasses say how it is configured and started."""
+
+    name = program = ""
+    headers = {}  # what a client must send to be let through
+    guarded = False  # without the headers: 401
+
+    def __init__(self, setting):
+        self.setting = setting
+        self.directory = os.path.join(setting.directory, self.name)
+        os.makedirs(self.directory)
+        self.port = free_port()
+        self.scheme = "https" if setting.tls else "http"
+        self.process = None
+
+    @property
+    def url(self):
+        return f"{self.scheme}://127.0.0.1:{self.port}/"
+
+    @classmethod
+    def path(cls, _build):
+        """The program, or None when it is not on this machine."""
+        return shutil.which(cls.program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+    @classmethod
+    def version(cls, build):
+        return output_of(cls.path(build), "-v").splitlines()[0]
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        """What is added to ours for the server."""
+        return {}
+
+    def start(self):
+        self.process = Process(self.name, self.command(), self.setting.cpu, self.directory, self.environment())
+        self.process.wait_until(self.answers)
+        self.check()
+
+    def answers(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def fetch(self, headers):
+        if self.setting.tls:
+            context = ssl.create_default_context(cafile=self.setting.chain)
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            link = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
+        else:
+            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            link.request("GET", "/", headers=headers)
+            suite = link.sock.cipher()[0] if self.setting.tls else ""
+            answer = link.getresponse()
+            return answer.status, answer.read(), suite
+        except (OSError, http.client.HTTPException) as why:
+            raise Trouble(f"{self.name}: GET {self.url}: {why!r}\n{self.process.said()}") from why
+        finally:
+            link.close()
+
+    def check(self):
+        """It does the work it is measured for, or nothing is measured."""
+        status, body, suite = self.fetch(self.headers)
+        if (status, body) != (200, b"ok"):
+            raise Trouble(f"{self.name} answers {status} {body[:200]!r} where 200 b'ok' is due:\n{self.process.said()}")
+        if self.setting.tls and suite != SUITE:
+            raise Trouble(f"{self.name} chose {suite}, not {SUITE}")
+        if self.guarded:
+            status, _, _ = self.fetch({})
+            if status != 401:
+                raise Trouble(f"{self.name} answers {status} to a request without a key, not 401")
+
+    def drop_logs(self):
+        """Empties what has grown; all of these servers append, so they go on at the start."""
+        for name in os.listdir(self.directory):
+            path = os.path.join(self.directory, name)
+            if os.path.isfile(path) and os.path.getsize(path) > 1 << 20:
+                os.truncate(path, 0)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()

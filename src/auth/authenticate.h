@@ -1,0 +1,97 @@
+// Who is calling: from the credentials in a head and one snapshot of keys to a verdict. Pure: no
+// clock, no I/O; one `authenticator` per worker, used by that worker's thread alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/claims.h"
+#include "auth/identity.h"
+#include "auth/key_set.h"
+#include "auth/key_store.h"
+#include "auth/reason.h"
+#include "auth/token_cache.h"
+#include "base/clock.h"
+#include "config/config.h"
+
+namespace rw::auth {
+
+// What a head carried. Views into the head, without OWS around the values; only the first line's
+// value of each, and how many lines there were.
+struct presented {
+  std::string_view api_key;  // x-api-key
+  std::size_t api_key_lines = 0;
+  std::string_view authorization;
+  std::size_t authorization_lines = 0;
+};
+
+struct issuer {
+  token_rules rules;                    // from config::jwt_issuer
+  std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
+};
+
+// Everything that decides, immutable once published, shared by all workers. `issuers` has the order
+// of configuration::jwt, so that config::credential::issuer is an index into it.
+struct snapshot {
+  std::uint64_t generation = 0;           // never used twice: a change voids every cached token
+  std::shared_ptr<const key_store> keys;  // null: no [auth.api_keys]
+  bool keys_in_x_api_key = true;          // [auth.api_keys].headers
+  bool keys_in_authorization = true;
+  std::vector<issuer> issuers;
+};
+
+// The part of a snapshot that comes from the configuration; the caller adds generation, keys and
+// key sets.
+snapshot make_snapshot(const config::configuration& configuration);
+
+enum class credential_kind : std::uint8_t { none, api_key, jwt };
+
+std::string_view name(credential_kind kind) noexcept;
+
+struct verdict {
+  reason why = reason::none;                     // none: allowed
+  credential_kind kind = credential_kind::none;  // what `who` was taken from
+  std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
+  identity who;                                  // empty on an open route
+  numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
+  std::string_view scopes;  // the token's, space-separated; valid until the next authenticate()
+
+  bool allowed() const noexcept { return why == reason::none; }
+  unsigned status() const noexcept { return status_of(why); }
+};
+
+class authenticator {
+ public:
+  explicit authenticator(token_cache_limits limits = {});
+  authenticator(authenticator&&) noexcept;
+  authenticator& operator=(authenticator&&) noexcept;
+  ~authenticator();
+
+  // A route that lists nothing in `any` (its `auth`) and `all` (its `auth_all`) is open. Otherwise
+  // every credential presented must be valid, one of `any` must be among them when it lists any,
+  // and each of `all`. The identity is that of the first of `any` that was presented, else of the
+  // first of `all`. With insufficient_scope, `who` says whose token it was. `now` is the wall
+  // clock's.
+  verdict authenticate(const presented& credentials, std::span<const config::credential> any,
+                       std::span<const config::credential> all, const snapshot& state,
+                       wall_time now);
+
+  // Tokens answered from the cache and tokens verified, since construction; for the counters.
+  std::uint64_t cache_hits() const noexcept;
+  std::uint64_t cache_misses() const noexcept;
+
+ private:
+  struct work;
+  std::unique_ptr<work> work_;
+};
+
+// The value of WWW-Authenticate for a 400, 401 or 403 (RFC 6750 3), appended to `out`: an error
+// code only when a bearer credential was presented, `scopes` only with insufficient_scope. Never
+// more.
+void append_challenge(std::string& out, reason why, std::span<const std::string> scopes);
+
+}  // namespace rw::auth

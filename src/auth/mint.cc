@@ -1,0 +1,73 @@
+#include "auth/mint.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "auth/base64url.h"
+#include "base/random.h"
+#include "base/text.h"
+
+namespace rw::auth {
+
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  append_json_escaped(out, text);
+  out += '"';
+  return out;
+}
+
+}  // namespace
+
+minter::minter(std::shared_ptr<const private_key> key, const config::mint& rules, signer hand)
+    : key_(std::move(key)),
+      signer_(std::move(hand)),
+      ttl_(std::chrono::duration_cast<std::chrono::seconds>(rules.ttl)) {
+  append_base64url(header_, fmt::format(R"({{"alg":"{}","typ":"JWT","kid":{}}})", name(key_->alg()),
+                                        quoted(key_->kid())));
+  header_ += '.';
+  claims_start_ =
+      fmt::format(R"({{"iss":{},"aud":{})", quoted(rules.issuer), quoted(rules.audience));
+  answer_end_ = fmt::format(R"(","token_type":"Bearer","expires_in":{},"kid":{},"alg":"{}"}})",
+                            ttl_.count(), quoted(key_->kid()), name(key_->alg()));
+}
+
+result<minter> minter::make(std::shared_ptr<const private_key> key, const config::mint& rules) {
+  auto hand = signer::make();
+  if (!hand) return std::unexpected(hand.error());
+  return minter(std::move(key), rules, std::move(*hand));
+}
+
+result<std::string> minter::token(std::string_view subject, wall_time now) {
+  std::array<std::byte, 16> id;
+  random_bytes(id);
+  const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  std::string claims = claims_start_;
+  fmt::format_to(std::back_inserter(claims), R"(,"sub":{},"iat":{},"nbf":{},"exp":{},"jti":")",
+                 quoted(subject), issued, issued, issued + ttl_.count());
+  append_base64url(claims, {reinterpret_cast<const char*>(id.data()), id.size()});
+  claims += "\"}";
+
+  std::string out = header_;
+  append_base64url(out, claims);
+  const auto signature = signer_.sign(*key_, out);
+  if (!signature) return std::unexpected(signature.error());
+  out += '.';
+  append_base64url(out, *signature);
+  return out;
+}
+
+result<std::string> minter::answer(std::string_view subject, wall_time now) {
+  const auto made = token(subject, now);
+  if (!made) return std::unexpected(made.error());
+  std::string body = "{\"token\":\"";
+  body += *made;
+  body += answer_end_;
+  return body;
+}
+
+}  // namespace rw::auth

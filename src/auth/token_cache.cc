@@ -1,0 +1,101 @@
+#include "auth/token_cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+namespace rw::auth {
+
+namespace {
+
+constexpr std::size_t hashed_bytes = 16;
+
+// A token ends in its signature, and no two valid ones are likely to share 96 bits of it. Whoever
+// can make them collide holds the issuer's key; a collision costs a slot, nothing else.
+std::uint64_t tag_of(std::string_view token, std::uint32_t issuer) noexcept {
+  std::uint64_t words[2];
+  std::memcpy(words, token.data() + token.size() - hashed_bytes, hashed_bytes);
+  using wide = unsigned __int128;
+  const wide product = static_cast<wide>(words[0] ^ 0x9e37'79b9'7f4a'7c15U) *
+                       (words[1] ^ (0xd1b5'4a32'd192'ed03U + issuer));
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+}  // namespace
+
+token_cache::token_cache(token_cache_limits limits)
+    : slots_(std::bit_ceil(std::max(limits.entries, ways))),
+      ring_bytes_(limits.bytes),
+      ring_(std::make_unique_for_overwrite<char[]>(limits.bytes)) {}
+
+const token_cache::slot* token_cache::set_of(std::uint64_t tag) const noexcept {
+  return &slots_[(tag % (slots_.size() / ways)) * ways];
+}
+
+std::optional<token_cache::hit> token_cache::find(std::string_view token, std::uint32_t issuer,
+                                                  std::uint64_t generation,
+                                                  numeric_date now) const noexcept {
+  if (token.size() < hashed_bytes) return {};
+  const std::uint64_t tag = tag_of(token, issuer);
+  const slot* set = set_of(tag);
+  for (const slot* one = set; one != set + ways; ++one) {
+    if (one->tag != tag || one->generation != generation || one->issuer != issuer ||
+        one->token_bytes != token.size() || now < one->valid_from || now >= one->valid_until ||
+        !is_whole(*one)) {
+      continue;
+    }
+    const char* record = ring_.get() + one->position % ring_bytes_;
+    if (std::memcmp(record, token.data(), token.size()) != 0) continue;
+    return hit{.identity = {record + one->token_bytes, one->identity_bytes},
+               .scopes = {record + one->token_bytes + one->identity_bytes, one->scopes_bytes},
+               .expires = one->expires,
+               .why = one->why};
+  }
+  return {};
+}
+
+void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint64_t generation,
+                         const checked_claims& claims) noexcept {
+  const std::size_t bytes = token.size() + claims.identity.size() + claims.scopes.size();
+  if (token.size() < hashed_bytes || bytes > ring_bytes_ / 4 ||
+      claims.scopes.size() > std::numeric_limits<std::uint16_t>::max()) {
+    return;
+  }
+  // A record lies in one piece: what is left at the end of the ring is skipped if it is too short.
+  const std::uint64_t left = ring_bytes_ - written_ % ring_bytes_;
+  if (left < bytes) written_ += left;
+
+  const std::uint64_t tag = tag_of(token, issuer);
+  slot* set = const_cast<slot*>(set_of(tag));
+  slot* victim = set;
+  for (slot* one = set; one != set + ways; ++one) {
+    const bool same = one->tag == tag && one->issuer == issuer;
+    if (same || one->generation != generation || one->token_bytes == 0) {
+      victim = one;
+      break;
+    }
+    if (one->position < victim->position) victim = one;
+  }
+  char* record = ring_.get() + written_ % ring_bytes_;
+  std::memcpy(record, token.data(), token.size());
+  std::memcpy(record + token.size(), claims.identity.data(), claims.identity.size());
+  if (!claims.scopes.empty()) {
+    std::memcpy(record + token.size() + claims.identity.size(), claims.scopes.data(),
+                claims.scopes.size());
+  }
+  *victim = {.tag = tag,
+             .position = written_,
+             .generation = generation,
+             .valid_from = claims.valid_from,
+             .valid_until = claims.valid_until,
+             .expires = claims.expires,
+             .token_bytes = static_cast<std::uint32_t>(token.size()),
+             .issuer = issuer,
+             .identity_bytes = static_cast<std::uint16_t>(claims.identity.size()),
+             .scopes_bytes = static_cast<std::uint16_t>(claims.scopes.size()),
+             .why = claims.why};
+  written_ += bytes;
+}
+
+}  // namespace rw::auth

@@ -1,0 +1,122 @@
+// [auth.api_keys], [auth.jwt.NAME], [auth.mint]: who clients are.
+#include <algorithm>
+#include <array>
+
+#include "config/names.h"
+#include "config/nearest.h"
+#include "config/read_headers.h"
+#include "config/sections.h"
+
+namespace rw::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+// In the order of jws_algorithm.
+constexpr std::array<std::string_view, 10> algorithm_names{
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
+
+void read_api_keys(table_reader& in, api_keys& out) {
+  in.text("file", out.file);
+  if (out.file.empty()) in.error("file", "must not be empty");
+  read_header_names(in, "headers", out.headers);
+  if (out.headers.empty()) in.error("headers", "must not be empty");
+  in.duration("cache", out.cache, {0s, 24h});
+}
+
+void read_algorithms(table_reader& in, std::uint16_t& out) {
+  std::vector<std::string> written;
+  const node* at = in.texts("algorithms", written);
+  if (at == nullptr) return;
+  if (written.empty()) in.error(*at, "algorithms", "must not be empty");
+  unsigned bits = 0;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    const auto same = std::ranges::find(algorithm_names, written[i]);
+    if (same == algorithm_names.end()) {
+      in.refuse_word(std::get<list>(at->value)[i], "algorithms", written[i], algorithm_names);
+    } else {
+      bits |= 1U << static_cast<unsigned>(same - algorithm_names.begin());
+    }
+  }
+  out = static_cast<std::uint16_t>(bits);
+}
+
+void read_jwks(table_reader& in, jwt_issuer& out) {
+  in.text("file", out.jwks_file);
+  in.flag("mint", out.jwks_mint);
+  for (const std::string_view key : {"url", "refresh", "max_stale", "pin", "discover"}) {
+    in.later(key);
+  }
+  const bool is_later = in.wrote("url") || in.wrote("discover");
+  if (!is_later && out.jwks_file.empty() != out.jwks_mint) {
+    in.error(in.at(), {}, "must be either { file = \"/path\" } or { mint = true }");
+  }
+}
+
+void read_issuer(table_reader& in, jwt_issuer& out) {
+  in.text("issuer", out.issuer, need::required);
+  in.texts("audiences", out.audiences, need::required);
+  if (!in.table("jwks", [&](table_reader& jwks) { read_jwks(jwks, out); })) {
+    if (!in.wrote("jwks")) in.missing("jwks", "{ file = \"/path\" } or { mint = true }");
+  }
+  read_algorithms(in, out.algorithms);
+  in.duration("leeway", out.leeway, {0s, 1h});
+  in.texts("require", out.require);
+  in.duration("max_age", out.max_age, {1s, 24h * 3650});
+  in.text("identity", out.identity);
+  if (out.identity.empty()) in.error("identity", "must not be empty");
+  in.texts("scopes", out.scopes);
+  in.size<std::uint32_t>("max_token_bytes", out.max_token_bytes, {256, 64U << 10U});
+  in.later("rate_claim", "");
+  in.later("replay", "off");
+}
+
+void read_mint(table_reader& in, mint& out) {
+  out.present = true;
+  in.secret("key", out.key, need::required);
+  in.text("issuer", out.issuer, need::required);
+  in.text("audience", out.audience, need::required);
+  in.duration("ttl", out.ttl, {1s, 24h * 366});
+}
+
+// Tokens of our own that our own issuer would refuse.
+void check_own_issuer(table_reader& in, place at, const jwt_issuer& issuer, const mint& own) {
+  if (!issuer.jwks_mint) return;
+  if (!own.present) {
+    in.error(at, issuer.name, "jwks is { mint = true }, but there is no [auth.mint]");
+    return;
+  }
+  if (issuer.issuer != own.issuer) {
+    in.warning(at, issuer.name, "issuer is not that of [auth.mint]: its tokens do not pass");
+  }
+  if (std::ranges::find(issuer.audiences, own.audience) == issuer.audiences.end()) {
+    in.warning(at, issuer.name,
+               "audiences lacks the audience of [auth.mint]: its tokens do not pass");
+  }
+  if (own.ttl > issuer.max_age) {
+    in.warning(at, issuer.name,
+               "max_age is less than the ttl of [auth.mint]: its tokens do not pass");
+  }
+}
+
+}  // namespace
+
+void read_auth(table_reader& in, configuration& out, catalog& names) {
+  out.has_api_keys =
+      in.table("api_keys", [&](table_reader& keys) { read_api_keys(keys, out.api_keys); });
+  in.table("mint", [&](table_reader& table) { read_mint(table, out.mint); });
+  in.table("jwt", [&](table_reader& jwt) {
+    jwt.each([&](const member& one) {
+      if (const std::string_view why = refuse_name(one.name); !why.empty()) {
+        jwt.error(one.at, one.name, "the name " + std::string(why));
+      }
+      jwt_issuer& issuer = out.jwt.emplace_back();
+      issuer.name = one.name;
+      names.issuers.add(issuer.name, one.at);
+      jwt.table_of(one, [&](table_reader& table) { read_issuer(table, issuer); });
+      check_own_issuer(jwt, one.at, issuer, out.mint);
+    });
+  });
+}
+
+}  // namespace rw::config

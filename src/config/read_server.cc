@@ -1,0 +1,106 @@
+// [server], [log], [admin]: the process itself.
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "config/address.h"
+#include "config/names.h"
+#include "config/read_headers.h"
+#include "config/sections.h"
+
+namespace rw::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+void read_workers(table_reader& in, unsigned& out) {
+  // A number, or the word.
+  std::string word;
+  if (in.is_string("workers")) {
+    const node* at = in.text("workers", word);
+    if (at != nullptr && word != "auto") in.error(*at, "workers", "must be \"auto\" or a number");
+  } else {
+    in.number<unsigned>("workers", out, {1, 1024});
+  }
+}
+
+void read_file_or_off(table_reader& in, std::string_view key, std::string& out) {
+  std::string path;
+  const node* at = in.text(key, path, need::optional);
+  if (at == nullptr) return;
+  if (path != "off" && !path.starts_with('/')) {
+    in.error(*at, key, "must be an absolute path, or \"off\"");
+    return;
+  }
+  out = std::move(path);
+}
+
+void read_access(table_reader& in, log& out) {
+  std::string path;
+  if (const node* at = in.text("path", path)) {
+    if (path == "syslog" || path == "journal") {
+      in.error(*at, "path", "not yet supported; \"-\" is standard output, which systemd journals");
+    } else if (path != "-" && path != "off" && !path.starts_with('/')) {
+      in.error(*at, "path", "must be \"-\" for standard output, \"off\" or an absolute path");
+    } else {
+      out.access_path = std::move(path);
+    }
+  }
+  in.choice("format", out.access_format,
+            {{"json", log_format::json}, {"combined", log_format::combined}});
+  in.fraction("sample", out.access_sample, {0.0, 1.0});
+}
+
+}  // namespace
+
+void read_server(table_reader& in, server& out) {
+  read_workers(in, out.workers);
+  in.duration("drain_timeout", out.drain_timeout, {0s, 24h});
+  in.size<std::uint64_t>("buffers", out.buffers_bytes, {1ULL << 20U, 64ULL << 30U});
+  std::string state;
+  if (const node* at = in.text("state", state)) {
+    if (!state.starts_with('/')) in.error(*at, "state", "must be an absolute path");
+    out.state = std::move(state);
+  }
+}
+
+void read_log(table_reader& in, log& out) {
+  in.choice("level", out.level,
+            {{"error", log_level::error},
+             {"warning", log_level::warning},
+             {"info", log_level::info},
+             {"debug", log_level::debug}});
+  in.table("access", [&](table_reader& access) { read_access(access, out); });
+  in.table("audit", [](table_reader& audit) {
+    audit.later("path", "off");
+    audit.later("sign", "off");
+    audit.later("on_full");
+    audit.later("keep");
+  });
+  read_header_names(in, "redact", out.redact, true);
+}
+
+void read_admin(table_reader& in, admin& out) {
+  read_file_or_off(in, "socket", out.socket);
+  constexpr std::size_t socket_octets_max = 107;  // sockaddr_un
+  if (out.socket.size() > socket_octets_max) {
+    in.error("socket", "a unix socket's path has at most 107 octets");
+  }
+  in.secret("credential", out.credential);
+  std::string written;
+  const node* at = in.text("address", written);
+  if (at == nullptr) return;
+  out.address = written;
+  if (written == "off") return;
+  const auto parsed = parse_address(written);
+  if (!parsed) {
+    in.error(*at, "address", parsed.error().text);
+  } else if (parsed->what != address::kind::ip) {
+    in.error(*at, "address",
+             "must be an IP address and a port, as in \"127.0.0.1:9180\", or \"off\"");
+  } else if (!is_loopback(*parsed) && out.credential.from == secret_source::kind::none) {
+    in.error(*at, "address", "is not loopback, so admin.credential is required");
+  }
+}
+
+}  // namespace rw::config

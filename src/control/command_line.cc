@@ -1,0 +1,175 @@
+#include "control/command_line.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "auth/key_file.h"
+#include "base/random.h"
+#include "config/load.h"
+#include "control/admin_socket.h"
+#include "control/demo.h"
+#include "control/process.h"
+#include "control/version.h"
+#include "io/capability.h"
+#include "tls/library.h"
+
+namespace rw::control {
+namespace {
+
+constexpr const char* default_config = "/etc/ringward";
+constexpr const char* default_socket = "/run/ringward/admin.sock";
+
+int print(const config::diagnostics& list, std::FILE* to) {
+  for (const config::diagnostic& one : list) fmt::print(to, "{}\n", config::to_string(one));
+  return config::has_error(list) ? 1 : 0;
+}
+
+int run(const std::string& path) {
+  hold_signals();
+  process gate({path, ""});
+  return gate.start() ? gate.run() : 1;
+}
+
+// Everything that a start would find wrong, except ports: those may be in use by the gate that runs.
+int check(const std::string& path) {
+  auto loaded = config::load(path);
+  if (!loaded) return print(loaded.error(), stderr);
+  print(loaded->warnings, stderr);
+  observe::label_names labels;
+  gateway::snapshot_context with;
+  with.labels = &labels;
+  with.tickets = std::make_shared<tls::ticket_keys>(
+      std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
+  with.now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
+  const auto made = gateway::make_snapshot(std::move(loaded->settings), with);
+  if (!made) return print(made.error(), stderr);
+  print(made->warnings, stderr);
+  for (const config::route& one : made->state->settings.routes) {
+    if (one.auth.empty() && one.auth_all.empty()) {
+      fmt::print("note: route {} is open to everyone\n", one.name);
+    }
+  }
+  fmt::print("{}: in order\n", path);
+  return 0;
+}
+
+int tell(const std::string& socket, std::string_view command) {
+  std::string text;
+  const bool done = ask(socket, command, text);
+  fmt::print(done ? stdout : stderr, "{}", text);
+  return done ? 0 : 1;
+}
+
+int new_key(const std::string& name) {
+  const result<auth::new_key> made = auth::generate_key(name);
+  if (!made) {
+    fmt::print(stderr, "ringward: error: {}\n", made.error().text);
+    return 1;
+  }
+  fmt::print("key:  {}\nline: {}\n", made->key, made->line);
+  fmt::print(stderr, "The key is shown this once. Put the line into the key file.\n");
+  return 0;
+}
+
+int hash_key(const std::string& name) {
+  if (::isatty(STDIN_FILENO) == 1) fmt::print(stderr, "The key, then Enter: ");
+  std::string key;
+  std::getline(std::cin, key);
+  const result<std::string> line = auth::hash_line(name, key);
+  wipe(key.data(), key.size());
+  if (!line) {
+    fmt::print(stderr, "ringward: error: {}\n", line.error().text);
+    return 1;
+  }
+  fmt::print("{}\n", *line);
+  return 0;
+}
+
+int print_version() {
+  const io::capabilities found = io::probe();
+  const tls::library_features tls = tls::features();
+  fmt::print("ringward {}\n", version);
+  fmt::print("compiler   clang {}\n", __clang_version__);
+  fmt::print("wolfSSL    {}{}{}\n", tls::library_version(),
+             tls.mlkem ? ", X25519MLKEM768" : ", without X25519MLKEM768",
+             tls.aes_cpu ? ", AES by the CPU" : ", AES without the CPU's help");
+  fmt::print("kernel     {}\n", found.kernel);
+  fmt::print("io_uring   {}\n", found.io_uring ? "yes" : found.refusal);
+  fmt::print("kernel TLS {}\n", found.kernel_tls ? "the module is loaded" : "the module is not loaded");
+  fmt::print("idle       {}\n", found.no_iowait ? "not accounted as iowait (kernel 6.15 and newer)"
+                                                : "accounted as iowait: tools show waiting as busy");
+  return 0;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  random_init();
+  if (!tls::library_init()) {
+    fmt::print(stderr, "ringward: error: wolfSSL does not start\n");
+    return 1;
+  }
+  CLI::App app{"Ringward: a gate in front of an API. It terminates TLS, finds out who is calling,\n"
+               "holds each caller to its limits and forwards.",
+               "ringward"};
+  app.footer("Example: ringward demo");
+  app.require_subcommand(1);
+  int status = 0;
+
+  std::string config = default_config;
+  auto* run_it = app.add_subcommand("run", "Serve by a configuration, until SIGTERM");
+  run_it->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  run_it->footer("Example: ringward run --config /etc/ringward");
+  run_it->callback([&] { status = run(config); });
+
+  auto* check_it = app.add_subcommand("check", "Say everything that is wrong with a configuration");
+  check_it->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  check_it->footer("Example: ringward check --config ./ringward.toml");
+  check_it->callback([&] { status = check(config); });
+
+  demo_options demo;
+  auto* demo_it = app.add_subcommand("demo", "A gate with an origin behind it, to try; needs no file");
+  demo_it->add_option("--address", demo.address, "Where it listens")->capture_default_str();
+  demo_it->footer("Example: ringward demo --address 127.0.0.1:8443");
+  demo_it->callback([&] { status = run_demo(demo); });
+
+  std::string socket = default_socket;
+  for (const auto& [name, text] :
+       {std::pair{"status", "What a running gate is doing"},
+        std::pair{"reload", "Take the changed configuration; an error keeps the old one"},
+        std::pair{"reopen", "Open the log files anew, after they were rotated"}}) {
+    auto* it = app.add_subcommand(name, text);
+    it->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+    it->footer(fmt::format("Example: ringward {} --socket {}", name, default_socket));
+    it->callback([&status, &socket, command = std::string(name)] { status = tell(socket, command); });
+  }
+
+  std::string name;
+  auto* key = app.add_subcommand("key", "API keys");
+  key->require_subcommand(1);
+  key->footer("Example: ringward key new alice");
+  auto* key_new = key->add_subcommand("new", "Make a key; prints it once, and the line for the key file");
+  key_new->add_option("NAME", name, "Who will use it")->required();
+  key_new->footer("Example: ringward key new alice");
+  key_new->callback([&] { status = new_key(name); });
+  auto* key_hash = key->add_subcommand("hash", "The key file's line for a key read from stdin");
+  key_hash->add_option("NAME", name, "Who uses it")->required();
+  key_hash->footer("Example: ringward key hash alice < key.txt");
+  key_hash->callback([&] { status = hash_key(name); });
+
+  auto* version_it = app.add_subcommand("version", "What this is, and what it finds in this kernel");
+  version_it->footer("Example: ringward version");
+  version_it->callback([&] { status = print_version(); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
+  return status;
+}
+
+}  // namespace rw::control

@@ -1,0 +1,211 @@
+#include "control/process.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "control/admin_page.h"
+#include "control/admin_socket.h"
+#include "control/version.h"
+#include "io/capability.h"
+#include "io/read.h"
+#include "observe/exposition.h"
+#include "tls/library.h"
+
+namespace rw::control {
+namespace {
+
+constexpr unsigned control_ring_entries = 256;
+constexpr std::size_t control_buffers_bytes = 4U << 20U;
+constexpr std::chrono::seconds tending{60};
+
+sigset_t heard_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, one);
+  return set;
+}
+
+}  // namespace
+
+void hold_signals() {
+  const sigset_t set = heard_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+process::process(configuration_source from) : from_(std::move(from)) {}
+
+process::~process() {
+  if (signals_ >= 0) ::close(signals_);
+}
+
+bool process::start() {
+  const sigset_t set = heard_signals();
+  signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
+  auto kernel = io::ring::create(control_ring_entries);
+  if (!kernel) {
+    log_.error(io::explain_refusal(kernel.error()));
+    return false;
+  }
+  loop_ = std::make_unique<io::loop>(std::move(*kernel), control_buffers_bytes);
+  started_ = reloaded_ = loop_->wall_now();
+  tickets_ = std::make_shared<tls::ticket_keys>(loop_->now());
+
+  std::vector<std::string> messages;
+  state_ = load(messages);
+  for (const std::string& line : messages) {
+    log_.write(state_ ? observe::level::warning : observe::level::error, line);
+  }
+  if (!state_) return false;
+  log_.set_level(static_cast<observe::level>(settings().log.level));
+  if (!open_listeners() || !open_control()) return false;
+
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    log_.info(fmt::format("listener {} on {}{}", settings().listeners[i].name, sockets_[i].name(),
+                          settings().listeners[i].has_tls ? " (TLS)" : ""));
+  }
+  if (admin_page_) log_.info(fmt::format("admin on {}", admin_page_->name()));
+  log_.info("ready");
+  return true;
+}
+
+bool process::open_listeners() {
+  worker_count_ = worker_count(settings().server.workers);
+  for (const config::listener& one : settings().listeners) {
+    const result<config::address> where = config::parse_address(one.address);
+    result<net::listening_sockets> opened =
+        where ? net::listening_sockets::open(*where, worker_count_) : failure(where.error());
+    if (!opened) {
+      const int os = opened.error().os;
+      log_.error(fmt::format("listener {}: {}: {}", one.name, one.address,
+                             os == EADDRINUSE ? "the port is in use by another program"
+                             : os != 0        ? std::strerror(os)
+                                              : opened.error().text));
+      return false;
+    }
+    sockets_.push_back(std::move(*opened));
+  }
+  return true;
+}
+
+bool process::open_control() {
+  if (!open_admin()) return false;
+  const std::string& access = settings().log.access_path;
+  result<std::unique_ptr<workers>> started =
+      workers::start(worker_count_, state_, sockets_, access != "off");
+  if (!started) {
+    log_.error(io::explain_refusal(started.error()));
+    return false;
+  }
+  workers_ = std::move(*started);
+  if (access != "off") {
+    auto writing = writer::start(access, workers_->queues());
+    if (!writing) {
+      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
+      workers_->drain(loop_->kernel(), nanoseconds{0});
+      loop_->turn();
+      return false;
+    }
+    writer_ = std::move(*writing);
+  }
+  if (admin_socket_) admin_socket_->start();
+  if (admin_page_) admin_page_->start();
+  files_ = std::make_unique<file_watch>(*loop_);
+  files_->watch(state_->files);
+  return true;
+}
+
+bool process::open_admin() {
+  const auto open = [this](const std::string& where) -> std::optional<net::listening_sockets> {
+    const result<config::address> parsed = config::parse_address(where);
+    auto opened = parsed ? net::listening_sockets::open(*parsed, 1) : failure(parsed.error());
+    if (opened) return std::move(*opened);
+    const int os = opened.error().os;
+    log_.error(fmt::format("admin: {}: {}", where, os != 0 ? std::strerror(os) : opened.error().text));
+    return {};
+  };
+  const config::admin& admin = settings().admin;
+  if (admin.socket != "off") {
+    // Between bind and chmod nobody else may connect.
+    const mode_t before = ::umask(0117);
+    auto socket = open("unix:" + admin.socket);
+    ::umask(before);
+    if (!socket) return false;
+    admin_socket_ = std::make_unique<admin_socket>(*this, *loop_, std::move(*socket));
+  }
+  if (admin.address != "off") {
+    auto socket = open(admin.address);
+    if (!socket) return false;
+    admin_page_ = std::make_unique<admin_page>(*this, *loop_, std::move(*socket));
+  }
+  return true;
+}
+
+int process::run() {
+  io::spawn(serve_signals(), chores_);
+  io::spawn(watch_files(), chores_);
+  io::spawn(tend(), chores_);
+  while (!stopped_) loop_->turn();
+  return 0;
+}
+
+io::task<> process::serve_signals() {
+  signalfd_siginfo heard{};
+  for (;;) {
+    io::read_some reading(*loop_, signals_, std::as_writable_bytes(std::span(&heard, 1)));
+    const std::int32_t got = co_await reading;
+    if (got != static_cast<std::int32_t>(sizeof heard)) continue;
+    if (heard.ssi_signo == SIGHUP) {
+      for (const std::string& line : reload().messages) log_.info(line);
+    } else if (heard.ssi_signo == SIGUSR1) {
+      reopen();
+    } else if (stopping_) {
+      log_.warning("stopped at once, at the second signal");
+      ::_exit(0);
+    } else {
+      stopping_ = true;
+      io::spawn(stop(), chores_);
+    }
+  }
+}
+
+io::task<> process::watch_files() {
+  for (;;) {
+    const bool some = co_await files_->changed();
+    if (!some) co_return;
+    log_.info("a file of the configuration has changed");
+    reload();
+  }
+}
+
+// What has to be done now and then.
+io::task<> process::tend() {
+  while (!stopping_) {
+    tickets_->rotate(loop_->now());
+    io::sleep pause(*loop_, loop_->now() + tending);
+    co_await pause;
+  }
+}
+
+io::task<> process::stop() {
+  const nanoseconds limit = settings().server.drain_timeout;
+  log_.info(fmt::format("stopping: requests under way have {} s to finish",
+                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
+  workers_->drain(loop_->kernel(), limit);
+  while (workers_->running() > 0) {
+    io::sleep pause(*loop_, loop_->now() + std::chrono::milliseconds{10});
+    co_await pause;
+  }
+  workers_.reset();
+  writer_.reset();
+  log_.info("stopped");
+  stopped_ = true;
+}
+
+}  // namespace rw::control

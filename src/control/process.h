@@ -1,0 +1,98 @@
+// The running gate: what the control thread holds together, from the first snapshot to the last
+// worker's end.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "control/file_watch.h"
+#include "control/workers.h"
+#include "control/writer.h"
+#include "gateway/snapshot.h"
+#include "io/loop.h"
+#include "observe/log.h"
+#include "observe/names.h"
+
+namespace rw::control {
+
+class admin_page;
+class admin_socket;
+
+// Where a configuration comes from: a file or directory, or text (the demo's).
+struct configuration_source {
+  std::string path;
+  std::string text;  // used when path is empty
+};
+
+struct reload_outcome {
+  bool taken = false;
+  std::vector<std::string> messages;  // errors, or warnings
+};
+
+// Before any thread starts: all inherit the mask, and the control thread alone hears of signals.
+void hold_signals();
+
+// Of the control thread.
+class process {
+ public:
+  explicit process(configuration_source from);
+  ~process();
+
+  // Everything up to serving. False: it has said why, one line each, on stderr.
+  bool start();
+  // Serves until SIGTERM or SIGINT; then drains. The exit status.
+  int run();
+
+  // Checks the configuration and everything it names, then hands it to the workers; an error keeps
+  // what is in force.
+  reload_outcome reload();
+  std::string status() const;   // for `ringward status`
+  std::string reopen();         // for `ringward reopen`: log files that were rotated away
+  std::string metrics() const;  // /metrics
+  bool ready() const noexcept { return !stopping_; }
+  // The access log as lines for people, whatever the configuration says: the demo's. Before start().
+  void make_readable() noexcept { readable_ = true; }
+  // "127.0.0.1:8443", of the first listener, with the port that was given.
+  const std::string& listening_on() const noexcept { return sockets_.front().name(); }
+  io::loop& loop() noexcept { return *loop_; }
+  const config::configuration& settings() const noexcept { return state_->settings; }
+  const observe::log& log() const noexcept { return log_; }
+
+ private:
+  std::shared_ptr<const gateway::snapshot> load(std::vector<std::string>& messages);
+  bool open_listeners();
+  bool open_control();
+  bool open_admin();
+  io::task<> serve_signals();
+  io::task<> watch_files();
+  io::task<> tend();
+  io::task<> stop();
+
+  configuration_source from_;
+  observe::log log_;
+  observe::label_names labels_;
+  std::shared_ptr<tls::ticket_keys> tickets_;
+  std::shared_ptr<const gateway::snapshot> state_;
+  std::vector<net::listening_sockets> sockets_;
+  std::unique_ptr<io::loop> loop_;
+  std::unique_ptr<writer> writer_;
+  std::unique_ptr<workers> workers_;
+  std::unique_ptr<file_watch> files_;
+  std::unique_ptr<admin_socket> admin_socket_;
+  std::unique_ptr<admin_page> admin_page_;
+  io::gate chores_;
+  unsigned worker_count_ = 1;
+  std::uint64_t generation_ = 0;
+  std::uint64_t reloads_ = 0;
+  std::uint64_t reloads_failed_ = 0;
+  wall_time started_;
+  wall_time reloaded_;
+  bool stopping_ = false;
+  bool stopped_ = false;
+  bool readable_ = false;
+  int signals_ = -1;
+};
+
+}  // namespace rw::control

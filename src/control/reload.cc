@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include "config/load.h"
+#include "control/admin_page.h"
+#include "control/admin_socket.h"
+#include "control/process.h"
+#include "control/version.h"
+#include "observe/exposition.h"
+#include "tls/library.h"
+
+namespace rw::control {
+namespace {
+
+void append(std::vector<std::string>& messages, const config::diagnostics& list) {
+  for (const config::diagnostic& one : list) messages.push_back(config::to_string(one));
+}
+
+// What a running gate cannot take over: sockets, threads and memory it was started with.
+void refuse_fixed(const config::configuration& before, const config::configuration& after,
+                  std::vector<std::string>& messages) {
+  const auto fixed = [&messages](std::string_view key) {
+    messages.push_back(fmt::format("{} has changed: that takes a restart", key));
+  };
+  if (before.listeners.size() != after.listeners.size()) {
+    fixed("the number of listeners");
+    return;
+  }
+  for (std::size_t i = 0; i < before.listeners.size(); ++i) {
+    const config::listener& was = before.listeners[i];
+    const config::listener& is = after.listeners[i];
+    if (was.address != is.address || was.has_tls != is.has_tls) {
+      fixed(fmt::format("the address of listener {}", is.name));
+    }
+  }
+  if (before.server.workers != after.server.workers) fixed("server.workers");
+  if (before.server.buffers_bytes != after.server.buffers_bytes) fixed("server.buffers");
+  if (before.log.access_path != after.log.access_path) fixed("log.access.path");
+  if (before.admin.socket != after.admin.socket) fixed("admin.socket");
+  if (before.admin.address != after.admin.address) fixed("admin.address");
+}
+
+}  // namespace
+
+std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>& messages) {
+  auto loaded = from_.path.empty() ? config::parse(from_.text, "demo") : config::load(from_.path);
+  if (!loaded) {
+    append(messages, loaded.error());
+    return nullptr;
+  }
+  append(messages, loaded->warnings);
+  if (readable_) loaded->settings.log.access_format = config::log_format::pretty;
+  if (state_) {
+    std::vector<std::string> fixed;
+    refuse_fixed(state_->settings, loaded->settings, fixed);
+    if (!fixed.empty()) {
+      messages.insert(messages.end(), fixed.begin(), fixed.end());
+      return nullptr;
+    }
+  }
+  gateway::snapshot_context with;
+  with.workers = worker_count(loaded->settings.server.workers);
+  with.tickets = tickets_;
+  with.labels = &labels_;
+  with.previous = state_.get();
+  with.generation = ++generation_;
+  with.now = loop_->wall_now();
+  auto made = gateway::make_snapshot(std::move(loaded->settings), with);
+  if (!made) {
+    append(messages, made.error());
+    return nullptr;
+  }
+  append(messages, made->warnings);
+  return made->state;
+}
+
+reload_outcome process::reload() {
+  reload_outcome outcome;
+  auto made = load(outcome.messages);
+  if (!made) {
+    ++reloads_failed_;
+    for (const std::string& line : outcome.messages) log_.error(line);
+    log_.error("the configuration in force stays");
+    return outcome;
+  }
+  for (const std::string& line : outcome.messages) log_.warning(line);
+  state_ = std::move(made);
+  workers_->adopt(loop_->kernel(), state_);
+  files_->watch(state_->files);
+  log_.set_level(static_cast<observe::level>(settings().log.level));
+  ++reloads_;
+  reloaded_ = loop_->wall_now();
+  outcome.taken = true;
+  log_.info("the configuration was reloaded");
+  return outcome;
+}
+
+std::string process::reopen() {
+  if (!writer_) return "there is no access log\n";
+  writer_->reopen();
+  return "log files are opened anew\n";
+}
+
+std::string process::status() const {
+  using observe::counter;
+  std::uint64_t accepted = 0;
+  std::uint64_t closed = 0;
+  std::uint64_t requests = 0;
+  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  for (const observe::counters* one : counted) {
+    accepted += one->get(counter::connections_accepted);
+    closed += one->get(counter::connections_closed);
+    for (std::size_t i = 0; i < observe::histogram::buckets; ++i) {
+      requests += one->durations.in_bucket(i);
+    }
+  }
+  const auto seconds = [](nanoseconds t) {
+    return std::chrono::duration_cast<std::chrono::seconds>(t).count();
+  };
+  std::string text;
+  const auto line = [&text](std::string_view key, const auto& value) {
+    text += fmt::format("{:<14}{}\n", key, value);
+  };
+  line("version", version);
+  line("state", stopping_ ? "draining" : "serving");
+  line("uptime", fmt::format("{} s", seconds(loop_->wall_now() - started_)));
+  line("configuration", from_.path.empty() ? "the demo's" : from_.path);
+  line("loaded", fmt::format("{} s ago, {} reloads, {} refused",
+                             seconds(loop_->wall_now() - reloaded_), reloads_, reloads_failed_));
+  line("workers", worker_count_);
+  for (const net::listening_sockets& one : sockets_) line("listener", one.name());
+  line("connections", accepted - closed);
+  line("requests", requests);
+  return text;
+}
+
+std::string process::metrics() const {
+  observe::process_facts facts;
+  facts.version = version;
+  facts.tls_library = tls::library_version();
+  facts.started = started_;
+  facts.reloaded = reloaded_;
+  facts.reloads = reloads_;
+  facts.reloads_failed = reloads_failed_;
+  if (writer_) facts.access_lines_dropped = writer_->dropped();
+  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  std::string text;
+  observe::expose(counted, labels_, facts, text);
+  return text;
+}
+
+}  // namespace rw::control

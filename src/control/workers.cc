@@ -1,0 +1,147 @@
+#include "control/workers.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <future>
+
+namespace rw::control {
+namespace {
+
+constexpr unsigned ring_entries = 2048;
+constexpr std::size_t access_queue_bytes = 4U << 20U;
+
+std::vector<int> allowed_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> cpus;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &set)) cpus.push_back(i);
+  }
+  return cpus;
+}
+
+struct adopt_command : gateway::command {
+  explicit adopt_command(std::shared_ptr<const gateway::snapshot> s) : state(std::move(s)) {}
+  void run(gateway::worker& on) override { on.adopt(std::move(state)); }
+  std::shared_ptr<const gateway::snapshot> state;
+};
+
+struct drain_command : gateway::command {
+  explicit drain_command(nanoseconds limit) : at_most(limit) {}
+  void run(gateway::worker& on) override { on.drain(at_most); }
+  nanoseconds at_most;
+};
+
+}  // namespace
+
+struct workers::one {
+  int cpu = 0;
+  std::unique_ptr<observe::counters> counters = std::make_unique<observe::counters>();
+  std::unique_ptr<observe::log_queue> queue;
+  std::promise<result<io::loop*>> ready;
+  io::loop* loop = nullptr;
+  std::thread thread;
+};
+
+unsigned worker_count(unsigned configured) {
+  return configured != 0 ? configured : static_cast<unsigned>(allowed_cpus().size());
+}
+
+void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>& running) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(self.cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  pthread_setname_np(pthread_self(), ("worker-" + std::to_string(parts.index)).c_str());
+
+  // Made here: a ring of one issuer belongs to the thread that enables it.
+  auto kernel = io::ring::create(ring_entries);
+  if (!kernel) {
+    running.fetch_sub(1, std::memory_order_release);
+    self.ready.set_value(failure(kernel.error()));
+    return;
+  }
+  io::loop loop(std::move(*kernel), parts.state->settings.server.buffers_bytes);
+  {
+    gateway::worker worker(loop, std::move(parts));
+    self.ready.set_value(&loop);
+    worker.run();
+  }
+  running.fetch_sub(1, std::memory_order_release);
+}
+
+result<std::unique_ptr<workers>> workers::start(unsigned count,
+                                                std::shared_ptr<const gateway::snapshot> state,
+                                                const std::vector<net::listening_sockets>& sockets,
+                                                bool access_log) {
+  std::unique_ptr<workers> made(new workers);
+  const std::vector<int> cpus = allowed_cpus();
+  made->running_ = count;
+  for (unsigned i = 0; i < count; ++i) {
+    auto self = std::make_unique<one>();
+    self->cpu = cpus[i % cpus.size()];
+    if (access_log) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    gateway::worker_parts parts;
+    parts.index = i;
+    parts.workers = count;
+    parts.state = state;
+    for (const net::listening_sockets& socket : sockets) parts.listening.push_back(socket.fd(i));
+    parts.counters = self->counters.get();
+    parts.access = self->queue.get();
+    self->thread = std::thread(&workers::run, std::ref(*self), std::move(parts),
+                               std::ref(made->running_));
+    made->all_.push_back(std::move(self));
+  }
+  error refused;
+  bool failed = false;
+  for (const auto& self : made->all_) {
+    const result<io::loop*> loop = self->ready.get_future().get();
+    if (loop) {
+      self->loop = *loop;
+    } else {
+      failed = true;
+      refused = loop.error();
+    }
+  }
+  if (!failed) return made;
+  const auto kernel = io::ring::create(64);
+  if (kernel) {
+    made->drain(**kernel, nanoseconds{0});
+    (*kernel)->wait((*kernel)->now() + std::chrono::milliseconds{100});
+  }
+  return failure(refused);
+}
+
+workers::~workers() {
+  for (const auto& self : all_) self->thread.join();
+}
+
+void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new adopt_command(state));
+  }
+}
+
+void workers::drain(io::ring& from, nanoseconds at_most) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most));
+  }
+}
+
+std::vector<const observe::counters*> workers::counters() const {
+  std::vector<const observe::counters*> list;
+  for (const auto& self : all_) list.push_back(self->counters.get());
+  return list;
+}
+
+std::vector<observe::log_queue*> workers::queues() const {
+  std::vector<observe::log_queue*> list;
+  for (const auto& self : all_) {
+    if (self->queue) list.push_back(self->queue.get());
+  }
+  return list;
+}
+
+}  // namespace rw::control

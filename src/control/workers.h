@@ -1,0 +1,52 @@
+// The worker threads: started, told things, waited for.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "gateway/snapshot.h"
+#include "gateway/worker.h"
+#include "io/loop.h"
+#include "net/listening_socket.h"
+#include "observe/counters.h"
+#include "observe/log_queue.h"
+
+namespace rw::control {
+
+// How many workers `server.workers` asks for: 0 is one per CPU this process may run on.
+unsigned worker_count(unsigned configured);
+
+class workers {
+ public:
+  // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
+  // Errors: what io::ring::create says, of the first that failed; then none is running.
+  static result<std::unique_ptr<workers>> start(
+      unsigned count, std::shared_ptr<const gateway::snapshot> state,
+      const std::vector<net::listening_sockets>& sockets, bool access_log);
+  ~workers();  // joins: drain() first
+  workers(const workers&) = delete;
+  workers& operator=(const workers&) = delete;
+
+  // ---- from the control thread, by way of its ring
+  void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
+  void drain(io::ring& from, nanoseconds at_most);
+
+  unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
+  std::vector<const observe::counters*> counters() const;
+  std::vector<observe::log_queue*> queues() const;
+
+ private:
+  struct one;
+  workers() = default;
+  static void run(one& self, gateway::worker_parts parts, std::atomic<unsigned>& running);
+
+  std::vector<std::unique_ptr<one>> all_;
+  std::atomic<unsigned> running_ = 0;
+};
+
+}  // namespace rw::control

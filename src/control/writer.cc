@@ -1,0 +1,240 @@
+#include "control/writer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "io/ring.h"
+
+namespace rw::control {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Lines wait this long at most; workers never pay a system call to say that there are some. The
+// longer pause must be shorter than a worker needs to fill its queue.
+constexpr milliseconds busy_pause{5};
+constexpr milliseconds idle_pause{50};
+constexpr milliseconds failed_pause{200};  // before a disk that is full is tried again
+
+constexpr std::size_t batch_bytes = 256U << 10U;  // what one write takes at most
+
+int open_log(const std::string& path) noexcept {
+  if (path == "-") return ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+std::uint64_t lines_in(std::span<const char> bytes) noexcept {
+  return static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+}
+
+}  // namespace
+
+// Bytes are copied out of the queues into a batch of the thread's own before they are written: a
+// queue is free again however long the disk takes, and a thread that hangs in a write for good
+// holds nothing but this object.
+struct writer::state {
+  state(std::string where, int opened, std::vector<observe::log_queue*> queues)
+      : path(std::move(where)), fd(opened), from(std::move(queues)) {
+    batch.reserve(batch_bytes);
+  }
+  ~state() { ::close(fd); }
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+
+  void run();
+  bool turn();
+  void collect();
+  int write_batch() noexcept;
+  void open_anew();
+  void finish();
+
+  // The thread's.
+  const std::string path;
+  int fd;
+  std::vector<char> batch;
+  std::size_t written = 0;  // of the batch
+
+  std::mutex lock;
+  std::condition_variable changed;
+  std::vector<observe::log_queue*> from;  // under `lock`; empty once the writer is gone
+  bool ended = false;                     // under `lock`
+
+  std::atomic<bool> stop = false;
+  std::atomic<bool> reopen = false;
+  std::atomic<int> failing = 0;
+  std::atomic<std::uint64_t> lost = 0;
+  std::atomic<std::uint64_t> progress = 0;  // bytes written
+};
+
+// Whole lines, because that is what queues publish, and as many as fit; from each queue in turn.
+void writer::state::collect() {
+  const std::lock_guard hold(lock);
+  for (observe::log_queue* one : from) {
+    for (std::span<const char> lines = one->readable(); !lines.empty(); lines = one->readable()) {
+      if (batch.size() + lines.size() > batch_bytes) {
+        const std::size_t room = batch_bytes - batch.size();
+        const auto cut =
+            std::find(lines.rend() - static_cast<std::ptrdiff_t>(room), lines.rend(), '\n');
+        lines = lines.first(static_cast<std::size_t>(lines.rend() - cut));
+        if (lines.empty() && batch.empty()) lines = one->readable();  // longer than any batch
+      }
+      if (lines.empty()) break;
+      batch.insert(batch.end(), lines.begin(), lines.end());
+      one->release(lines.size());
+    }
+  }
+}
+
+// The errno that ended it, 0 when all was written.
+int writer::state::write_batch() noexcept {
+  while (written < batch.size()) {
+    const ssize_t wrote = ::write(fd, batch.data() + written, batch.size() - written);
+    if (wrote >= 0) {
+      written += static_cast<std::size_t>(wrote);
+      progress.fetch_add(static_cast<std::uint64_t>(wrote), std::memory_order_relaxed);
+    } else if (errno == EAGAIN) {
+      // A pipe that somebody made non-blocking: wait for its reader, but not long at the end.
+      pollfd ready{fd, POLLOUT, 0};
+      const int readers = ::poll(&ready, 1, static_cast<int>(failed_pause.count()));
+      if (readers == 0 && stop.load(std::memory_order_acquire)) return EAGAIN;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  batch.clear();
+  written = 0;
+  return 0;
+}
+
+void writer::state::open_anew() {
+  const int opened = open_log(path);
+  if (opened < 0) {
+    failing.store(errno, std::memory_order_relaxed);
+    return;
+  }
+  ::close(std::exchange(fd, opened));
+  // The old file ends in part of a line when its disk was full: the rest of it has no place in the
+  // new one.
+  if (written > 0 && written < batch.size() && batch[written - 1] != '\n') {
+    const auto rest = batch.begin() + static_cast<std::ptrdiff_t>(written);
+    const auto end = std::find(rest, batch.end(), '\n');
+    written = static_cast<std::size_t>(end - batch.begin()) + (end != batch.end() ? 1 : 0);
+    lost.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// False when nothing more can be written now.
+bool writer::state::turn() {
+  if (reopen.exchange(false, std::memory_order_acq_rel)) open_anew();
+  if (batch.empty()) collect();
+  if (batch.empty()) return false;
+  const int os = write_batch();
+  failing.store(os, std::memory_order_relaxed);
+  return os == 0;
+}
+
+void writer::state::run() {
+  for (;;) {
+    const bool last = stop.load(std::memory_order_acquire);
+    bool wrote = false;
+    while (turn()) wrote = true;
+    if (last) break;
+    const bool failed = failing.load(std::memory_order_relaxed) != 0;
+    const milliseconds pause = failed ? failed_pause : wrote ? busy_pause : idle_pause;
+    std::unique_lock hold(lock);
+    changed.wait_for(hold, pause, [this] {
+      return stop.load(std::memory_order_relaxed) || reopen.load(std::memory_order_relaxed);
+    });
+  }
+  finish();
+}
+
+void writer::state::finish() {
+  lost.fetch_add(lines_in(std::span(batch).subspan(written)), std::memory_order_relaxed);
+  const std::lock_guard hold(lock);
+  for (observe::log_queue* one : from) {
+    for (std::span<const char> lines = one->readable(); !lines.empty(); lines = one->readable()) {
+      lost.fetch_add(lines_in(lines), std::memory_order_relaxed);
+      one->release(lines.size());
+    }
+  }
+  ended = true;
+  changed.notify_all();
+}
+
+result<std::unique_ptr<writer>> writer::start(const std::string& path,
+                                              std::vector<observe::log_queue*> from) {
+  const int fd = open_log(path);
+  if (fd < 0) return failure(io::kernel_error(errno, origin::configuration));
+  auto shared = std::make_shared<state>(path, fd, std::move(from));
+  try {
+    return std::unique_ptr<writer>(new writer(std::move(shared)));
+  } catch (const std::system_error& refused) {
+    return failure(io::kernel_error(refused.code().value(), origin::local));
+  }
+}
+
+// The thread takes no signals: they are the control thread's, and a pipe nobody reads is an errno.
+writer::writer(std::shared_ptr<state> shared) : shared_(std::move(shared)) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([own = shared_] { own->run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), "rw-writer");
+}
+
+writer::~writer() {
+  bool ended = false;
+  {
+    std::unique_lock hold(shared_->lock);
+    shared_->stop.store(true, std::memory_order_release);
+    shared_->changed.notify_all();
+    std::uint64_t before = 0;
+    do {
+      before = shared_->progress.load(std::memory_order_relaxed);
+      ended = shared_->changed.wait_for(hold, patience, [this] { return shared_->ended; });
+    } while (!ended && shared_->progress.load(std::memory_order_relaxed) != before);
+    shared_->from.clear();
+  }
+  if (ended) {
+    thread_.join();
+  } else {
+    thread_.detach();  // in a write that hangs; it ends with the process
+  }
+}
+
+void writer::reopen() noexcept {
+  const std::lock_guard hold(shared_->lock);
+  shared_->reopen.store(true, std::memory_order_release);
+  shared_->changed.notify_all();
+}
+
+std::uint64_t writer::dropped() const noexcept {
+  std::uint64_t total = shared_->lost.load(std::memory_order_relaxed);
+  const std::lock_guard hold(shared_->lock);
+  for (const observe::log_queue* one : shared_->from) total += one->dropped();
+  return total;
+}
+
+int writer::failing() const noexcept { return shared_->failing.load(std::memory_order_relaxed); }
+
+}  // namespace rw::control

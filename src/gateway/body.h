@@ -1,0 +1,63 @@
+// What both directions of a body share: taking chunks apart where they lie, and the least rate.
+#pragma once
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "http/chunked.h"
+
+namespace rw::gateway {
+
+struct decoded {
+  std::size_t consumed = 0;  // octets of the input
+  std::string_view data;     // at its front
+};
+
+// All the data in `input`, moved together at its front: however many chunks an origin made of it,
+// one goes on.
+inline decoded decode_in_place(http::chunked_decoder& decoder, std::span<char> input) {
+  decoded found;
+  char* const front = input.data();
+  std::size_t size = 0;
+  while (found.consumed < input.size() &&
+         decoder.state() == http::chunked_decoder::status::reading) {
+    const auto piece = decoder.feed({front + found.consumed, input.size() - found.consumed});
+    if (!piece.data.empty()) {
+      if (size == 0) {
+        found.data = piece.data;
+      } else {
+        std::memmove(const_cast<char*>(found.data.data()) + size, piece.data.data(),
+                     piece.data.size());
+      }
+      size += piece.data.size();
+    }
+    found.consumed += piece.consumed;
+  }
+  if (size > 0) found.data = {found.data.data(), size};
+  return found;
+}
+
+// listener.timeouts.least_rate: so many bytes a second, looked at every 10 s. 0 is off.
+class rate_floor {
+ public:
+  rate_floor(std::uint64_t bytes_per_second, mono_time now) noexcept
+      : least_(bytes_per_second * window.count()), since_(now) {}
+  // False when the window that has just ended brought too little.
+  bool keeps_up(std::uint64_t total, mono_time now) noexcept {
+    if (least_ == 0 || now - since_ < window) return true;
+    const bool enough = total - counted_ >= least_;
+    since_ = now;
+    counted_ = total;
+    return enough;
+  }
+
+ private:
+  static constexpr std::chrono::seconds window{10};
+  std::uint64_t least_;
+  std::uint64_t counted_ = 0;
+  mono_time since_;
+};
+
+}  // namespace rw::gateway

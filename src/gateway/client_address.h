@@ -1,0 +1,19 @@
+// Who the client is: the peer, or whom a trusted peer says it speaks for.
+#pragma once
+
+#include <string_view>
+
+#include "config/cidr.h"
+#include "gateway/exchange.h"
+
+namespace rw::gateway {
+
+// Sets client_ip, client_is_unix and from_trusted_peer. From a peer in `trusted` the right-most
+// address in X-Forwarded-For that is not in it; else the peer. A hop that is no address ends the
+// search: what stands left of it cannot be believed.
+void find_client(exchange& x, const config::cidr_set& trusted) noexcept;
+
+// Sets request_id: the client's own when it is trusted and sane, else 32 random hex digits.
+void find_request_id(exchange& x) noexcept;
+
+}  // namespace rw::gateway

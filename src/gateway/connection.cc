@@ -1,0 +1,115 @@
+#include "gateway/connection.h"
+
+#include "gateway/client_address.h"
+#include "gateway/decide.h"
+#include "gateway/forward.h"
+#include "gateway/record.h"
+#include "gateway/respond.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+// How long a peer that was told the end may go on sending before it is cut off.
+constexpr std::chrono::seconds farewell{2};
+
+// What parse_request() and the deadline have to say of the head as far as it has come.
+enum class head_state : std::uint8_t { partial, complete, refused };
+
+head_state look_at_head(exchange& x, std::size_t seen, const config::listener_limits& limits) {
+  const http::head_limits bounds{limits.head_bytes, limits.header_count, limits.target_bytes};
+  const http::outcome got = http::parse_request(x.downstream->input(), seen, bounds, x.request);
+  if (got.state == http::progress::partial) return head_state::partial;
+  if (got.state == http::progress::complete) return head_state::complete;
+  x.decision = {got.status, got.reason};
+  return head_state::refused;
+}
+
+// What a connection that ended before its head was complete gets, if anything.
+verdict incomplete(const error& why) noexcept {
+  if (why.code == fault::timed_out) return {408, "slow_head"};
+  if (why.code == fault::too_large) return {431, "head_too_large"};
+  return {0, "head_incomplete"};
+}
+
+// Of a refused head the parser vouches for the method and the target alone.
+void forget_head(exchange& x) noexcept {
+  x.request.present = 0;
+  x.request.fields.clear();
+  x.request.minor = 1;
+  x.request.verb = http::method::other;
+  x.request.expect_continue = false;
+  x.request.authority = {};
+  find_request_id(x);
+}
+
+}  // namespace
+
+connection::connection(worker& w, int fd, std::uint32_t l)
+    : on(w), downstream(w.loop(), fd, origin::downstream), listener(l) {
+  on.add(*this);
+  const result<sockaddr_storage> address = on.loop().kernel().peer_address(fd);
+  if (address) peer = net::to_endpoint(*address);
+}
+
+connection::~connection() { on.remove(*this); }
+
+io::task<> serve(worker& w, int fd, std::uint32_t listener) {
+  connection c(w, fd, listener);
+  bool open = true;
+  if (w.state().listeners[listener].tls) {
+    const mono_time by = w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
+    const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);
+    record_handshake(c, secured);
+    open = secured.has_value();
+  }
+
+  while (open) {
+    const config::listener& rules = *w.state().listeners[listener].settings;
+    if (c.downstream.input().empty()) {
+      c.idle = true;
+      const mono_time by = w.loop().now() + (c.requests == 0 ? rules.timeouts.head : rules.timeouts.keepalive);
+      const result<> some = co_await c.downstream.receive(by);
+      c.idle = false;
+      if (!some) break;
+    }
+
+    exchange& x = w.begin(c);
+    const mono_time by = x.began + rules.timeouts.head;
+    std::size_t seen = 0;
+    head_state head = look_at_head(x, seen, rules.limits);
+    while (head == head_state::partial) {
+      seen = c.downstream.input().size();
+      const result<> more = co_await c.downstream.receive(by);
+      if (!more) {
+        x.decision = incomplete(more.error());
+        head = head_state::refused;
+        break;
+      }
+      head = look_at_head(x, seen, rules.limits);
+    }
+    x.head_done = w.loop().now();
+    if (head == head_state::complete) decide(x);
+
+    if (x.decision.admitted() && head == head_state::complete) {
+      if (is_forwarded(x)) {
+        co_await forward(x);
+      } else {
+        co_await respond(x);
+      }
+    } else if (x.decision.status != 0) {
+      if (head == head_state::refused) forget_head(x);
+      co_await respond(x);
+    }
+    if (x.keep_alive && !x.body_read) co_await discard_body(x);
+
+    open = x.keep_alive && !w.draining();
+    record(x);
+    w.end(x);
+  }
+
+  if (c.requests > 0) co_await c.downstream.finish(w.loop().now() + farewell);
+  co_await c.downstream.close();
+}
+
+}  // namespace rw::gateway

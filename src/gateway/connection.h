@@ -1,0 +1,34 @@
+// One client's connection, from the handshake to the last answer.
+#pragma once
+
+#include <cstdint>
+
+#include "io/task.h"
+#include "net/address.h"
+#include "net/stream.h"
+
+namespace rw::gateway {
+
+class worker;
+
+// Lives in the frame of serve(); known to its worker so that draining can reach it.
+struct connection {
+  connection(worker& on, int fd, std::uint32_t listener);
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  worker& on;
+  net::stream downstream;
+  std::uint32_t listener;  // index into snapshot::listeners
+  net::endpoint peer;
+  bool idle = false;  // between requests: nothing is lost by closing it
+  std::uint64_t requests = 0;
+  connection* next = nullptr;
+  connection* previous = nullptr;
+};
+
+// Serves `fd` until either side ends it. Owns the descriptor.
+io::task<> serve(worker& on, int fd, std::uint32_t listener);
+
+}  // namespace rw::gateway

@@ -1,0 +1,134 @@
+#include "gateway/decide.h"
+
+#include <algorithm>
+
+#include "gateway/client_address.h"
+#include "gateway/connection.h"
+#include "gateway/worker.h"
+#include "http/path.h"
+
+namespace rw::gateway {
+namespace {
+
+verdict find_path(exchange& x, const config::listener_limits& limits) {
+  const http::path_rules rules{limits.keep_encoded_slash};
+  http::path_outcome normal = http::normalise(x.request.path, rules, {});
+  if (normal.status == 414) {
+    x.path_bytes = x.on->loop().buffers().take();
+    normal = http::normalise(x.request.path, rules, {x.path_bytes.text(), io::buffer::capacity()});
+  }
+  x.path = normal.path;
+  return {normal.status, normal.reason};
+}
+
+verdict find_route(exchange& x) {
+  const route::match_result found =
+      x.state->routes->match(x.request.authority, x.path, x.request.method_text);
+  if (found.what == route::outcome::not_found) return {404, "no_route"};
+  if (found.what == route::outcome::method_not_allowed) {
+    x.allowed_methods = found.allowed;
+    return {405, "method_not_allowed"};
+  }
+  x.route = &x.state->route_plans[found.index];
+  const bool mints = x.route->settings->action == config::route_action::mint;
+  if (mints && x.request.verb != http::method::post) return {405, "method_not_allowed"};
+  return {};
+}
+
+// Takes from the budgets of `which`, all or none. What other limits of this request took is given
+// back on a refusal: the request did not happen for them.
+verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
+  if (which.empty()) return {};
+  const limit::caller who{x.client_ip, x.caller.who.view(), x.route->index};
+  const std::size_t before = x.limit_count;
+  std::array<limit::demand, limits_per_route_max> demands;
+  std::array<limit::decision, limits_per_route_max> outcomes;
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    demands[i] = {which[i], x.state->limits->make_key(which[i], who)};
+  }
+  const mono_time now = x.on->loop().now();
+  const auto refused =
+      x.state->limits->admit_all(std::span(demands.data(), which.size()), now, outcomes);
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    x.limits[x.limit_count++] = {demands[i], outcomes[i]};
+  }
+  if (!refused) return {};
+  for (std::size_t i = 0; i < before; ++i) {
+    x.state->limits->give_back(x.limits[i].what.index, x.limits[i].what.who, now, now);
+  }
+  // Only the one that refused says anything of use to the client.
+  x.refusing_limit = before + *refused;
+  return {429, "rate_limited"};
+}
+
+verdict authenticate(exchange& x) {
+  const config::route& route = *x.route->settings;
+  auth::presented given;
+  for (const http::field& one : x.request.fields) {
+    if (one.id == http::field_id::authorization) {
+      if (given.authorization_lines++ == 0) given.authorization = one.value;
+    } else if (one.id == http::field_id::x_api_key) {
+      if (given.api_key_lines++ == 0) given.api_key = one.value;
+    }
+  }
+  x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, x.state->auth,
+                                                x.on->loop().wall_now());
+  if (x.caller.allowed()) return {};
+  return {x.caller.status(), auth::name(x.caller.why).data()};
+}
+
+verdict check_body(const exchange& x) {
+  if (x.request.body == http::framing::length &&
+      x.request.content_length > x.route->settings->max_body_bytes) {
+    return {413, "body_too_large"};
+  }
+  return {};
+}
+
+verdict judge(exchange& x, const listener_plan& from) {
+  verdict v = find_path(x, from.settings->limits);
+  if (!v.admitted()) return v;
+  v = find_route(x);
+  if (!v.admitted()) return v;
+  v = admit(x, x.route->early_limits);
+  if (!v.admitted()) return v;
+  v = authenticate(x);
+  if (!v.admitted()) return v;
+  v = admit(x, x.route->identity_limits);
+  if (!v.admitted()) return v;
+  return check_body(x);
+}
+
+// Takes the head off the stream, and the body with it when all of that has come: it can then be
+// sent in one piece with the head, and sent again.
+void take_head(exchange& x) {
+  const std::string_view input = x.downstream->input();
+  std::size_t size = x.request.size;
+  if (x.request.body == http::framing::length &&
+      x.request.content_length <= input.size() - x.request.size) {
+    x.first_body = input.substr(x.request.size, x.request.content_length);
+    size += x.request.content_length;
+    x.bytes_in = x.request.content_length;
+    x.body_read = true;
+  }
+  if (!x.request.has_body()) x.body_read = true;
+  x.head_bytes = x.downstream->hold(size);
+}
+
+}  // namespace
+
+void decide(exchange& x) {
+  const listener_plan& from = x.state->listeners[x.client->listener];
+  take_head(x);
+  x.keep_alive = x.request.keep_alive && !x.on->draining();
+  find_client(x, from.trusted);
+  find_request_id(x);
+  x.decision = judge(x, from);
+  x.decided = x.on->loop().now();
+}
+
+bool is_forwarded(const exchange& x) noexcept {
+  return x.route != nullptr && x.route->settings->action == config::route_action::proxy;
+}
+
+}  // namespace rw::gateway

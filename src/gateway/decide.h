@@ -1,0 +1,16 @@
+// What becomes of a request: route, admission by address, authentication, admission by identity. Pure
+// calls, in this order, each asked once (docs/life-of-a-request.md).
+#pragma once
+
+#include "gateway/exchange.h"
+
+namespace rw::gateway {
+
+// Of an exchange whose head is complete. Sets `decision` and everything it rests on; takes the head
+// out of the stream. Afterwards `keep_alive` says whether the connection may go on.
+void decide(exchange& x);
+
+// Admitted, and to be answered by an origin rather than by us.
+bool is_forwarded(const exchange& x) noexcept;
+
+}  // namespace rw::gateway

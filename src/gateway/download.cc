@@ -1,0 +1,177 @@
+#include "gateway/body.h"
+#include "gateway/connection.h"
+#include "gateway/forward.h"
+#include "gateway/respond.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+body_coding coding_for(const exchange& x) noexcept {
+  switch (x.response.body) {
+    case http::framing::none: return body_coding::none;
+    case http::framing::length: return body_coding::length;
+    case http::framing::chunked:
+    case http::framing::until_close: break;
+  }
+  return x.request.minor == 0 ? body_coding::until_close : body_coding::chunked;
+}
+
+// What of the answer's body lies in the upstream's input, ready to be sent on.
+struct stretch {
+  std::string_view data;
+  std::size_t consumed = 0;
+  bool last = false;
+};
+
+result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
+  const std::span<char> input = x.upstream->stream.writable_input();
+  stretch s;
+  if (x.response.body == http::framing::chunked) {
+    const decoded got = decode_in_place(x.decoder, input);
+    if (x.decoder.state() == http::chunked_decoder::status::refused) {
+      return failure({fault::malformed, origin::upstream, false, 0, x.decoder.reason()});
+    }
+    s.data = got.data;
+    s.consumed = got.consumed;
+    s.last = x.decoder.state() == http::chunked_decoder::status::done;
+    return s;
+  }
+  s.data = {input.data(), input.size()};
+  if (x.response.body == http::framing::length) {
+    const std::uint64_t left = x.response.content_length - passed;
+    if (s.data.size() > left) s.data = s.data.substr(0, left);
+    s.last = s.data.size() == left;
+  }
+  s.consumed = s.data.size();
+  return s;
+}
+
+// Chunks' clothes around one stretch, where the client gets chunks.
+struct wrapping {
+  http::chunk_head head;
+  std::string tail;
+};
+
+void wrap(const exchange& x, const stretch& s, wrapping& out) {
+  out.head.size = 0;
+  out.tail.clear();
+  if (!s.data.empty()) {
+    out.head = http::make_chunk_head(s.data.size());
+    out.tail = http::chunk_end;
+  }
+  if (!s.last) return;
+  out.tail.append(http::last_chunk);
+  // RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
+  if (x.request.accepts_trailers) out.tail.append(x.decoder.trailers());
+  out.tail.append(http::chunk_end);
+}
+
+void fail(exchange& x, const error& why) {
+  x.decision = refusal_of_upstream(x, why, upstream_stage::body);
+  x.upstream_reusable = false;
+  give_up_client(x);
+}
+
+void fail_client(exchange& x, const error& why) {
+  x.decision = {499, why.code == fault::timed_out ? "client_takes_nothing" : "client_closed"};
+  x.upstream_reusable = false;
+  give_up_client(x);
+}
+
+}  // namespace
+
+io::task<> send_interim(exchange& x) {
+  if (x.request.minor == 0) co_return;
+  io::buffer bytes = x.on->loop().buffers().take();
+  http::head_writer head({bytes.text(), io::buffer::capacity()});
+  head.status_line(x.response.status, x.response.reason);
+  for (const http::field& one : x.response.fields) {
+    if (!one.hop_by_hop && !x.route->response.removed.contains(one)) head.field(one.name, one.value);
+  }
+  head.end();
+  if (head.overflow()) co_return;
+  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
+  co_await x.downstream->send(head.view(), gap);
+  x.bytes_out += head.size();
+}
+
+io::task<> download(exchange& x) {
+  net::stream& from = x.upstream->stream;
+  const config::listener_timeouts& rules = x.state->listeners[x.client->listener].settings->timeouts;
+  const body_coding coding = coding_for(x);
+  if (coding == body_coding::until_close || x.on->draining()) x.keep_alive = false;
+  if (!x.body_read) x.keep_alive = false;  // answered before it was asked in full
+
+  io::buffer bytes = x.on->loop().buffers().take();
+  http::head_writer head({bytes.text(), io::buffer::capacity() - sizeof(http::chunk_head)});
+  if (!write_response_head(x, coding, head)) {
+    x.decision = {502, "upstream_head_too_large"};
+    co_await respond(x);
+    co_return;
+  }
+  from.consume(x.response.size);
+  x.status = x.response.status;
+  x.answer_begun = true;
+  x.upstream_reusable = x.response.keep_alive && x.response.body != http::framing::until_close;
+
+  rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0,
+                   x.on->loop().now());
+  std::string_view head_left = head.view();
+  std::uint64_t passed = 0;
+  wrapping clothes;
+  bool done = coding == body_coding::none ||
+              (coding == body_coding::length && x.response.content_length == 0);
+  if (done && !head_left.empty()) {
+    const result<> sent = co_await x.downstream->send(head_left, rules.write_gap);
+    x.bytes_out += head_left.size();
+    if (!sent) fail_client(x, sent.error());
+    co_return;
+  }
+  while (!done) {
+    if (from.input().empty() && head_left.empty()) {
+      const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
+      const bool ended = !more && more.error().code == fault::closed;
+      if (!more && !(ended && x.response.body == http::framing::until_close)) {
+        fail(x, more.error());
+        co_return;
+      }
+      done = ended;
+    }
+    result<stretch> s = next_stretch(x, passed);
+    if (!s) {
+      fail(x, s.error());
+      co_return;
+    }
+    s->last = s->last || done;
+    clothes.head.size = 0;
+    clothes.tail.clear();
+    if (coding == body_coding::chunked) wrap(x, *s, clothes);
+    // The head leaves with what there is of the body, in one send and one record.
+    if (!head_left.empty() && clothes.head.size > 0) {
+      std::memcpy(bytes.text() + head.size(), clothes.head.text.data(), clothes.head.size);
+      head_left = {bytes.text(), head.size() + clothes.head.size};
+      clothes.head.size = 0;
+    }
+    const std::string_view front = head_left.empty() ? clothes.head.view() : head_left;
+    if (!front.empty() || !s->data.empty() || !clothes.tail.empty()) {
+      const result<> sent =
+          co_await x.downstream->send({front, s->data, clothes.tail}, rules.write_gap);
+      if (!sent) {
+        fail_client(x, sent.error());
+        co_return;
+      }
+    }
+    x.bytes_out += front.size() + s->data.size() + clothes.tail.size();
+    passed += s->data.size();
+    head_left = {};
+    from.consume(s->consumed);
+    done = s->last;
+    if (!floor.keeps_up(passed, x.on->loop().now())) {
+      fail_client(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
+      co_return;
+    }
+  }
+}
+
+}  // namespace rw::gateway

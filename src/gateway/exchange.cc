@@ -1,0 +1,48 @@
+#include "gateway/exchange.h"
+
+namespace rw::gateway {
+
+// Field by field: the heads and the arrays are large, and are only read where they were written.
+void exchange::reset() noexcept {
+  head_bytes = {};
+  first_body = {};
+  path = {};
+  path_bytes.reset();
+  from_trusted_peer = false;
+  request_id = {};
+  request.verb = http::method::other;
+  request.minor = 1;
+  request.body = http::framing::none;
+  request.keep_alive = request.expect_continue = request.accepts_trailers = false;
+  request.method_text = request.target = request.authority = request.query = {};
+  request.present = 0;
+  request.fields.clear();
+
+  decision = {};
+  route = nullptr;
+  allowed_methods = 0;
+  caller.why = auth::reason::none;
+  caller.kind = auth::credential_kind::none;
+  caller.who = {};
+  limit_count = 0;
+  refusing_limit = SIZE_MAX;
+
+  to = nullptr;
+  upstream_name = {};
+  response.present = 0;
+  response.status = 0;
+  response.fields.clear();
+  decoder = http::chunked_decoder{};
+  body_decoder = http::chunked_decoder{};
+  attempts = 0;
+  upload_stopped = body_read = upload_failed = body_too_large = upstream_reusable = false;
+  upload_error = {};
+
+  status = 0;
+  reason = "";
+  keep_alive = answer_begun = false;
+  bytes_in = bytes_out = 0;
+  head_done = decided = connected = first_byte = {};
+}
+
+}  // namespace rw::gateway

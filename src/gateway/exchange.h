@@ -1,0 +1,111 @@
+// One request and its answer: everything that is known of it, from the first byte to the log line.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "auth/authenticate.h"
+#include "base/clock.h"
+#include "http/chunked.h"
+#include "http/head.h"
+#include "io/buffer_pool.h"
+#include "io/task.h"
+#include "limit/limiter.h"
+#include "net/address.h"
+#include "net/stream.h"
+#include "route/table.h"
+#include "upstream/pool.h"
+
+namespace rw::gateway {
+
+class worker;
+struct connection;
+struct epoch;
+struct snapshot;
+struct listener_plan;
+struct route_plan;
+struct upstream_plan;
+
+// What is to become of a request. `reason` is a snake_case literal for the log and the counters; the
+// client learns the status alone. Status 0: go on.
+struct verdict {
+  unsigned status = 0;
+  const char* reason = "";
+  bool admitted() const noexcept { return status == 0; }
+};
+
+struct limit_taken {
+  limit::demand what;
+  limit::decision outcome;
+};
+
+inline constexpr std::size_t limits_per_route_max = 16;  // config::load() refuses more
+inline constexpr std::size_t request_id_bytes_max = 128;
+
+// Made when the first byte of a request comes, reused after its log line: an idle connection has
+// none. Of one worker. Views point into `head_bytes` or the snapshot.
+struct exchange {
+  worker* on = nullptr;
+  connection* client = nullptr;
+  net::stream* downstream = nullptr;
+  epoch* under = nullptr;           // what it began with, to the end
+  const snapshot* state = nullptr;  // of `under`
+
+  // ---- the request
+  http::request_head request;
+  net::stream::held head_bytes;
+  std::string_view first_body;  // what of the body came with the head, when that is all of it
+  std::string_view path;        // normalised
+  io::buffer path_bytes;        // when it is not as it came
+  config::ip16 client_ip{};
+  bool client_is_unix = false;
+  bool from_trusted_peer = false;
+  std::array<char, request_id_bytes_max> request_id_bytes;
+  std::string_view request_id;
+
+  // ---- the decision
+  verdict decision;
+  const route_plan* route = nullptr;
+  route::method_set allowed_methods = 0;  // of the refused match, for Allow
+  auth::verdict caller;
+  std::array<limit_taken, limits_per_route_max> limits;
+  std::size_t limit_count = 0;
+  std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
+
+  // ---- upstream
+  const upstream_plan* to = nullptr;
+  upstream::connection_ptr upstream;
+  std::string_view upstream_name;
+  http::response_head response;
+  http::chunked_decoder decoder;       // of the response body
+  http::chunked_decoder body_decoder;  // of the request body
+  unsigned attempts = 0;
+  io::gate uploading;
+  bool upload_stopped = false;   // by us: its answer is there already
+  bool body_read = false;        // the whole request body has been taken off the connection
+  error upload_error;            // when the client's side of it failed
+  bool upload_failed = false;
+  bool body_too_large = false;
+  bool upstream_reusable = false;
+
+  // ---- the answer
+  unsigned status = 0;        // 0 until one was begun
+  const char* reason = "";    // "" for what the origin answered
+  bool keep_alive = false;
+  bool answer_begun = false;  // bytes of a final head have gone out
+  std::uint64_t bytes_in = 0;   // of the request body
+  std::uint64_t bytes_out = 0;  // all that was sent, heads included
+
+  // ---- when, by the loop's clock
+  wall_time began_at;
+  mono_time began;        // first byte of the head
+  mono_time head_done;
+  mono_time decided;
+  mono_time connected;    // an upstream connection was there
+  mono_time first_byte;   // of the upstream's answer
+
+  void reset() noexcept;
+};
+
+}  // namespace rw::gateway

@@ -1,0 +1,203 @@
+#include "gateway/forward.h"
+
+#include <atomic>
+
+#include "gateway/connection.h"
+#include "gateway/epoch.h"
+#include "gateway/respond.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+constexpr unsigned interim_heads_max = 16;
+
+// What an origin's heads may measure: our own limits' defaults, whatever clients are held to.
+constexpr http::head_limits origin_limits{64U << 10U, http::fields_max, 8U << 10U};
+
+// One of max_requests_in_flight, for as long as it lives.
+class place {
+ public:
+  explicit place(const upstream_plan& to) noexcept : count_(*to.in_flight) {
+    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
+    taken_ = before < to.settings->max_requests_in_flight;
+  }
+  place(const place&) = delete;
+  place& operator=(const place&) = delete;
+  ~place() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  bool taken() const noexcept { return taken_; }
+
+ private:
+  std::atomic<std::uint32_t>& count_;
+  bool taken_;
+};
+
+// Ends the exchange's upstream side when upstream.timeouts.total has passed.
+struct total_timer : io::timer {
+  explicit total_timer(exchange& of) noexcept : timer(&on_expiry), x(of) {
+    const nanoseconds total = x.to->settings->total_timeout;
+    if (total.count() > 0) x.on->loop().timers().arm(*this, x.on->loop().now() + total);
+  }
+  static void on_expiry(io::timer& t) {
+    auto& self = static_cast<total_timer&>(t);
+    self.expired = true;
+    if (self.x.upstream) self.x.upstream->stream.abort(fault::timed_out);
+  }
+  exchange& x;
+  bool expired = false;
+};
+
+// The better server, an idle connection to it or a new one.
+io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
+  const auto& pools = x.under->servers[x.to->index];
+  const std::size_t chosen = upstream::choose(pools, x.to->servers, x.on->random(), avoid);
+  upstream::server_pool& pool = *pools[chosen];
+  const upstream::server& server = x.to->servers[chosen];
+  x.upstream_name = server.name;
+  x.upstream = pool.take_idle();
+  if (!x.upstream) {
+    x.upstream = std::make_unique<upstream::connection>(x.on->loop(), pool);
+    ++pool.opened;
+    if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
+    const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
+    const result<> opened = co_await x.upstream->stream.open(server.address, server.address_bytes, by);
+    if (!opened) co_return opened;
+  } else if (x.body_read) {
+    x.downstream->abort_on_hangup(&x.upstream->stream);
+  }
+  ++x.upstream->requests;
+  x.connected = x.on->loop().now();
+  co_return {};
+}
+
+io::task<result<>> send_request(exchange& x) {
+  io::buffer bytes = x.on->loop().buffers().take();
+  http::head_writer head({bytes.text(), io::buffer::capacity()});
+  const auto& pools = x.under->servers[x.to->index];
+  std::size_t at = 0;
+  while (pools[at] != &x.upstream->pool) ++at;
+  if (!write_request_head(x, x.to->servers[at], head)) {
+    co_return failure({fault::too_large, origin::local, false, 0, "the head outgrew its buffer"});
+  }
+  const result<> sent = co_await x.upstream->stream.send({head.view(), x.first_body, {}},
+                                                         x.to->settings->gap_timeout);
+  if (!sent) co_return sent;
+  if (!x.body_read) io::spawn(upload(x), x.uploading);
+  co_return {};
+}
+
+// Until the head of the final answer is in `response`; its bytes are still in the stream's input.
+io::task<result<>> read_answer(exchange& x) {
+  net::stream& from = x.upstream->stream;
+  const nanoseconds patience = x.to->settings->first_byte_timeout;
+  unsigned interim = 0;
+  std::size_t seen = 0;
+  for (;;) {
+    if (from.input().size() > seen) {
+      if (x.first_byte == mono_time{}) x.first_byte = x.on->loop().now();
+      const http::outcome got = http::parse_response(from.input(), seen, origin_limits,
+                                                     x.request.verb, x.response);
+      if (got.state == http::progress::refused) {
+        co_return failure({fault::malformed, origin::upstream, false, 0, got.reason});
+      }
+      if (got.state == http::progress::complete) {
+        if (x.response.status >= 200) co_return {};
+        if (x.response.status == 101 || ++interim > interim_heads_max) {
+          co_return failure({fault::malformed, origin::upstream, false, 0, "unexpected_interim"});
+        }
+        if (x.response.status != 100) co_await send_interim(x);
+        from.consume(x.response.size);
+        seen = 0;
+        continue;
+      }
+      seen = from.input().size();
+    }
+    // While the body is on its way up the origin owes nothing: upload() starts the clock at its end.
+    const bool sending = x.uploading.inside() > 0;
+    const result<> more =
+        co_await from.receive(sending ? mono_time::max() : x.on->loop().now() + patience);
+    if (!more) co_return more;
+  }
+}
+
+// RFC 9110 9.2.2, and more careful: only what the origin cannot have acted on, or may act on twice,
+// and only while every byte of it is still here.
+bool may_retry(const exchange& x, bool connected) noexcept {
+  if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
+  if (x.downstream->ended() || x.upload_failed) return false;
+  if (!connected) return true;
+  return http::is_idempotent(x.request.verb) && x.body_read && x.uploading.inside() == 0;
+}
+
+// Lets the body's pump end, whatever it waits for.
+io::task<> stop_upload(exchange& x) {
+  if (x.uploading.inside() > 0) {
+    x.upload_stopped = true;
+    x.keep_alive = false;
+    x.upstream->stream.abort(fault::canceled);
+    x.downstream->interrupt_receive();
+    co_await x.uploading.empty();
+  }
+}
+
+io::task<> let_go(exchange& x) {
+  x.downstream->abort_on_hangup(nullptr);
+  if (!x.upstream) co_return;
+  --x.upstream->pool.in_flight;
+  if (x.upstream_reusable) {
+    upstream::server_pool& pool = x.upstream->pool;
+    pool.give_back(std::move(x.upstream), x.on->loop().now());
+    co_return;
+  }
+  co_await x.upstream->stream.close();
+  x.upstream.reset();
+}
+
+}  // namespace
+
+io::task<> forward(exchange& x) {
+  x.to = &x.state->upstreams[x.route->settings->upstream];
+  const place mine(*x.to);
+  if (!mine.taken()) {
+    x.decision = {503, "too_many_in_flight"};
+    co_await respond(x);
+    co_return;
+  }
+  total_timer total(x);
+  const upstream::server_pool* tried = nullptr;
+  for (;;) {
+    ++x.attempts;
+    upstream_stage stage = upstream_stage::connect;
+    result<> done = co_await connect(x, tried);
+    ++x.upstream->pool.in_flight;
+    if (done) {
+      stage = upstream_stage::request;
+      done = co_await send_request(x);
+      // An origin may answer and close before it has taken all: its answer counts.
+      if (done || done.error().code == fault::reset) {
+        stage = upstream_stage::first_byte;
+        const result<> answered = co_await read_answer(x);
+        if (done || answered) done = answered;
+      }
+    }
+    if (done) break;
+    co_await stop_upload(x);
+    const bool again = !total.expired && may_retry(x, stage != upstream_stage::connect);
+    tried = &x.upstream->pool;
+    x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
+    co_await let_go(x);
+    if (again) continue;
+    if (x.decision.status != 499) {
+      co_await respond(x);
+    } else {
+      give_up_client(x);
+    }
+    co_return;
+  }
+  x.decision = {};
+  co_await download(x);
+  co_await stop_upload(x);
+  co_await let_go(x);
+}
+
+}  // namespace rw::gateway

@@ -1,0 +1,31 @@
+// The way through: an upstream connection, the request to it, its answer back.
+#pragma once
+
+#include "gateway/exchange.h"
+#include "http/serialise.h"
+
+namespace rw::gateway {
+
+// Of an admitted exchange whose route has an upstream. Answers the client, by the origin's answer or
+// by ours when there is none; never fails.
+io::task<> forward(exchange& x);
+
+// ---- its parts, each in a file of its name
+// Pumps the request body that has not come with the head; leaves upload_failed and upload_error.
+io::task<> upload(exchange& x);
+// Reads and drops the body of a request that was answered without it, when that is little; else the
+// connection does not go on (keep_alive).
+io::task<> discard_body(exchange& x);
+// Sends the final head in `response`, and its body as it comes.
+io::task<> download(exchange& x);
+// Sends the interim head (1xx) in `response`, to clients that know such.
+io::task<> send_interim(exchange& x);
+// The request's head as the origin gets it; false when it does not fit a buffer.
+bool write_request_head(exchange& x, const upstream::server& to, http::head_writer& out);
+// The answer's head as the client gets it, up to and with the blank line.
+enum class body_coding : std::uint8_t { none, length, chunked, until_close };
+bool write_response_head(exchange& x, body_coding body, http::head_writer& out);
+// What every answer has, whoever it is from: security headers, Date, limits, Connection.
+void write_common_fields(const exchange& x, http::head_writer& out);
+
+}  // namespace rw::gateway

@@ -1,0 +1,91 @@
+#include "gateway/connection.h"
+#include "gateway/epoch.h"
+#include "base/assert.h"
+#include "gateway/respond.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+// {host}, {path} and {query} of a redirect's template. Everything put in has passed the parser: it
+// holds no character that could end the field.
+std::string expand(const exchange& x, std::string_view target) {
+  std::string out;
+  while (!target.empty()) {
+    const std::size_t open = target.find('{');
+    out.append(target.substr(0, open));
+    if (open == std::string_view::npos) break;
+    target.remove_prefix(open);
+    if (target.starts_with("{host}")) {
+      out.append(x.request.host);
+      target.remove_prefix(6);
+    } else if (target.starts_with("{path}")) {
+      out.append(x.path);
+      target.remove_prefix(6);
+    } else if (target.starts_with("{query}")) {
+      out.append(x.request.query);
+      target.remove_prefix(7);
+    } else {
+      out += target.front();
+      target.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+answer mint(exchange& x, std::string& store) {
+  answer a;
+  a.type = "application/json";
+  a.cache_control = "no-store";
+  const result<std::string> token =
+      x.under->minter->answer(x.caller.who.view(), x.on->loop().wall_now());
+  if (!token) {
+    x.decision = {500, "mint_failed"};
+    a.status = 500;
+    store = R"({"type":"about:blank","title":"Internal Server Error","status":500})";
+    a.type = "application/problem+json";
+  } else {
+    store = *token;
+  }
+  a.body = store;
+  return a;
+}
+
+answer publish_keys(const exchange& x) {
+  answer a;
+  a.type = "application/jwk-set+json";
+  a.cache_control = "public, max-age=300";
+  a.etag = x.state->jwks_etag;
+  a.body = x.state->jwks_body;
+  if (x.request.value(http::field_id::if_none_match) == a.etag) a.status = 304;
+  return a;
+}
+
+}  // namespace
+
+answer local_answer(exchange& x, std::string& store) {
+  const config::route& route = *x.route->settings;
+  switch (route.action) {
+    case config::route_action::mint: return mint(x, store);
+    case config::route_action::jwks: return publish_keys(x);
+    case config::route_action::redirect: {
+      store = expand(x, route.redirect);
+      answer a;
+      a.status = route.status;
+      a.location = store;
+      return a;
+    }
+    case config::route_action::respond: {
+      answer a;
+      a.status = route.status;
+      a.type = route.type;
+      a.body = route.body;
+      return a;
+    }
+    case config::route_action::proxy: break;
+  }
+  RW_ASSERT(false);
+  return {};
+}
+
+}  // namespace rw::gateway

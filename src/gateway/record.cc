@@ -1,0 +1,104 @@
+#include "gateway/record.h"
+
+#include <algorithm>
+
+#include "gateway/connection.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+nanoseconds since(mono_time from, mono_time to) noexcept {
+  return from == mono_time{} || to < from ? nanoseconds{0} : to - from;
+}
+
+std::string_view tls_name(const exchange& x) noexcept {
+  if (x.downstream->tls() == nullptr) return {};
+  return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
+}
+
+observe::access_record describe(const exchange& x, std::string_view client, mono_time now) noexcept {
+  observe::access_record r;
+  r.at = x.began_at;
+  r.request_id = x.request_id;
+  r.client = client;
+  r.identity = x.caller.who.view();
+  if (x.route != nullptr) r.route = x.route->settings->name;
+  r.upstream = x.upstream_name;
+  r.method = x.request.method_text;
+  r.host = x.request.authority;
+  r.path = x.path.empty() ? x.request.target : x.path;
+  if (!x.path.empty()) r.query = x.request.query;
+  r.protocol = x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  r.tls = tls_name(x);
+  r.user_agent = x.request.value(http::field_id::user_agent);
+  r.referer = x.request.value(http::field_id::referer);
+  r.status = x.status;
+  r.reason = x.reason;
+  r.attempts = x.attempts;
+  r.bytes_in = x.bytes_in;
+  r.bytes_out = x.bytes_out;
+  r.head = since(x.began, x.head_done);
+  r.decide = since(x.head_done, x.decided);
+  r.connect = since(x.decided, x.connected);
+  r.first_byte = since(x.connected, x.first_byte);
+  r.total = since(x.began, now);
+  return r;
+}
+
+void count(const exchange& x, mono_time now) noexcept {
+  observe::counters& c = x.on->counters();
+  const std::uint32_t route = x.route != nullptr ? x.route->label : observe::names::other;
+  const unsigned kind = std::clamp(x.status / 100, 1U, 5U) - 1;
+  c.route(route).by_class[kind].add();
+  if (x.reason[0] != '\0') c.refusals.add(x.reason);
+  if (x.attempts > 0) {
+    auto& upstream = c.upstream(x.to->label);
+    (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed).add();
+    if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
+  }
+  for (std::size_t i = 0; i < x.limit_count; ++i) {
+    auto& limit = c.limit(x.state->limit_labels[x.limits[i].what.index]);
+    (i == x.refusing_limit ? limit.refused : limit.admitted).add();
+  }
+  c.add(observe::counter::request_bytes, x.bytes_in);
+  c.add(observe::counter::response_bytes, x.bytes_out);
+  c.durations.record(now - x.began);
+}
+
+}  // namespace
+
+void record(exchange& x) {
+  const mono_time now = x.on->loop().now();
+  if (x.status == 0) {
+    // Nobody was answered: the client left, with a head begun or nothing at all.
+    x.status = 499;
+    if (x.reason[0] == '\0') x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
+  }
+  count(x, now);
+  observe::log_queue* queue = x.on->access_log();
+  if (queue == nullptr) return;
+  const double sample = x.state->settings.log.access_sample;
+  if (sample < 1.0 && x.status < 400 &&
+      static_cast<double>(x.on->random() >> 11U) * 0x1p-53 >= sample) {
+    return;
+  }
+  const net::endpoint_text client(x.client_ip, x.client_is_unix);
+  const observe::access_record line = describe(x, client.view(), now);
+  const std::span<char> room = queue->reserve(x.on->access_format().bytes_max(line));
+  if (!room.empty()) queue->commit(x.on->access_format().write(line, room));
+}
+
+void record_handshake(connection& c, const result<>& outcome) noexcept {
+  observe::counters& counted = c.on.counters();
+  if (!outcome) {
+    counted.add(observe::counter::handshakes_failed);
+    return;
+  }
+  const tls::server_codec& tls = *c.downstream.tls();
+  counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13
+                                                            : observe::counter::handshakes_tls12);
+  if (tls.resumed()) counted.add(observe::counter::handshakes_resumed);
+}
+
+}  // namespace rw::gateway

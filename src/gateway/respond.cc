@@ -1,0 +1,143 @@
+#include "gateway/respond.h"
+
+#include <fmt/format.h>
+
+#include "gateway/connection.h"
+#include "gateway/forward.h"
+#include "gateway/worker.h"
+#include "http/serialise.h"
+#include "limit/headers.h"
+
+namespace rw::gateway {
+namespace {
+
+bool connection_may_go_on(unsigned status) noexcept {
+  // After these the bytes that follow cannot be told apart from a body nobody wants.
+  return status != 400 && status != 408 && status != 414 && status != 431 && status != 417 &&
+         status != 501 && status != 505;
+}
+
+void write_allow(const exchange& x, std::string& store, http::head_writer& out) {
+  store.clear();
+  if (x.route != nullptr) {
+    store = "POST";  // the mint's own
+  } else {
+    route::match_result refused;
+    refused.what = route::outcome::method_not_allowed;
+    refused.allowed = x.allowed_methods;
+    x.state->routes->append_allow(store, refused);
+  }
+  out.field("allow", store);
+}
+
+void write_refusal_fields(const exchange& x, std::string& store, http::head_writer& out) {
+  const unsigned status = x.decision.status;
+  if (status == 405) write_allow(x, store, out);
+  if (!x.caller.allowed() && (status == 401 || status == 403 || status == 400)) {
+    store.clear();
+    auth::append_challenge(store, x.caller.why, x.route->scopes);
+    if (!store.empty()) out.field("www-authenticate", store);
+  }
+  if (status == 429 && x.refusing_limit < x.limit_count) {
+    std::array<char, limit::retry_after_bytes_max> text;
+    const nanoseconds wait = x.limits[x.refusing_limit].outcome.retry_after;
+    out.field("retry-after", std::string_view(text.data(), limit::write_retry_after(wait, text)));
+  }
+  if (status == 503) out.field("retry-after", "1");
+}
+
+}  // namespace
+
+verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage at) noexcept {
+  if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
+    return {499, "client_closed"};
+  }
+  switch (at) {
+    case upstream_stage::connect:
+      if (why.code == fault::timed_out) return {504, "upstream_connect_timeout"};
+      if (why.code == fault::refused) return {502, "upstream_refused"};
+      if (why.from == origin::local && why.code == fault::exhausted) return {503, "out_of_sockets"};
+      return {502, "upstream_unreachable"};
+    case upstream_stage::request:
+      if (why.code == fault::timed_out) return {504, "upstream_takes_nothing"};
+      if (why.code == fault::too_large) return {431, "head_too_large"};
+      return {502, "upstream_reset"};
+    case upstream_stage::first_byte:
+      if (why.code == fault::timed_out) return {504, "upstream_first_byte_timeout"};
+      if (why.code == fault::malformed) return {502, "upstream_malformed"};
+      if (why.code == fault::too_large) return {502, "upstream_head_too_large"};
+      if (why.code == fault::closed) return {502, "upstream_closed"};
+      return {502, "upstream_reset"};
+    case upstream_stage::body:
+      if (why.code == fault::timed_out) return {504, "upstream_body_timeout"};
+      if (why.code == fault::malformed) return {502, "upstream_body_malformed"};
+      if (why.code == fault::closed) return {502, "upstream_body_cut"};
+      return {502, "upstream_body_reset"};
+  }
+  return {502, "upstream_failed"};
+}
+
+verdict refusal_of_body(const exchange& x) noexcept {
+  switch (x.upload_error.code) {
+    case fault::timed_out: return {408, "body_timeout"};
+    case fault::too_large: return {413, "body_too_large"};
+    case fault::malformed: return {400, x.upload_error.text};
+    default: return {499, "client_closed"};
+  }
+}
+
+void give_up_client(exchange& x) noexcept {
+  x.keep_alive = false;
+  x.reason = x.decision.reason;
+  if (x.status == 0) x.status = x.decision.status;
+  x.downstream->abort(fault::canceled);
+}
+
+io::task<> respond(exchange& x) {
+  std::string store;
+  std::string body_store;
+  answer a;
+  if (!x.decision.admitted()) {
+    a.status = x.decision.status;
+    a.type = "application/problem+json";
+    body_store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}}})",
+                             http::reason_phrase(a.status), a.status);
+    a.body = body_store;
+    if (a.status == 401 || a.status == 403) a.cache_control = "no-store";
+    if (!connection_may_go_on(a.status)) x.keep_alive = false;
+  } else {
+    a = local_answer(x, body_store);
+  }
+  x.status = a.status;
+  x.reason = x.decision.reason;
+  // A client that waits for 100 Continue may send its body all the same: not to be told apart.
+  if (x.request.expect_continue && !x.body_read) x.keep_alive = false;
+  x.response.fields.clear();
+  x.response.present = 0;
+  x.response.status = static_cast<std::uint16_t>(a.status);
+
+  io::buffer bytes = x.on->loop().buffers().take();
+  http::head_writer head({bytes.text(), io::buffer::capacity()});
+  head.status_line(a.status);
+  if (!a.type.empty()) head.field("content-type", a.type);
+  if (!a.location.empty()) head.field("location", a.location);
+  if (!a.cache_control.empty()) head.field("cache-control", a.cache_control);
+  if (!a.etag.empty()) head.field("etag", a.etag);
+  write_refusal_fields(x, store, head);
+  write_common_fields(x, head);
+  if (!http::is_bodiless(a.status)) head.field("content-length", a.body.size());
+  head.end();
+  const bool with_body = x.request.verb != http::method::head && !http::is_bodiless(a.status);
+  if (head.overflow()) {
+    give_up_client(x);
+    co_return;
+  }
+  x.answer_begun = true;
+  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
+  const result<> sent =
+      co_await x.downstream->send({head.view(), with_body ? a.body : std::string_view{}, {}}, gap);
+  x.bytes_out += head.size() + (with_body ? a.body.size() : 0);
+  if (!sent) x.keep_alive = false;
+}
+
+}  // namespace rw::gateway

@@ -1,0 +1,163 @@
+#include "gateway/snapshot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "auth/private_key.h"
+#include "gateway/exchange.h"
+#include "gateway/snapshot_files.h"
+
+namespace rw::gateway {
+namespace {
+
+std::shared_ptr<const tls::server_context> make_tls(const config::listener& from,
+                                                    const snapshot_context& with,
+                                                    file_reader& files) {
+  std::vector<std::shared_ptr<const tls::certificate>> certificates;
+  for (const config::certificate& one : from.tls.certificates) {
+    auto made = files.read_certificate(one, with.now);
+    if (made) certificates.push_back(std::move(made));
+  }
+  if (certificates.size() != from.tls.certificates.size()) return nullptr;
+
+  tls::server_options options;
+  options.listener = from.name;
+  options.min_version = from.tls.min_version == 13 ? tls::protocol_version::tls13
+                                                   : tls::protocol_version::tls12;
+  options.groups = from.tls.groups;
+  options.ciphers = from.tls.ciphers;
+  for (const std::string& one : from.protocols) {
+    if (one == "http/1.1") options.protocols.push_back(one);
+  }
+  options.strict_sni = from.tls.strict_sni;
+  options.session_tickets = from.tls.session_tickets;
+  auto made = tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
+  if (!made) {
+    files.report("", fmt::format("listener.{}.tls", from.name), made.error().text);
+    return nullptr;
+  }
+  return *made;
+}
+
+void make_listeners(snapshot& s, const snapshot_context& with, file_reader& files) {
+  for (const config::listener& one : s.settings.listeners) {
+    listener_plan plan;
+    plan.settings = &one;
+    if (one.has_tls) plan.tls = make_tls(one, with, files);
+    auto trusted = config::cidr_set::parse(one.client_address_from);
+    if (trusted) plan.trusted = std::move(*trusted);
+    s.listeners.push_back(std::move(plan));
+  }
+}
+
+void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& files) {
+  for (const config::upstream& one : s.settings.upstreams) {
+    upstream_plan plan;
+    plan.settings = &one;
+    plan.index = static_cast<std::uint32_t>(s.upstreams.size());
+    plan.label = with.labels->upstreams.id_of(one.name);
+    for (const config::upstream_server& server : one.servers) {
+      auto made = upstream::resolve(server);
+      if (made) {
+        plan.servers.push_back(std::move(*made));
+      } else {
+        files.report("", fmt::format("upstream.{}.servers", one.name),
+                     fmt::format("{}: {}", server.address, made.error().text));
+      }
+    }
+    if (with.previous != nullptr) {
+      for (const upstream_plan& before : with.previous->upstreams) {
+        if (before.settings->name == one.name) plan.in_flight = before.in_flight;
+      }
+    }
+    if (!plan.in_flight) plan.in_flight = std::make_shared<std::atomic<std::uint32_t>>(0);
+    s.upstreams.push_back(std::move(plan));
+  }
+}
+
+void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
+  s.auth = auth::make_snapshot(s.settings);
+  s.auth.generation = with.generation;
+  if (s.settings.has_api_keys) s.auth.keys = files.read_keys(s.settings.api_keys);
+
+  std::shared_ptr<const auth::key_set> minted;
+  if (s.settings.mint.present) {
+    s.mint_key = files.read_mint_key(s.settings.mint);
+    if (s.mint_key) {
+      s.jwks_body = s.mint_key->public_set();
+      s.jwks_etag = fmt::format("\"{}\"", s.mint_key->kid());
+      config::diagnostics ignored;
+      auto keys = auth::load_key_set(s.jwks_body, "auth.mint", ignored);
+      if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
+    }
+  }
+  for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
+    const config::jwt_issuer& from = s.settings.jwt[i];
+    s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from.jwks_file);
+  }
+}
+
+void make_route(snapshot& s, const config::route& from, const resolved_headers& security,
+                const std::vector<std::string>& identity_names, file_reader& files) {
+  route_plan plan;
+  plan.settings = &from;
+  plan.index = static_cast<std::uint32_t>(s.route_plans.size());
+  for (std::uint32_t index : from.limits) {
+    (s.limits->needs_identity(index) ? plan.identity_limits : plan.early_limits).push_back(index);
+  }
+  const bool proxied = from.action == config::route_action::proxy;
+  plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
+                                    files.read_headers(from.request_set), identity_names);
+  plan.response = make_response_rules(from, files.read_headers(from.response_set), security);
+  for (const auto* list : {&from.auth, &from.auth_all}) {
+    for (const config::credential& one : *list) {
+      if (one.how != config::credential::kind::jwt) continue;
+      for (const std::string& scope : s.settings.jwt[one.issuer].scopes) plan.scopes.push_back(scope);
+    }
+  }
+  if (from.limits.size() > limits_per_route_max) {
+    files.report("", fmt::format("route.{}.limits", from.name),
+                 fmt::format("at most {} limits on one route", limits_per_route_max));
+  }
+  s.route_plans.push_back(std::move(plan));
+}
+
+}  // namespace
+
+std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configuration settings,
+                                                                const snapshot_context& with) {
+  auto made = std::make_shared<snapshot>();
+  snapshot& s = *made;
+  config::diagnostics problems;
+  s.settings = std::move(settings);
+  s.files = s.settings.files;
+  file_reader files(problems, s.files);
+
+  make_listeners(s, with, files);
+  make_upstreams(s, with, files);
+  make_auth(s, with, files);
+  const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;
+  s.limits.emplace(s.settings.limits, with.workers, before);
+  std::vector<std::string> identity_names;
+  for (const config::route& one : s.settings.routes) {
+    if (!one.forward_identity.empty()) identity_names.push_back(one.forward_identity);
+  }
+  std::sort(identity_names.begin(), identity_names.end());
+  identity_names.erase(std::unique(identity_names.begin(), identity_names.end()),
+                       identity_names.end());
+  for (const config::limit& one : s.settings.limits) {
+    s.limit_labels.push_back(with.labels->limits.id_of(one.name));
+  }
+  for (const config::route& one : s.settings.routes) {
+    make_route(s, one, s.settings.security_headers, identity_names, files);
+    s.route_plans.back().label = with.labels->routes.id_of(one.name);
+  }
+  s.unrouted = make_default_response_rules(s.settings.security_headers);
+  s.routes.emplace(s.settings.routes);
+
+  if (config::has_error(problems)) return std::unexpected(std::move(problems));
+  return made_snapshot{std::move(made), std::move(problems)};
+}
+
+}  // namespace rw::gateway

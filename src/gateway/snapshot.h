@@ -1,0 +1,91 @@
+// Everything a worker needs to know of the configuration: made off the workers, then immutable, one
+// for all. A reload makes another; each exchange ends on the one it began with.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/authenticate.h"
+#include "auth/private_key.h"
+#include "base/secret.h"
+#include "config/cidr.h"
+#include "config/config.h"
+#include "config/diagnostic.h"
+#include "gateway/header_rules.h"
+#include "limit/limiter.h"
+#include "observe/names.h"
+#include "route/table.h"
+#include "tls/context.h"
+#include "upstream/server.h"
+
+namespace rw::gateway {
+
+struct listener_plan {
+  const config::listener* settings = nullptr;
+  std::shared_ptr<const tls::server_context> tls;  // null: plain
+  config::cidr_set trusted;                        // client_address_from
+};
+
+struct upstream_plan {
+  const config::upstream* settings = nullptr;
+  std::uint32_t index = 0;
+  std::uint32_t label = 0;  // of its metrics
+  std::vector<upstream::server> servers;
+  // Requests under way over all workers; carried over a reload by the upstream's name.
+  std::shared_ptr<std::atomic<std::uint32_t>> in_flight;
+};
+
+struct route_plan {
+  const config::route* settings = nullptr;
+  std::uint32_t index = 0;
+  std::uint32_t label = 0;                 // of its metrics
+  std::vector<std::uint32_t> early_limits;     // asked before authentication
+  std::vector<std::uint32_t> identity_limits;  // after it
+  request_rules request;
+  response_rules response;
+  std::vector<std::string> scopes;  // of the issuers it trusts, for insufficient_scope
+};
+
+struct snapshot {
+  config::configuration settings;
+  std::optional<route::table> routes;
+  auth::snapshot auth;
+  std::optional<limit::limiter> limits;
+  std::vector<std::uint32_t> limit_labels;  // of their metrics, by index
+  std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
+  std::string jwks_body;  // the public half of the minting key
+  std::string jwks_etag;
+  std::vector<listener_plan> listeners;
+  std::vector<upstream_plan> upstreams;
+  std::vector<route_plan> route_plans;
+  response_rules unrouted;  // for answers where no route matched
+  std::vector<std::string> files;  // everything it was read from; a change of one asks for a reload
+};
+
+struct made_snapshot {
+  std::shared_ptr<const snapshot> state;
+  config::diagnostics warnings;
+};
+
+// What a snapshot may take over from the one before it, and what the process shares.
+struct snapshot_context {
+  unsigned workers = 1;
+  std::shared_ptr<const tls::ticket_keys> tickets;
+  observe::label_names* labels = nullptr;
+  const snapshot* previous = nullptr;
+  std::uint64_t generation = 1;  // never used twice
+  wall_time now;                 // for warnings about dates
+};
+
+// Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker. All
+// that is wrong is reported, not the first thing alone.
+std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configuration settings,
+                                                                const snapshot_context& with);
+
+}  // namespace rw::gateway

@@ -1,0 +1,150 @@
+#include "gateway/body.h"
+#include "gateway/connection.h"
+#include "gateway/forward.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+
+void fail(exchange& x, const error& why) noexcept {
+  x.upload_failed = true;
+  x.upload_error = why;
+  x.keep_alive = false;
+  if (x.upstream) x.upstream->stream.abort(fault::canceled);
+}
+
+// The next stretch of a request body, in the stream's input.
+struct stretch {
+  std::string_view data;
+  std::size_t consumed = 0;
+  bool last = false;
+};
+
+result<stretch> next_stretch(exchange& x) {
+  const std::span<char> input = x.downstream->writable_input();
+  stretch s;
+  if (x.request.body == http::framing::length) {
+    const std::uint64_t left = x.request.content_length - x.bytes_in;
+    s.data = {input.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, input.size()))};
+    s.consumed = s.data.size();
+    s.last = s.consumed == left;
+  } else {
+    const decoded got = decode_in_place(x.body_decoder, input);
+    s.data = got.data;
+    s.consumed = got.consumed;
+    if (x.body_decoder.state() == http::chunked_decoder::status::refused) {
+      return failure(
+          {fault::malformed, origin::downstream, false, 0, x.body_decoder.reason()});
+    }
+    s.last = x.body_decoder.state() == http::chunked_decoder::status::done;
+  }
+  x.bytes_in += s.data.size();
+  if (x.route != nullptr && x.bytes_in > x.route->settings->max_body_bytes) {
+    return failure({fault::too_large, origin::downstream, false, 0, "body_too_large"});
+  }
+  return s;
+}
+
+io::task<result<>> send_stretch(exchange& x, const stretch& s) {
+  net::stream& to = x.upstream->stream;
+  const nanoseconds gap = x.to->settings->gap_timeout;
+  if (x.request.body == http::framing::length) {
+    const result<> sent = co_await to.send(s.data, gap);
+    co_return sent;
+  }
+  const http::chunk_head head = http::make_chunk_head(s.data.size());
+  std::string tail;
+  if (!s.data.empty()) tail = http::chunk_end;
+  if (s.last) {
+    tail.append(http::last_chunk);
+    std::string_view lines = x.body_decoder.trailers();
+    for (http::field one; http::next_trailer(lines, one);) {
+      if (x.route->request.removed.contains(one)) continue;
+      tail.append(one.name).append(": ").append(one.value).append("\r\n");
+    }
+    tail.append(http::chunk_end);
+  }
+  const std::string_view size = s.data.empty() ? std::string_view{} : head.view();
+  const result<> sent = co_await to.send({size, s.data, tail}, gap);
+  co_return sent;
+}
+
+}  // namespace
+
+io::task<> upload(exchange& x) {
+  net::stream& from = *x.downstream;
+  const config::listener_timeouts& rules = x.state->listeners[x.client->listener].settings->timeouts;
+  rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
+  if (x.request.expect_continue && from.input().empty()) {
+    const result<> told = co_await from.send(go_on, rules.write_gap);
+    x.bytes_out += go_on.size();
+    if (!told) {
+      fail(x, told.error());
+      co_return;
+    }
+  }
+  for (bool last = false; !last;) {
+    if (from.input().empty()) {
+      const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
+      if (x.upload_stopped) co_return;
+      if (!more) {
+        fail(x, more.error());
+        co_return;
+      }
+    }
+    const result<stretch> s = next_stretch(x);
+    if (!s) {
+      fail(x, s.error());
+      co_return;
+    }
+    if (!floor.keeps_up(x.bytes_in, x.on->loop().now())) {
+      fail(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
+      co_return;
+    }
+    if (!s->data.empty() || s->last) {
+      const result<> sent = co_await send_stretch(x, *s);
+      // An origin that has answered takes no more: what it said is for read_answer() to find.
+      if (!sent) {
+        x.keep_alive = false;
+        co_return;
+      }
+    }
+    from.consume(s->consumed);
+    last = s->last;
+  }
+  x.body_read = true;
+  x.upstream->stream.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
+  from.abort_on_hangup(&x.upstream->stream);
+}
+
+io::task<> discard_body(exchange& x) {
+  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.body_gap;
+  x.bytes_in = 0;
+  while (!x.body_read) {
+    const bool known = x.request.body == http::framing::length;
+    if (x.bytes_in > discarded_bytes_max ||
+        (known && x.request.content_length > discarded_bytes_max)) {
+      x.keep_alive = false;
+      co_return;
+    }
+    if (x.downstream->input().empty()) {
+      const result<> more = co_await x.downstream->receive(x.on->loop().now() + gap);
+      if (!more) {
+        x.keep_alive = false;
+        co_return;
+      }
+    }
+    const result<stretch> s = next_stretch(x);
+    if (!s) {
+      x.keep_alive = false;
+      co_return;
+    }
+    x.downstream->consume(s->consumed);
+    x.body_read = s->last;
+  }
+}
+
+}  // namespace rw::gateway

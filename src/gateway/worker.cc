@@ -1,0 +1,235 @@
+#include "gateway/worker.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/random.h"
+
+namespace rw::gateway {
+namespace {
+
+constexpr std::chrono::seconds housekeeping{1};
+// After the process ran out of descriptors: time for some to come back.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+observe::access_formatter formatter_for(const config::log& log) {
+  observe::access_format format = observe::access_format::json;
+  if (log.access_format == config::log_format::combined) format = observe::access_format::combined;
+  if (log.access_format == config::log_format::pretty) format = observe::access_format::pretty;
+  return {format, log.redact};
+}
+
+std::uint64_t seed() {
+  std::uint64_t bits = 0;
+  random_bytes(std::as_writable_bytes(std::span(&bits, 1)));
+  return bits;
+}
+
+}  // namespace
+
+// One listening socket's multishot accept.
+struct worker::acceptor : io::operation {
+  acceptor(worker& w, int socket, std::uint32_t index)
+      : operation(&on_accepted), owner(w), fd(socket), listener(index), again(*this) {}
+  struct pause : io::timer {
+    explicit pause(acceptor& a) : timer(&on_accept_again), of(a) {}
+    acceptor& of;
+  };
+  worker& owner;
+  int fd;
+  std::uint32_t listener;
+  pause again;
+};
+
+worker::worker(io::loop& on, worker_parts parts)
+    : loop_(on), parts_(std::move(parts)), pools_(on), random_(seed()) {
+  open_.resize(parts_.listening.size());
+  adopt(std::move(parts_.state));
+}
+
+worker::~worker() {
+  RW_ASSERT(first_ == nullptr && connections_.inside() == 0 && chores_.inside() == 0);
+}
+
+void worker::adopt(std::shared_ptr<const snapshot> state) {
+  auto made = std::make_unique<epoch>();
+  pools_.forget_all();
+  for (const upstream_plan& plan : state->upstreams) {
+    std::vector<upstream::server_pool*>& servers = made->servers.emplace_back();
+    for (const upstream::server& one : plan.servers) {
+      servers.push_back(&pools_.at(*plan.settings, one));
+    }
+  }
+  if (state->mint_key) {
+    result<auth::minter> minter = auth::minter::make(state->mint_key, state->settings.mint);
+    if (minter) made->minter.emplace(std::move(*minter));
+  }
+  made->state = std::move(state);
+  access_format_ = formatter_for(made->state->settings.log);
+  std::swap(epoch_, made);
+  if (made && made->users > 0) past_.push_back(std::move(made));
+}
+
+void worker::release(epoch* one) noexcept {
+  if (--one->users > 0 || one == epoch_.get()) return;
+  std::erase_if(past_, [one](const std::unique_ptr<epoch>& p) { return p.get() == one; });
+}
+
+exchange& worker::begin(connection& client) {
+  if (free_exchanges_.empty()) {
+    exchanges_.push_back(std::make_unique<exchange>());
+    free_exchanges_.push_back(exchanges_.back().get());
+  }
+  exchange& x = *free_exchanges_.back();
+  free_exchanges_.pop_back();
+  x.reset();
+  x.on = this;
+  x.client = &client;
+  x.downstream = &client.downstream;
+  x.client_ip = client.peer.ip;
+  x.client_is_unix = client.peer.is_unix;
+  x.under = epoch_.get();
+  ++x.under->users;
+  x.state = x.under->state.get();
+  x.began = loop_.now();
+  x.began_at = loop_.wall_now();
+  ++client.requests;
+  return x;
+}
+
+void worker::end(exchange& done) noexcept {
+  done.head_bytes = {};
+  done.path_bytes.reset();
+  release(std::exchange(done.under, nullptr));
+  free_exchanges_.push_back(&done);
+}
+
+std::string_view worker::date() noexcept {
+  const std::int64_t second = loop_.wall_now().time_since_epoch().count() / 1'000'000'000;
+  if (second != date_second_) {
+    date_second_ = second;
+    date_ = http::format_date(loop_.wall_now());
+  }
+  return date_.view();
+}
+
+void worker::add(connection& one) noexcept {
+  one.next = first_;
+  if (first_ != nullptr) first_->previous = &one;
+  first_ = &one;
+  ++open_[one.listener];
+}
+
+void worker::remove(connection& one) noexcept {
+  (one.previous != nullptr ? one.previous->next : first_) = one.next;
+  if (one.next != nullptr) one.next->previous = one.previous;
+  --open_[one.listener];
+  counters().add(observe::counter::connections_closed);
+}
+
+bool worker::is_full(std::uint32_t listener) const noexcept {
+  const std::uint32_t all = state().listeners[listener].settings->max_connections;
+  return open_[listener] >= std::max(1U, all / parts_.workers);
+}
+
+void worker::accept(acceptor& at) {
+  if (!draining_) loop_.kernel().accept(at, at.fd);
+}
+
+void worker::on_accepted(io::operation& op, io::completion what) {
+  auto& at = static_cast<acceptor&>(op);
+  worker& self = at.owner;
+  if (what.result >= 0) {
+    if (self.draining_ || self.is_full(at.listener)) {
+      self.loop_.kernel().close(what.result);
+      self.counters().add(observe::counter::connections_refused);
+    } else {
+      self.counters().add(observe::counter::connections_accepted);
+      io::spawn(serve(self, what.result, at.listener), self.connections_);
+    }
+  }
+  if (what.more) return;
+  const bool exhausted = what.result == -EMFILE || what.result == -ENFILE ||
+                         what.result == -ENOMEM || what.result == -ENOBUFS;
+  if (exhausted) {
+    self.counters().add(observe::counter::accept_exhausted);
+    self.loop_.timers().arm(at.again, self.loop_.now() + accept_pause);
+  } else {
+    self.accept(at);
+  }
+}
+
+void worker::on_accept_again(io::timer& timer) {
+  auto& at = static_cast<acceptor::pause&>(timer).of;
+  at.owner.accept(at);
+}
+
+io::task<> worker::keep_house() {
+  while (!draining_) {
+    io::sleep pause(loop_, loop_.now() + housekeeping);
+    pause_ = &pause;
+    co_await pause;
+    pause_ = nullptr;
+    pools_.sweep();
+    const io::ring_counters& ring = loop_.kernel().counters();
+    counters().set(observe::counter::ring_submissions, ring.submissions);
+    counters().set(observe::counter::ring_completions, ring.completions);
+    counters().set(observe::counter::ring_no_buffers, ring.no_buffers);
+    counters().set(observe::counter::ring_overflows, ring.overflows);
+    counters().set(observe::counter::buffers_from_heap, loop_.buffers().from_heap());
+  }
+}
+
+void worker::drain(nanoseconds at_most) {
+  if (draining_) return;
+  draining_ = true;
+  io::spawn(finish(at_most), chores_);
+}
+
+io::task<> worker::finish(nanoseconds at_most) {
+  for (auto& at : acceptors_) {
+    loop_.timers().arm(at->again, mono_time::max());
+    at->again.disarm();
+    loop_.kernel().cancel(*at);
+  }
+  for (connection* c = first_; c != nullptr; c = c->next) {
+    if (c->idle) c->downstream.interrupt_receive();
+  }
+  if (pause_ != nullptr) pause_->cut();
+  const mono_time deadline = loop_.now() + at_most;
+  while (connections_.inside() > 0) {
+    const mono_time now = loop_.now();
+    if (now >= deadline) {
+      for (connection* c = first_; c != nullptr; c = c->next) c->downstream.abort(fault::canceled);
+      co_await connections_.empty();
+      break;
+    }
+    io::sleep step(loop_, std::min(deadline, now + std::chrono::milliseconds{20}));
+    co_await step;
+  }
+  co_await pools_.close_all();
+  finished_ = true;
+}
+
+void worker::run() {
+  for (std::size_t i = 0; i < parts_.listening.size(); ++i) {
+    acceptors_.push_back(
+        std::make_unique<acceptor>(*this, parts_.listening[i], static_cast<std::uint32_t>(i)));
+    accept(*acceptors_.back());
+  }
+  io::spawn(keep_house(), chores_);
+  while (!finished_ || chores_.inside() > 0 || loop_.kernel().in_flight() > 0) {
+    loop_.turn();
+    for (io::message* one = loop_.posted(); one != nullptr;) {
+      io::message* next = one->next;
+      static_cast<command*>(one)->run(*this);
+      delete one;
+      one = next;
+    }
+  }
+  acceptors_.clear();
+}
+
+}  // namespace rw::gateway

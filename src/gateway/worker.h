@@ -1,0 +1,105 @@
+// One pinned thread: its loop, its connections, its pools, its counters.
+#pragma once
+
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "auth/authenticate.h"
+#include "gateway/connection.h"
+#include "gateway/epoch.h"
+#include "gateway/exchange.h"
+#include "gateway/snapshot.h"
+#include "http/date.h"
+#include "io/loop.h"
+#include "io/mailbox.h"
+#include "io/task.h"
+#include "observe/access_line.h"
+#include "observe/counters.h"
+#include "observe/log_queue.h"
+#include "upstream/pool.h"
+
+namespace rw::gateway {
+
+// What a worker is given; all of it outlives the worker.
+struct worker_parts {
+  unsigned index = 0;
+  unsigned workers = 1;
+  std::shared_ptr<const snapshot> state;
+  std::vector<int> listening;  // descriptors, in the order of snapshot::listeners
+  observe::counters* counters = nullptr;
+  observe::log_queue* access = nullptr;  // null: no access log
+};
+
+class worker {
+ public:
+  worker(io::loop& on, worker_parts parts);
+  ~worker();
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+
+  // Accepts and serves until finish() has come to its end.
+  void run();
+
+  // ---- by message from the control thread, on this one
+  // From the next request on; connections stay.
+  void adopt(std::shared_ptr<const snapshot> state);
+  // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
+  void drain(nanoseconds at_most);
+
+  // ---- for connections and exchanges
+  io::loop& loop() noexcept { return loop_; }
+  const snapshot& state() const noexcept { return *epoch_->state; }
+  bool draining() const noexcept { return draining_; }
+  unsigned index() const noexcept { return parts_.index; }
+  exchange& begin(connection& client);
+  void end(exchange& done) noexcept;
+  auth::authenticator& authenticator() noexcept { return authenticator_; }
+  observe::counters& counters() noexcept { return *parts_.counters; }
+  observe::log_queue* access_log() noexcept { return parts_.access; }
+  observe::access_formatter& access_format() noexcept { return access_format_; }
+  std::string_view date() noexcept;  // of this second, for Date
+  std::uint64_t random() noexcept { return random_(); }
+  void add(connection& one) noexcept;
+  void remove(connection& one) noexcept;
+  bool is_full(std::uint32_t listener) const noexcept;
+
+ private:
+  struct acceptor;
+
+  static void on_accepted(io::operation& op, io::completion what);
+  static void on_accept_again(io::timer& timer);
+  void accept(acceptor& at);
+  io::task<> keep_house();
+  io::task<> finish(nanoseconds at_most);
+  void release(epoch* one) noexcept;
+
+  io::loop& loop_;
+  worker_parts parts_;
+  std::unique_ptr<epoch> epoch_;
+  std::vector<std::unique_ptr<epoch>> past_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  upstream::pools pools_;
+  auth::authenticator authenticator_;
+  observe::access_formatter access_format_;
+  http::date_text date_{};
+  std::int64_t date_second_ = -1;
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<exchange>> exchanges_;
+  std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
+  connection* first_ = nullptr;
+  std::vector<std::uint32_t> open_;  // connections by listener
+  io::gate connections_;
+  io::gate chores_;
+  io::sleep* pause_ = nullptr;  // of keep_house()
+  bool draining_ = false;
+  bool finished_ = false;
+};
+
+// A message to a worker.
+struct command : io::message {
+  virtual void run(worker& on) = 0;
+};
+
+}  // namespace rw::gateway

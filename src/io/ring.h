@@ -1,0 +1,126 @@
+// The border to the kernel: one io_uring and the few system calls that go with it. The simulation
+// (tests/sim/ring.cc) implements this same header with virtual time and invented peers.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace rw::io {
+
+class ring;
+
+// What the kernel says of an operation: bytes, a descriptor or 0, or -errno.
+struct completion {
+  std::int32_t result = 0;
+  std::int32_t buffer = -1;  // id of the provided buffer that holds the bytes, -1 for none
+  bool more = false;         // a multishot operation goes on
+};
+
+// One thing asked of the kernel. Lives in the frame or object that waits for it and must outlive it:
+// destroying one in flight is a bug, and asserts. Not movable while in flight.
+class operation {
+ public:
+  // Called from ring::dispatch(), on the ring's thread, never from the call that starts the operation.
+  // It may destroy the operation, unless `more` is set.
+  using handler = void (*)(operation&, completion);
+
+  explicit operation(handler on_complete) noexcept : on_complete_(on_complete) {}
+  operation(const operation&) = delete;
+  operation& operator=(const operation&) = delete;
+  ~operation();
+
+  bool in_flight() const noexcept { return slot_ != none; }
+
+ private:
+  friend class ring;
+  static constexpr std::uint32_t none = UINT32_MAX;
+
+  handler on_complete_;
+  std::uint32_t slot_ = none;
+};
+
+struct ring_counters {
+  std::uint64_t submissions = 0;
+  std::uint64_t completions = 0;
+  std::uint64_t enters = 0;
+  std::uint64_t no_buffers = 0;  // receives that found the pool empty
+  std::uint64_t overflows = 0;
+  std::uint64_t stale = 0;  // completions of a generation that is over
+};
+
+// Used by the thread that created it, except where said. Starting an operation never fails and never
+// calls the kernel: it is submitted by the next wait(), or earlier when the queue is full.
+class ring {
+ public:
+  // Rings start disabled, opcodes restricted to those below, then enabled. Errors: the errno of
+  // io_uring_setup; capability.h says what to tell the operator.
+  static result<std::unique_ptr<ring>> create(unsigned entries);
+  ~ring();
+  ring(const ring&) = delete;
+  ring& operator=(const ring&) = delete;
+
+  // Multishot: a completion per connection, result is its descriptor.
+  void accept(operation& op, int listener);
+  // `address` must stay until the completion.
+  void connect(operation& op, int fd, const sockaddr* address, socklen_t size);
+  // Multishot into offered buffers. Ends with -ENOBUFS when none is left; 0 is the end of the stream.
+  void receive(operation& op, int fd);
+  void receive_into(operation& op, int fd, std::span<std::byte> into);
+  // May send less than asked; no SIGPIPE. `bytes` must stay until the completion.
+  void send(operation& op, int fd, std::span<const std::byte> bytes);
+  void send(operation& op, int fd, const msghdr* message);
+  void read(operation& op, int fd, std::span<std::byte> into);
+  // Multishot readiness, events as in poll(2).
+  void watch(operation& op, int fd, std::uint32_t events);
+  // Asks for an end; the operation still completes, with -ECANCELED unless it was faster.
+  void cancel(operation& op);
+
+  // Makes another thread's ring return from wait() with its woken() set.
+  void wake(int other_ring);
+  int descriptor() const noexcept;
+  bool woken() noexcept;  // true once after a wake
+
+  // A buffer that the kernel may fill for receive(); offered from the next wait() on.
+  void offer(std::uint16_t id, std::span<std::byte> buffer);
+
+  // Submits, and waits for one completion at least or until `deadline`.
+  void wait(mono_time deadline);
+  // Calls the handlers of the completions that are there. Returns how many.
+  unsigned dispatch();
+
+  // The system calls that need no waiting.
+  result<int> open_stream_socket(int family);
+  result<sockaddr_storage> peer_address(int fd);
+  void set_no_delay(int fd);
+  void shutdown_write(int fd) noexcept;
+  void shutdown(int fd) noexcept;
+  void close(int fd) noexcept;
+  // Closes so that the peer sees a reset: what it was sent was cut off, not ended.
+  void reset(int fd) noexcept;
+  mono_time now() const noexcept;
+  wall_time wall_now() const noexcept;
+
+  unsigned in_flight() const noexcept;
+  const ring_counters& counters() const noexcept;
+
+ private:
+  struct backend;
+  explicit ring(std::unique_ptr<backend> kernel) noexcept;
+  static std::uint32_t slot_of(const operation& op) noexcept { return op.slot_; }
+  static void set_slot(operation& op, std::uint32_t slot) noexcept { op.slot_ = slot; }
+  static void complete(operation& op, completion what) { op.on_complete_(op, what); }
+
+  std::unique_ptr<backend> backend_;
+};
+
+// errno as an error of that side; the only errno switch there is.
+error kernel_error(int os, origin from) noexcept;
+
+}  // namespace rw::io

@@ -1,0 +1,64 @@
+#include "io/task.h"
+
+#include <array>
+#include <new>
+
+namespace rw::io {
+namespace {
+
+constexpr std::size_t class_bytes = 256;
+constexpr std::size_t classes = 16;  // frames to 4 KiB; larger ones are rare and go to the heap
+constexpr unsigned kept_per_class = 256;
+
+struct free_frame_node {
+  free_frame_node* next;
+};
+
+// Part of the allocator, the one place where state of a thread is kept.
+class frame_lists {
+ public:
+  ~frame_lists() {
+    for (free_frame_node* node : first_) {
+      while (node != nullptr) ::operator delete(std::exchange(node, node->next));
+    }
+  }
+
+  void* take(std::size_t bytes) {
+    ++alive_;
+    const std::size_t index = (bytes - 1) / class_bytes;
+    if (index >= classes) return ::operator new(bytes);
+    free_frame_node* node = first_[index];
+    if (node == nullptr) return ::operator new((index + 1) * class_bytes);
+    first_[index] = node->next;
+    --kept_[index];
+    return node;
+  }
+
+  void give_back(void* frame, std::size_t bytes) noexcept {
+    --alive_;
+    const std::size_t index = (bytes - 1) / class_bytes;
+    if (index >= classes || kept_[index] >= kept_per_class) {
+      ::operator delete(frame);
+      return;
+    }
+    first_[index] = new (frame) free_frame_node{first_[index]};
+    ++kept_[index];
+  }
+
+  std::size_t alive() const noexcept { return alive_; }
+
+ private:
+  std::array<free_frame_node*, classes> first_{};
+  std::array<unsigned, classes> kept_{};
+  std::size_t alive_ = 0;
+};
+
+thread_local frame_lists frames;
+
+}  // namespace
+
+void* allocate_frame(std::size_t bytes) { return frames.take(bytes); }
+void free_frame(void* frame, std::size_t bytes) noexcept { frames.give_back(frame, bytes); }
+std::size_t frames_alive() noexcept { return frames.alive(); }
+
+}  // namespace rw::io

@@ -1,0 +1,43 @@
+// What a limit counts by, as one unpredictable 64-bit number.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "config/config.h"
+
+namespace rw::limit {
+
+// Who is asking. Views live as long as the call.
+struct caller {
+  std::array<std::uint8_t, 16> client{};  // network order; IPv4 as ::ffff:a.b.c.d
+  std::string_view identity;              // unique over all ways to authenticate
+  std::uint32_t route = 0;                // index into configuration::routes
+};
+
+// SipHash-2-4 under a key that is random per process: nobody outside can aim at a set, or at
+// another caller's entry. Two callers share a budget with probability 2^-64. Never 0.
+struct key {
+  std::uint64_t hash = 0;
+  friend bool operator==(const key&, const key&) = default;
+};
+
+// Which parts of a caller a limit joins.
+struct key_recipe {
+  bool client = false;
+  bool identity = false;
+  bool route = false;
+  unsigned ipv6_prefix = 64;  // bits, 0..128; IPv4 always counts by its full address
+  friend bool operator==(const key_recipe&, const key_recipe&) = default;
+};
+
+key_recipe make_recipe(const config::limit& limit) noexcept;
+
+using hash_key = std::array<unsigned char, 16>;
+
+// Pure; any thread.
+key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret) noexcept;
+
+}  // namespace rw::limit

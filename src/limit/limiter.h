@@ -1,0 +1,87 @@
+// All limits of one configuration: who may go on, and what is left to them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "limit/key.h"
+#include "limit/pace.h"
+#include "limit/table.h"
+
+namespace rw::limit {
+
+struct decision {
+  bool admitted = true;
+  std::uint64_t limit = 0;      // the burst: requests from a full budget
+  std::uint64_t remaining = 0;  // requests that would be admitted now
+  nanoseconds reset{0};         // until `remaining` grows by one; 0 with a full budget
+  nanoseconds retry_after{0};   // until a request would be admitted; 0 when this one was
+};
+
+// One limit to be asked, `index` into configuration::limits.
+struct demand {
+  std::uint32_t index = 0;
+  key who;
+};
+
+// Immutable but for its tables, which are atomic and may be shared with the limiter of an older or
+// newer configuration. Any thread; after construction nothing allocates, waits or throws.
+class limiter {
+ public:
+  // `shards`: one per worker. A limit of `previous` with the same name, key, rate, burst and
+  // capacity hands its table on: budgets survive a reload. `previous` may still be in use, also
+  // afterwards. Keys made by one are good for the other where the limit is the same.
+  limiter(std::span<const config::limit> limits, unsigned shards,
+          const limiter* previous = nullptr);
+
+  std::size_t size() const noexcept { return limits_.size(); }
+
+  // One SipHash: some 20 ns. What does not change over a connection is worth keeping (a limit by
+  // client.ip alone), for as long as the configuration is the same.
+  key make_key(std::uint32_t index, const caller& who) const noexcept;
+
+  // Takes one request from the key's budget if there is one. `now` is the caller's, and need not
+  // be later than what other cores said: an older one only sees less budget.
+  decision admit(std::uint32_t index, key who, mono_time now) const noexcept;
+
+  // All of `demands` or none of them: a refusal gives back what was taken before. The decisions are
+  // in `out`, at least as many; after a refusal only the returned one is meaningful. The index
+  // into `demands` of the limit that refused, nothing when all admitted.
+  std::optional<std::size_t> admit_all(std::span<const demand> demands, mono_time now,
+                                       std::span<decision> out) const noexcept;
+
+  // Takes back one admission made at `taken_at`, for a request that a later limit refused. What the
+  // passing of time has returned since is not returned twice: all of it with now == taken_at,
+  // nothing one interval later. Exact when `now` is not before any time another core has admitted
+  // this key at; otherwise the bound is loosened by that difference x rate.
+  void give_back(std::uint32_t index, key who, mono_time taken_at, mono_time now) const noexcept;
+
+  const config::limit& at(std::uint32_t index) const noexcept { return limits_[index].config; }
+  const pace& pace_of(std::uint32_t index) const noexcept { return limits_[index].pace; }
+  // By identity, alone or joined: to be asked after authentication; every other before it.
+  bool needs_identity(std::uint32_t index) const noexcept { return limits_[index].recipe.identity; }
+  // Entries that lost a debt to a full set, since the table was made. A number that grows means
+  // `capacity` is too small for the traffic.
+  std::uint64_t forgiven(std::uint32_t index) const noexcept;
+
+ private:
+  struct entry {
+    config::limit config;
+    limit::pace pace;
+    key_recipe recipe;
+    std::shared_ptr<limit::table> table;  // none for a rate of 0: always admitted
+  };
+
+  std::shared_ptr<limit::table> inherited(const entry& wanted, unsigned shards) const noexcept;
+
+  hash_key secret_{};
+  std::vector<entry> limits_;
+};
+
+}  // namespace rw::limit

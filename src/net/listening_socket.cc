@@ -1,0 +1,115 @@
+#include "net/listening_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "io/ring.h"
+#include "net/address.h"
+
+namespace rw::net {
+namespace {
+
+constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
+
+void set(int fd, int level, int option, int value) {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+result<int> bound(const config::address& where, bool share) {
+  const int fd = ::socket(where.socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure(io::kernel_error(errno, origin::configuration));
+  if (where.what == config::address::kind::ip) {
+    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (share) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (where.socket.ss_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // inherited by what is accepted
+  }
+  if (::bind(fd, where.raw(), where.length) != 0) {
+    const int why = errno;
+    ::close(fd);
+    return failure(io::kernel_error(why, origin::configuration));
+  }
+  return fd;
+}
+
+// A socket file nobody listens on any more is in the way of its own successor.
+void remove_stale(const config::address& where) {
+  const auto& path = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
+  struct stat at {};
+  if (::lstat(path, &at) != 0 || !S_ISSOCK(at.st_mode)) return;
+  // Never waits: a listener whose queue is full is one all the same.
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (::connect(fd, where.raw(), where.length) != 0 && errno == ECONNREFUSED) ::unlink(path);
+  ::close(fd);
+}
+
+std::string text_of(int fd) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
+  const endpoint bound_to = to_endpoint(at);
+  const endpoint_text ip(bound_to.ip);
+  const bool v6 = ip.view().find(':') != std::string_view::npos;
+  std::string name = v6 ? "[" : "";
+  name.append(ip.view());
+  name.append(v6 ? "]:" : ":").append(std::to_string(bound_to.port));
+  return name;
+}
+
+}  // namespace
+
+result<listening_sockets> listening_sockets::open(const config::address& where, unsigned count) {
+  listening_sockets made;
+  const bool is_unix = where.what == config::address::kind::unix_path;
+  config::address at = where;
+  if (is_unix) remove_stale(where);
+  // The probe: closed again before the shared ones are bound.
+  const result<int> first = bound(at, false);
+  if (!first) return failure(first.error());
+  if (is_unix) {
+    made.fds_.push_back(*first);
+    made.unix_path_ = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
+    made.name_ = "unix:" + made.unix_path_;
+    ::chmod(made.unix_path_.c_str(), 0666);
+  } else {
+    socklen_t size = sizeof at.socket;
+    ::getsockname(*first, reinterpret_cast<sockaddr*>(&at.socket), &size);
+    made.name_ = text_of(*first);
+    ::close(*first);
+    for (unsigned i = 0; i < count; ++i) {
+      const result<int> fd = bound(at, true);
+      if (!fd) return failure(fd.error());
+      made.fds_.push_back(*fd);
+    }
+  }
+  for (int fd : made.fds_) {
+    if (::listen(fd, backlog) != 0) return failure(io::kernel_error(errno, origin::configuration));
+  }
+  return made;
+}
+
+listening_sockets::listening_sockets(listening_sockets&& other) noexcept
+    : fds_(std::exchange(other.fds_, {})),
+      name_(std::move(other.name_)),
+      unix_path_(std::exchange(other.unix_path_, {})) {}
+
+listening_sockets& listening_sockets::operator=(listening_sockets&& other) noexcept {
+  std::swap(fds_, other.fds_);
+  std::swap(name_, other.name_);
+  std::swap(unix_path_, other.unix_path_);
+  return *this;
+}
+
+listening_sockets::~listening_sockets() {
+  for (int fd : fds_) ::close(fd);
+  if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
+}
+
+}  // namespace rw::net

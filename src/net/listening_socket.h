@@ -1,0 +1,36 @@
+// Sockets that accept: one per worker and listener, so that the kernel spreads connections.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/address.h"
+
+namespace rw::net {
+
+// The sockets of one listener, one per worker; closed when destroyed.
+class listening_sockets {
+ public:
+  // Binds `count` sockets to `where`, by SO_REUSEPORT after a first bind without it has shown that
+  // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket is
+  // one, shared by all; a stale file is replaced. Port 0 takes any free one. Any thread.
+  // Errors: the errno of socket, bind or listen.
+  static result<listening_sockets> open(const config::address& where, unsigned count);
+
+  listening_sockets(listening_sockets&& other) noexcept;
+  listening_sockets& operator=(listening_sockets&& other) noexcept;
+  ~listening_sockets();
+
+  int fd(unsigned worker) const noexcept { return fds_[worker % fds_.size()]; }
+  // "127.0.0.1:8443", with the port that was given.
+  const std::string& name() const noexcept { return name_; }
+
+ private:
+  listening_sockets() = default;
+  std::vector<int> fds_;
+  std::string name_;
+  std::string unix_path_;
+};
+
+}  // namespace rw::net

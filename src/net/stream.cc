@@ -1,0 +1,327 @@
+#include "net/stream.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace rw::net {
+namespace {
+
+// A receiver that has this much unread is not received for: the peer's window fills, and it waits.
+constexpr std::size_t pending_chunks_max = 4;
+// Beyond any head limit the configuration admits, and a record on top.
+constexpr std::size_t spill_bytes_max = (256U << 10U) + io::buffer_pool::buffer_bytes;
+
+}  // namespace
+
+stream::stream(io::loop& on, int fd, origin side) noexcept : loop_(on), fd_(fd), side_(side) {}
+
+stream::~stream() { RW_ASSERT(fd_ < 0); }
+
+void stream::consume(std::size_t bytes) noexcept {
+  RW_ASSERT(bytes <= end_ - begin_);
+  begin_ += static_cast<std::uint32_t>(bytes);
+  if (begin_ != end_) return;
+  begin_ = end_ = room_ = 0;
+  input_ = nullptr;
+  input_buffer_.reset();
+  input_spill_.reset();
+}
+
+bool stream::ended() const noexcept { return ended_ && !has_pending() && begin_ == end_; }
+
+stream::held stream::hold(std::size_t bytes) {
+  RW_ASSERT(bytes <= end_ - begin_);
+  held taken{std::move(input_buffer_), std::move(input_spill_)};
+  const std::string_view rest = input().substr(bytes);
+  begin_ = end_ = room_ = 0;
+  input_ = nullptr;
+  if (!rest.empty() && make_room(rest.size())) {
+    std::memcpy(input_, rest.data(), rest.size());
+    end_ = static_cast<std::uint32_t>(rest.size());
+  }
+  return taken;
+}
+
+void stream::drop_front() noexcept {
+  front().bytes.reset();
+  if (++pending_first_ < pending_.size()) return;
+  pending_.clear();
+  pending_first_ = 0;
+  // Also when nobody waits: a connection that goes back to its pool must notice its peer's end.
+  if (paused_) arm_receive();
+}
+
+void stream::fail_with(error why) noexcept {
+  if (failed_) return;
+  failed_ = true;
+  why_ = why;
+}
+
+// True when input() has grown.
+bool stream::fill() noexcept {
+  if (raw_) return has_pending();
+  return tls_ ? fill_tls() : fill_plain();
+}
+
+bool stream::fill_plain() noexcept {
+  if (!has_pending()) return false;
+  chunk& next = front();
+  if (begin_ == end_) {
+    input_buffer_ = std::move(next.bytes);
+    input_ = input_buffer_.text();
+    begin_ = next.begin;
+    end_ = next.end;
+    room_ = static_cast<std::uint32_t>(io::buffer::capacity());
+  } else {
+    const std::uint32_t size = next.end - next.begin;
+    if (!make_room(size)) {
+      fail_with(fail(fault::too_large, "more is held than any head may have"));
+      return false;
+    }
+    std::memcpy(input_ + end_, next.bytes.text() + next.begin, size);
+    end_ += size;
+  }
+  drop_front();
+  return true;
+}
+
+// Room for `bytes` more behind end_: moves what is there to the front, or to the heap.
+bool stream::make_room(std::size_t bytes) {
+  if (input_ == nullptr) {
+    input_buffer_ = loop_.buffers().take();
+    input_ = input_buffer_.text();
+    room_ = static_cast<std::uint32_t>(io::buffer::capacity());
+  }
+  if (room_ - end_ >= bytes) return true;
+  const std::uint32_t held = end_ - begin_;
+  if (room_ - held >= bytes) {
+    std::memmove(input_, input_ + begin_, held);
+  } else {
+    const std::size_t wanted = std::max<std::size_t>(std::size_t{room_} * 2, held + bytes);
+    if (wanted > spill_bytes_max) return false;
+    auto larger = std::make_unique_for_overwrite<char[]>(wanted);
+    std::memcpy(larger.get(), input_ + begin_, held);
+    input_spill_ = std::move(larger);
+    input_buffer_.reset();
+    input_ = input_spill_.get();
+    room_ = static_cast<std::uint32_t>(wanted);
+  }
+  begin_ = 0;
+  end_ = held;
+  return true;
+}
+
+void stream::arm_receive() noexcept {
+  if (receiving_.in_flight() || ended_ || failed_ || fd_ < 0) return;
+  if (paused_ && has_pending()) return;
+  paused_ = false;
+  if (loop_.buffers().may_receive()) {
+    loop_.kernel().receive(receiving_, fd_);
+  } else if (!starving_.waiting()) {
+    loop_.buffers().wait(starving_);
+  }
+}
+
+void stream::on_buffer(io::buffer_waiter& waiter) {
+  static_cast<owned<io::buffer_waiter>&>(waiter).owner.arm_receive();
+}
+
+void stream::take_completion(io::completion what) noexcept {
+  if (what.buffer >= 0) {
+    io::buffer bytes = loop_.buffers().claim(what.buffer);
+    // What comes after a close_notify was never said.
+    if (what.result > 0 && !ended_) {
+      bytes_received_ += static_cast<std::uint32_t>(what.result);
+      if (pending_first_ >= pending_chunks_max) {
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
+        pending_first_ = 0;
+      }
+      pending_.push_back({std::move(bytes), 0, static_cast<std::uint32_t>(what.result)});
+    }
+  }
+  if (what.result == 0) {
+    ended_ = true;
+  } else if (what.result < 0 && what.result != -ECANCELED && what.result != -ENOBUFS) {
+    fail_with(io::kernel_error(-what.result, side_));
+  }
+  if (closer_) return;
+  if (!what.more) {
+    arm_receive();  // ended for want of a buffer, or because enough was held
+  } else if (pending_.size() - pending_first_ >= pending_chunks_max && !paused_) {
+    paused_ = true;
+    loop_.kernel().cancel(receiving_);
+  }
+}
+
+void stream::on_received(io::operation& op, io::completion what) {
+  stream& self = static_cast<owned<io::operation>&>(op).owner;
+  self.take_completion(what);
+  // What follows may destroy this stream: nothing of it is touched after a resumption.
+  if (self.closer_) {
+    if (!what.more) std::exchange(self.closer_, {}).resume();
+    return;
+  }
+  if (self.hangup_target_ != nullptr) {
+    // A close_notify is still ciphertext: only decrypted does it say that nothing follows.
+    if (self.ended_ && self.tls_ && !self.reader_) self.fill();
+    if (self.failed_ || self.ended()) {
+      std::exchange(self.hangup_target_, nullptr)->abort(fault::canceled);
+    }
+  }
+  if (!self.reader_) return;
+  const bool grown = self.fill();
+  if (grown || self.failed_ || self.ended_) {
+    if (grown) self.reader_wake_ = wake::grown;
+    self.receive_timer_.disarm();
+    std::exchange(self.reader_, {}).resume();
+  }
+}
+
+void stream::on_receive_deadline(io::timer& timer) {
+  stream& self = static_cast<owned<io::timer>&>(timer).owner;
+  self.reader_wake_ = wake::deadline;
+  std::exchange(self.reader_, {}).resume();
+}
+
+bool stream::receive_awaiter::await_ready() noexcept {
+  grown_ = stream_.fill();
+  return grown_ || stream_.failed_ || stream_.ended_;
+}
+
+void stream::receive_awaiter::await_suspend(std::coroutine_handle<> awaiting) noexcept {
+  RW_ASSERT(!stream_.reader_);
+  stream_.reader_ = awaiting;
+  stream_.reader_wake_ = wake::state;
+  stream_.arm_receive();
+  if (deadline_ != mono_time::max()) stream_.loop_.timers().arm(stream_.receive_timer_, deadline_);
+}
+
+result<> stream::receive_awaiter::await_resume() noexcept {
+  if (grown_) return {};
+  const wake why = std::exchange(stream_.reader_wake_, wake::state);
+  if (why == wake::grown) return {};
+  if (why == wake::deadline) {
+    return failure(stream_.fail(fault::timed_out, "nothing came in time"));
+  }
+  if (why == wake::interrupt) return failure(stream_.fail(fault::canceled, "interrupted"));
+  if (stream_.failed_) return failure(stream_.why_);
+  return failure(stream_.fail(fault::closed, "the peer closed the connection"));
+}
+
+void stream::receive_by(mono_time deadline) noexcept {
+  if (reader_) loop_.timers().arm(receive_timer_, deadline);
+}
+
+void stream::interrupt_receive() noexcept {
+  if (!reader_) return;
+  receive_timer_.disarm();
+  reader_wake_ = wake::interrupt;
+  loop_.defer(std::exchange(reader_, {}));
+}
+
+void stream::abort(fault why) noexcept {
+  cut_ = true;
+  fail_with(fail(why, "ended by the other side of the exchange"));
+  if (hangup_target_ != nullptr) std::exchange(hangup_target_, nullptr)->abort(fault::canceled);
+  if (reader_) {
+    receive_timer_.disarm();
+    loop_.defer(std::exchange(reader_, {}));
+  }
+  if (sending_ != nullptr) loop_.kernel().cancel(*sending_);
+}
+
+void stream::abort_on_hangup(stream* other) noexcept {
+  hangup_target_ = other;
+  if (other == nullptr) return;
+  if (failed_ || ended()) {
+    std::exchange(hangup_target_, nullptr)->abort(fault::canceled);
+    return;
+  }
+  arm_receive();
+}
+
+namespace {
+
+struct connecting : io::operation {
+  connecting(io::loop& on, mono_time deadline) noexcept
+      : operation(&on_done), loop(on), timer(*this) {
+    loop.timers().arm(timer, deadline);
+  }
+
+  struct deadline_timer : io::timer {
+    explicit deadline_timer(connecting& c) noexcept : timer(&on_deadline), owner(c) {}
+    static void on_deadline(io::timer& t) {
+      connecting& self = static_cast<deadline_timer&>(t).owner;
+      self.timed_out = true;
+      self.loop.kernel().cancel(self);
+    }
+    connecting& owner;
+  };
+
+  static void on_done(io::operation& op, io::completion what) {
+    auto& self = static_cast<connecting&>(op);
+    self.code = what.result;
+    self.timer.disarm();
+    self.awaiting.resume();
+  }
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) noexcept { awaiting = h; }
+  int await_resume() const noexcept { return code; }
+
+  io::loop& loop;
+  deadline_timer timer;
+  std::coroutine_handle<> awaiting;
+  int code = 0;
+  bool timed_out = false;
+};
+
+}  // namespace
+
+io::task<result<>> stream::open(const sockaddr_storage& address, socklen_t size,
+                                mono_time deadline) {
+  RW_ASSERT(fd_ < 0);
+  if (failed_) co_return failure(why_);
+  const result<int> made = loop_.kernel().open_stream_socket(address.ss_family);
+  if (!made) co_return failure(made.error());
+  fd_ = *made;
+  loop_.kernel().set_no_delay(fd_);
+  connecting attempt(loop_, deadline);
+  loop_.kernel().connect(attempt, fd_, reinterpret_cast<const sockaddr*>(&address), size);
+  sending_ = &attempt;
+  const int code = co_await attempt;
+  sending_ = nullptr;
+  if (failed_) co_return failure(why_);
+  if (attempt.timed_out) co_return failure(fail(fault::timed_out, "no connection in time"));
+  if (code < 0) co_return failure(io::kernel_error(-code, side_));
+  arm_receive();  // so that an origin that closes while idle is noticed
+  co_return {};
+}
+
+io::task<> stream::close() {
+  if (fd_ < 0) co_return;
+  RW_ASSERT(!reader_ && sending_ == nullptr);
+  hangup_target_ = nullptr;
+  starving_.leave();
+  if (receiving_.in_flight()) {
+    // close() with a receive pending would send no FIN. Nor is one due to a peer that is cut off.
+    if (!cut_) loop_.kernel().shutdown(fd_);
+    loop_.kernel().cancel(receiving_);
+    struct quiet {
+      stream& s;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> h) const noexcept { s.closer_ = h; }
+      void await_resume() const noexcept {}
+    };
+    co_await quiet{*this};
+  }
+  const int fd = std::exchange(fd_, -1);
+  cut_ ? loop_.kernel().reset(fd) : loop_.kernel().close(fd);
+  consume(end_ - begin_);
+  while (has_pending()) drop_front();
+}
+
+}  // namespace rw::net

@@ -1,0 +1,219 @@
+// A connected byte stream, plain or TLS alike: what HTTP is read from and written to.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "io/loop.h"
+#include "io/task.h"
+#include "tls/codec.h"
+
+namespace rw::net {
+
+// Of one thread. At most one receive() and one send() wait at a time. Everything that waits ends by
+// its deadline, by abort() or by the peer. Must be closed (close()) before it is destroyed.
+class stream {
+ public:
+  // `fd` is owned from here on, -1 where open() follows; errors carry `side` as their origin.
+  stream(io::loop& on, int fd, origin side) noexcept;
+  ~stream();
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+
+  // ---- receiving
+  // Bytes received and not yet consumed, in one piece. Valid until the next consume() or receive().
+  std::string_view input() const noexcept { return {input_ + begin_, end_ - begin_}; }
+  void consume(std::size_t bytes) noexcept;
+  // The same bytes, to be decoded in place.
+  std::span<char> writable_input() noexcept { return {input_ + begin_, std::size_t{end_} - begin_}; }
+  // `co_await s.receive(deadline)`: until input() has grown. fault::closed at the end of the stream,
+  // fault::timed_out, fault::too_large when more is held than any head may have.
+  class receive_awaiter;
+  receive_awaiter receive(mono_time deadline) noexcept;
+  // Takes the first `bytes` of input() out of the stream without moving them: views into them stay
+  // valid for as long as what is returned, whatever is received meanwhile.
+  struct held {
+    io::buffer bytes;
+    std::unique_ptr<char[]> spill;
+  };
+  held hold(std::size_t bytes);
+  // Moves the deadline of the receive() under way, if there is one.
+  void receive_by(mono_time deadline) noexcept;
+  // The receive() under way, if there is one, fails with fault::canceled; the stream goes on.
+  void interrupt_receive() noexcept;
+  // The peer has ended its side, and nothing is left to read.
+  bool ended() const noexcept;
+
+  // ---- sending
+  static constexpr std::size_t pieces_max = 3;
+  // `co_await s.send(pieces, gap)`: until the kernel has all of it; `gap` is how long the peer may
+  // leave it untaken. The bytes must stay until then. TLS puts the pieces into as few records as it can.
+  class send_awaiter;
+  send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
+  send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
+
+  // ---- the connection
+  // Opens a socket and connects. `address` must stay until then.
+  io::task<result<>> open(const sockaddr_storage& address, socklen_t size, mono_time deadline);
+  // The server side of a TLS handshake; ALPN, SNI and the rest are then in tls().
+  io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
+                               mono_time deadline);
+  const tls::server_codec* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
+  // Everything that waits, and everything after, fails with `why`; close() then resets the connection,
+  // so that nobody takes what was cut off for complete. Never resumes anyone itself.
+  void abort(fault why) noexcept;
+  // While set, the end of this stream, abort() included, aborts `other`. nullptr ends it.
+  void abort_on_hangup(stream* other) noexcept;
+  // Sends what says the end (close_notify, FIN) and reads what the peer still sends, up to `deadline`:
+  // closing with bytes unread would reset the connection and could take our last answer with it.
+  io::task<> finish(mono_time deadline);
+  // Ends everything in flight and closes the descriptor.
+  io::task<> close();
+
+  // Open, nothing failed or ended, nothing received that nobody has read: fit for another request.
+  bool quiet() const noexcept {
+    return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
+  }
+  bool is_open() const noexcept { return fd_ >= 0; }
+  int fd() const noexcept { return fd_; }
+  io::loop& loop() const noexcept { return loop_; }
+  std::uint64_t bytes_received() const noexcept { return bytes_received_; }
+  std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+
+ private:
+  struct chunk {
+    io::buffer bytes;
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+  };
+  template <class Base>
+  struct owned : Base {
+    template <class... A>
+    explicit owned(stream& s, A... a) : Base(a...), owner(s) {}
+    stream& owner;
+  };
+
+  static void on_received(io::operation& op, io::completion what);
+  static void on_buffer(io::buffer_waiter& waiter);
+  static void on_receive_deadline(io::timer& timer);
+  void arm_receive() noexcept;
+  void take_completion(io::completion what) noexcept;
+  bool fill() noexcept;
+  bool fill_plain() noexcept;
+  bool fill_tls() noexcept;
+  bool decrypt() noexcept;
+  bool make_room(std::size_t bytes);
+  chunk& front() noexcept { return pending_[pending_first_]; }
+  bool has_pending() const noexcept { return pending_first_ < pending_.size(); }
+  void drop_front() noexcept;
+  void fail_with(error why) noexcept;
+  error fail(fault code, const char* text) const noexcept { return {code, side_, false, 0, text}; }
+  error tls_failure() const noexcept;
+
+  io::loop& loop_;
+  int fd_;
+  origin side_;
+  bool raw_ = false;      // handshake or farewell: what is received and sent is ciphertext
+  bool ended_ = false;    // the peer's FIN, or its close_notify
+  bool paused_ = false;   // receiving was stopped: enough is held
+  bool failed_ = false;
+  bool cut_ = false;      // by abort()
+  error why_;             // when failed_
+
+  char* input_ = nullptr;  // into input_buffer_ or input_spill_
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+  std::uint32_t room_ = 0;
+  io::buffer input_buffer_;
+  std::unique_ptr<char[]> input_spill_;  // a head larger than a buffer; dropped when consumed
+
+  std::vector<chunk> pending_;  // received, not yet in input_
+  std::size_t pending_first_ = 0;
+
+  owned<io::operation> receiving_{*this, &on_received};
+  owned<io::buffer_waiter> starving_{*this, &on_buffer};
+  owned<io::timer> receive_timer_{*this, &on_receive_deadline};
+  std::coroutine_handle<> reader_;
+  enum class wake : std::uint8_t { state, grown, deadline, interrupt } reader_wake_ = wake::state;
+  std::coroutine_handle<> closer_;
+
+  io::operation* sending_ = nullptr;  // of the send_awaiter under way
+  stream* hangup_target_ = nullptr;
+  std::optional<tls::server_codec> tls_;
+  std::vector<std::byte> control_;  // TLS: answers to key updates, sent before the next send()
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+};
+
+class stream::receive_awaiter {
+ public:
+  receive_awaiter(stream& s, mono_time deadline) noexcept : stream_(s), deadline_(deadline) {}
+  bool await_ready() noexcept;
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept;
+  result<> await_resume() noexcept;
+
+ private:
+  stream& stream_;
+  mono_time deadline_;
+  bool grown_ = false;
+};
+
+// The operation lives here, in the frame that awaits.
+class stream::send_awaiter {
+ public:
+  send_awaiter(stream& s, std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
+  bool await_ready() noexcept;
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept;
+  result<> await_resume() noexcept;
+
+ private:
+  static void on_sent(io::operation& op, io::completion what);
+  static void on_deadline(io::timer& timer);
+  template <class Base>
+  struct owned : Base {
+    template <class... A>
+    explicit owned(send_awaiter& s, A... a) : Base(a...), owner(s) {}
+    send_awaiter& owner;
+  };
+  bool start() noexcept;  // false: nothing left to send, or outcome_ says why not
+  bool encrypt() noexcept;
+  void advance(std::size_t bytes) noexcept;
+
+  stream& stream_;
+  std::array<std::string_view, pieces_max> pieces_;
+  nanoseconds gap_;
+  bool encrypted_;
+  bool timed_out_ = false;
+  result<> outcome_;
+  std::coroutine_handle<> awaiting_;
+  std::array<iovec, pieces_max> vectors_{};
+  msghdr message_{};
+  io::buffer records_;         // TLS: what is to be sent of pieces_ already encrypted
+  std::uint32_t records_begin_ = 0;
+  std::uint32_t records_end_ = 0;
+  owned<io::operation> op_{*this, &on_sent};
+  owned<io::timer> timer_{*this, &on_deadline};
+};
+
+inline stream::receive_awaiter stream::receive(mono_time deadline) noexcept {
+  return {*this, deadline};
+}
+inline stream::send_awaiter stream::send(std::string_view first, nanoseconds gap) noexcept {
+  return {*this, {first, {}, {}}, gap};
+}
+inline stream::send_awaiter stream::send(std::array<std::string_view, pieces_max> pieces,
+                                         nanoseconds gap) noexcept {
+  return {*this, pieces, gap};
+}
+
+}  // namespace rw::net

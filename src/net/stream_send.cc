@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+#include "net/stream.h"
+
+namespace rw::net {
+
+stream::send_awaiter::send_awaiter(stream& s, std::array<std::string_view, pieces_max> pieces,
+                                   nanoseconds gap) noexcept
+    : stream_(s), pieces_(pieces), gap_(gap), encrypted_(s.tls_.has_value() && !s.raw_) {}
+
+// Drops `bytes` from the front of what is to be sent.
+void stream::send_awaiter::advance(std::size_t bytes) noexcept {
+  for (std::string_view& piece : pieces_) {
+    const std::size_t taken = std::min(bytes, piece.size());
+    piece.remove_prefix(taken);
+    bytes -= taken;
+  }
+  RW_ASSERT(bytes == 0);
+}
+
+// TLS: puts as much of pieces_ as fits into records_. False when there is nothing to send.
+bool stream::send_awaiter::encrypt() noexcept {
+  if (records_begin_ != records_end_) return true;
+  if (!records_) records_ = stream_.loop_.buffers().take();
+  tls::output out{records_.data(), 0, io::buffer::capacity()};
+  if (!stream_.control_.empty()) {
+    const std::size_t size = std::min(stream_.control_.size(), out.room());
+    std::copy_n(stream_.control_.begin(), size, out.data);
+    stream_.control_.erase(stream_.control_.begin(),
+                           stream_.control_.begin() + static_cast<std::ptrdiff_t>(size));
+    out.size = size;
+  }
+  std::array<std::span<const std::byte>, pieces_max> parts;
+  std::size_t count = 0;
+  for (std::string_view piece : pieces_) {
+    if (!piece.empty()) parts[count++] = std::as_bytes(std::span(piece));
+  }
+  if (count > 0 && stream_.control_.empty()) {
+    const tls::transfer done = stream_.tls_->write(std::span(parts.data(), count), out);
+    if (done.state == tls::step::failed) {
+      outcome_ = failure(stream_.tls_failure());
+      return false;
+    }
+    advance(done.size);
+  } else if (count == 0) {
+    stream_.tls_->flush(out);
+  }
+  records_begin_ = 0;
+  records_end_ = static_cast<std::uint32_t>(out.size);
+  return out.size > 0;
+}
+
+bool stream::send_awaiter::start() noexcept {
+  if (encrypted_) {
+    if (!encrypt()) return false;
+    stream_.loop_.kernel().send(
+        op_, stream_.fd_, {records_.data() + records_begin_, records_end_ - records_begin_});
+    return true;
+  }
+  std::size_t count = 0;
+  std::string_view last;
+  for (std::string_view piece : pieces_) {
+    if (piece.empty()) continue;
+    last = piece;
+    vectors_[count++] = {const_cast<char*>(piece.data()), piece.size()};
+  }
+  if (count == 0) return false;
+  if (count == 1) {
+    stream_.loop_.kernel().send(op_, stream_.fd_, std::as_bytes(std::span(last)));
+  } else {
+    message_.msg_iov = vectors_.data();
+    message_.msg_iovlen = count;
+    stream_.loop_.kernel().send(op_, stream_.fd_, &message_);
+  }
+  return true;
+}
+
+bool stream::send_awaiter::await_ready() noexcept {
+  RW_ASSERT(stream_.sending_ == nullptr);
+  if (stream_.failed_) {
+    outcome_ = failure(stream_.why_);
+    return true;
+  }
+  return !start();
+}
+
+void stream::send_awaiter::await_suspend(std::coroutine_handle<> awaiting) noexcept {
+  awaiting_ = awaiting;
+  stream_.sending_ = &op_;
+  stream_.loop_.timers().arm(timer_, stream_.loop_.now() + gap_);
+}
+
+void stream::send_awaiter::on_deadline(io::timer& timer) {
+  send_awaiter& self = static_cast<owned<io::timer>&>(timer).owner;
+  self.timed_out_ = true;
+  self.stream_.loop_.kernel().cancel(self.op_);
+}
+
+void stream::send_awaiter::on_sent(io::operation& op, io::completion what) {
+  send_awaiter& self = static_cast<owned<io::operation>&>(op).owner;
+  stream& s = self.stream_;
+  if (what.result >= 0) {
+    const auto bytes = static_cast<std::size_t>(what.result);
+    s.bytes_sent_ += bytes;
+    if (self.encrypted_) {
+      self.records_begin_ += static_cast<std::uint32_t>(bytes);
+    } else {
+      self.advance(bytes);
+    }
+  }
+  if (s.failed_) {
+    self.outcome_ = failure(s.why_);
+  } else if (self.timed_out_) {
+    self.outcome_ = failure(s.fail(fault::timed_out, "the peer takes nothing"));
+  } else if (what.result < 0) {
+    self.outcome_ = failure(io::kernel_error(-what.result, s.side_));
+  } else if (self.start()) {
+    s.loop_.timers().arm(self.timer_, s.loop_.now() + self.gap_);
+    return;
+  }
+  self.timer_.disarm();
+  s.sending_ = nullptr;
+  self.awaiting_.resume();
+}
+
+result<> stream::send_awaiter::await_resume() noexcept { return outcome_; }
+
+}  // namespace rw::net

@@ -1,0 +1,129 @@
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+#include "net/stream.h"
+
+namespace rw::net {
+namespace {
+
+constexpr std::size_t control_bytes_max = 4096;
+// A flight of ours fits any socket buffer: a peer that leaves it untaken this long is not there.
+constexpr std::chrono::seconds handshake_send_gap{10};
+constexpr std::chrono::seconds farewell_send_gap{1};
+
+std::string_view text_of(const tls::output& out) noexcept {
+  return {reinterpret_cast<const char*>(out.data), out.size};
+}
+
+}  // namespace
+
+error stream::tls_failure() const noexcept {
+  error why = tls_->failure().what;
+  why.from = side_;
+  return why;
+}
+
+// Decrypts what has arrived behind end_. Nothing is read ahead of the reader: ciphertext stays in
+// pending_, where the bound on what a connection may hold counts it.
+bool stream::fill_tls() noexcept {
+  const std::uint32_t before = end_ - begin_;
+  while (!failed_ && (has_pending() || tls_->buffered() > 0) && decrypt()) {
+  }
+  if (begin_ == end_) {
+    consume(0);
+    return false;
+  }
+  return end_ - begin_ != before;
+}
+
+// One call of the codec. True when there is reason for another.
+bool stream::decrypt() noexcept {
+  if (!make_room(1)) {
+    fail_with(fail(fault::too_large, "more is held than any head may have"));
+    return false;
+  }
+  std::span<const std::byte> in;
+  if (has_pending()) in = {front().bytes.data() + front().begin, front().end - front().begin};
+  std::array<std::byte, 512> answer;
+  tls::output out{answer.data(), 0, answer.size()};
+  const std::size_t offered = in.size();
+  const tls::transfer done = tls_->read(
+      in, {reinterpret_cast<std::byte*>(input_) + end_, std::size_t{room_} - end_}, out);
+  end_ += static_cast<std::uint32_t>(done.size);
+  control_.insert(control_.end(), answer.data(), answer.data() + out.size);
+  if (offered > 0) {
+    front().begin = front().end - static_cast<std::uint32_t>(in.size());
+    if (in.empty()) drop_front();
+  }
+  if (done.state == tls::step::closed) {
+    ended_ = true;
+    while (has_pending()) drop_front();
+  } else if (done.state == tls::step::failed) {
+    fail_with(tls_failure());
+  } else if (control_.size() > control_bytes_max) {
+    fail_with(fail(fault::exhausted, "the peer asks for more than it takes"));
+  }
+  if (done.state == tls::step::want_output) return true;
+  return done.state == tls::step::want_input && offered > 0;
+}
+
+io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
+                                     mono_time deadline) {
+  tls_.emplace(std::move(context));
+  raw_ = true;
+  tls::step at = tls::step::want_input;
+  for (;;) {
+    // Not while it waits: clients that connect and say nothing must not hold the pool.
+    io::buffer bytes = loop_.buffers().take();
+    tls::output out{bytes.data(), 0, io::buffer::capacity()};
+    if (at == tls::step::want_output) {
+      std::span<const std::byte> nothing;
+      at = tls_->handshake(nothing, out);  // the rest of a flight that filled the last buffer
+    }
+    while (has_pending() && at == tls::step::want_input) {
+      std::span<const std::byte> in(front().bytes.data() + front().begin,
+                                    front().end - front().begin);
+      at = tls_->handshake(in, out);
+      front().begin = front().end - static_cast<std::uint32_t>(in.size());
+      if (in.empty()) drop_front();
+    }
+    if (out.size > 0) {
+      const result<> sent = co_await send(text_of(out), handshake_send_gap);
+      if (!sent) co_return sent;
+    }
+    if (at == tls::step::failed) {
+      fail_with(tls_failure());
+      co_return failure(why_);
+    }
+    if (at == tls::step::done) break;
+    if (at == tls::step::want_output) continue;
+    bytes.reset();
+    const result<> more = co_await receive(deadline);
+    if (!more) co_return more;
+  }
+  raw_ = false;
+  co_return {};
+}
+
+io::task<> stream::finish(mono_time deadline) {
+  if (fd_ < 0 || failed_) co_return;
+  if (tls_ && tls_->established()) {
+    io::buffer bytes = loop_.buffers().take();
+    tls::output out{bytes.data(), 0, io::buffer::capacity()};
+    tls_->close(out);
+    raw_ = true;
+    const result<> sent = co_await send(text_of(out), farewell_send_gap);
+    if (!sent) co_return;
+  }
+  loop_.kernel().shutdown_write(fd_);
+  raw_ = true;  // what still comes is not worth decrypting
+  consume(end_ - begin_);
+  while (!ended_ && !failed_) {
+    while (has_pending()) drop_front();
+    const result<> more = co_await receive(deadline);
+    if (!more) break;
+  }
+}
+
+}  // namespace rw::net

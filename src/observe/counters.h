@@ -1,0 +1,127 @@
+// What one worker has counted. Written by its thread alone with plain relaxed stores, read by the
+// control thread at any time: a value may be a moment old, never torn.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/clock.h"
+#include "observe/names.h"
+
+namespace rw::observe {
+
+enum class counter : std::uint8_t {
+  connections_accepted,
+  connections_closed,
+  connections_refused,  // over max_connections, or while draining
+  accept_exhausted,     // no descriptor or memory left
+  handshakes_tls12,
+  handshakes_tls13,
+  handshakes_resumed,
+  handshakes_failed,
+  request_bytes,
+  response_bytes,
+  retries,
+  upstream_opened,
+  upstream_reused,
+  token_cache_hits,
+  token_cache_misses,
+  ring_submissions,
+  ring_completions,
+  ring_no_buffers,
+  ring_overflows,
+  buffers_from_heap,
+  count_
+};
+
+// Single-writer: add() is a load and a store, not a locked instruction.
+class cell {
+ public:
+  void add(std::uint64_t n = 1) noexcept { set(get() + n); }
+  void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
+};
+
+// Request durations, for Prometheus: bucket i holds what took at most 64 us x 2^i and more than the
+// bucket before it, the last one the rest: from 64 us to 67 s, each bound twice the one before.
+class histogram {
+ public:
+  static constexpr std::size_t buckets = 22;
+  static constexpr std::uint64_t first_bound_us = 64;
+
+  void record(nanoseconds took) noexcept;
+  std::uint64_t in_bucket(std::size_t i) const noexcept { return bucket_[i].get(); }
+  std::uint64_t sum_ns() const noexcept { return sum_ns_.get(); }
+
+ private:
+  std::array<cell, buckets> bucket_;
+  cell sum_ns_;
+};
+
+// Counts by reason: literals of a closed set, kept in the order they first came. Those beyond the
+// capacity count as "other".
+class reason_table {
+ public:
+  static constexpr std::size_t capacity = 128;
+  // `reason`: a literal. Found by its address first; equal texts are merged when read.
+  void add(const char* reason) noexcept;
+
+  struct entry {
+    std::atomic<const char*> reason = nullptr;
+    cell count;
+  };
+  const std::array<entry, capacity>& entries() const noexcept { return entries_; }
+
+ private:
+  std::array<entry, capacity> entries_;
+};
+
+class alignas(128) counters {  // no cache line shared with another worker's
+ public:
+  static constexpr std::size_t classes = 5;  // 1xx .. 5xx
+
+  struct route_counts {
+    std::array<cell, classes> by_class;
+  };
+  struct upstream_counts {
+    cell answered;
+    cell failed;
+  };
+  struct limit_counts {
+    cell admitted;
+    cell refused;
+  };
+
+  void add(counter which, std::uint64_t n = 1) noexcept { at(which).add(n); }
+  void set(counter which, std::uint64_t n) noexcept { at(which).set(n); }
+  std::uint64_t get(counter which) const noexcept {
+    return plain_[static_cast<std::size_t>(which)].get();
+  }
+
+  // Ids are of names (names.h).
+  route_counts& route(std::uint32_t id) noexcept { return routes_[id]; }
+  upstream_counts& upstream(std::uint32_t id) noexcept { return upstreams_[id]; }
+  limit_counts& limit(std::uint32_t id) noexcept { return limits_[id]; }
+  const route_counts& route(std::uint32_t id) const noexcept { return routes_[id]; }
+  const upstream_counts& upstream(std::uint32_t id) const noexcept { return upstreams_[id]; }
+  const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
+
+  histogram durations;
+  reason_table refusals;
+
+ private:
+  cell& at(counter which) noexcept { return plain_[static_cast<std::size_t>(which)]; }
+
+  std::array<cell, static_cast<std::size_t>(counter::count_)> plain_;
+  std::array<route_counts, names::capacity> routes_;
+  std::array<upstream_counts, names::capacity> upstreams_;
+  std::array<limit_counts, names::capacity> limits_;
+};
+
+}  // namespace rw::observe

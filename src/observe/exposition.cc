@@ -1,0 +1,217 @@
+#include "observe/exposition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <map>
+
+namespace rw::observe {
+namespace {
+
+using workers = std::span<const counters* const>;
+
+struct described {
+  counter what;
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+};
+
+constexpr described plain[] = {
+    {counter::connections_accepted, "ringward_connections_accepted_total", "counter",
+     "Client connections accepted."},
+    {counter::connections_refused, "ringward_connections_refused_total", "counter",
+     "Client connections closed at once: over max_connections, or draining."},
+    {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
+     "Times accepting paused because descriptors or memory ran out."},
+    {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
+     "TLS handshakes that resumed a session."},
+    {counter::handshakes_failed, "ringward_tls_handshake_failures_total", "counter",
+     "TLS handshakes that failed."},
+    {counter::request_bytes, "ringward_request_body_bytes_total", "counter",
+     "Bytes of request bodies."},
+    {counter::response_bytes, "ringward_response_bytes_total", "counter",
+     "Bytes of answers, heads included, before TLS."},
+    {counter::retries, "ringward_upstream_retries_total", "counter",
+     "Requests sent to an origin a second time."},
+    {counter::upstream_opened, "ringward_upstream_connections_opened_total", "counter",
+     "Connections opened to origins."},
+    {counter::upstream_reused, "ringward_upstream_connections_reused_total", "counter",
+     "Requests that found an idle connection to their origin."},
+    {counter::token_cache_hits, "ringward_token_cache_hits_total", "counter",
+     "Tokens found in the cache of verified ones."},
+    {counter::token_cache_misses, "ringward_token_cache_misses_total", "counter",
+     "Tokens whose signature had to be verified."},
+    {counter::ring_submissions, "ringward_ring_submissions_total", "counter",
+     "Operations submitted to io_uring."},
+    {counter::ring_completions, "ringward_ring_completions_total", "counter",
+     "Completions taken from io_uring."},
+    {counter::ring_no_buffers, "ringward_ring_no_buffers_total", "counter",
+     "Receives that ended because the buffer pool was empty."},
+    {counter::ring_overflows, "ringward_ring_overflows_total", "counter",
+     "Completions that found the completion queue full."},
+    {counter::buffers_from_heap, "ringward_buffers_from_heap_total", "counter",
+     "Buffers taken from the heap because the pool was empty."},
+};
+
+void head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+  fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+}
+
+std::uint64_t sum(workers all, const std::function<std::uint64_t(const counters&)>& of) {
+  std::uint64_t total = 0;
+  for (const counters* one : all) total += of(*one);
+  return total;
+}
+
+std::uint64_t sum(workers all, counter which) {
+  return sum(all, [which](const counters& c) { return c.get(which); });
+}
+
+std::string label(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+// Named ones are there from the start, at zero; "other" when the table of names has been too small.
+bool is_shown(std::uint32_t id, std::uint64_t count) { return id != names::other || count != 0; }
+
+void expose_plain(workers all, std::string& out) {
+  for (const described& one : plain) {
+    head(out, one.name, one.type, one.help);
+    fmt::format_to(std::back_inserter(out), "{} {}\n", one.name, sum(all, one.what));
+  }
+  // In this order: what is closed meanwhile was accepted before.
+  const std::uint64_t closed = sum(all, counter::connections_closed);
+  const std::uint64_t accepted = sum(all, counter::connections_accepted);
+  head(out, "ringward_connections", "gauge", "Client connections open now.");
+  fmt::format_to(std::back_inserter(out), "ringward_connections {}\n",
+                 accepted - std::min(accepted, closed));
+  head(out, "ringward_tls_handshakes_total", "counter", "TLS handshakes completed, by version.");
+  fmt::format_to(std::back_inserter(out),
+                 "ringward_tls_handshakes_total{{version=\"1.2\"}} {}\n"
+                 "ringward_tls_handshakes_total{{version=\"1.3\"}} {}\n",
+                 sum(all, counter::handshakes_tls12), sum(all, counter::handshakes_tls13));
+}
+
+void expose_routes(workers all, const std::vector<std::string>& names, std::string& out) {
+  head(out, "ringward_requests_total", "counter", "Requests answered, by route and status class.");
+  for (std::uint32_t id = 0; id < names.size(); ++id) {
+    for (std::size_t k = 0; k < counters::classes; ++k) {
+      const auto n = sum(all, [&](const counters& c) { return c.route(id).by_class[k].get(); });
+      if (!is_shown(id, n)) continue;
+      fmt::format_to(std::back_inserter(out),
+                     "ringward_requests_total{{route=\"{}\",code=\"{}xx\"}} {}\n", label(names[id]),
+                     k + 1, n);
+    }
+  }
+}
+
+void expose_upstreams(workers all, const std::vector<std::string>& names, std::string& out) {
+  head(out, "ringward_upstream_requests_total", "counter", "Requests to origins, by outcome.");
+  for (std::uint32_t id = 0; id < names.size(); ++id) {
+    const auto answered =
+        sum(all, [&](const counters& c) { return c.upstream(id).answered.get(); });
+    const auto failed = sum(all, [&](const counters& c) { return c.upstream(id).failed.get(); });
+    if (!is_shown(id, answered + failed)) continue;
+    fmt::format_to(std::back_inserter(out),
+                   "ringward_upstream_requests_total{{upstream=\"{0}\",outcome=\"answered\"}} {1}\n"
+                   "ringward_upstream_requests_total{{upstream=\"{0}\",outcome=\"failed\"}} {2}\n",
+                   label(names[id]), answered, failed);
+  }
+}
+
+void expose_limits(workers all, const std::vector<std::string>& names, std::string& out) {
+  head(out, "ringward_limit_decisions_total", "counter", "Decisions of limits, by outcome.");
+  for (std::uint32_t id = 0; id < names.size(); ++id) {
+    const auto admitted = sum(all, [&](const counters& c) { return c.limit(id).admitted.get(); });
+    const auto refused = sum(all, [&](const counters& c) { return c.limit(id).refused.get(); });
+    if (!is_shown(id, admitted + refused)) continue;
+    fmt::format_to(std::back_inserter(out),
+                   "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"admitted\"}} {1}\n"
+                   "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"refused\"}} {2}\n",
+                   label(names[id]), admitted, refused);
+  }
+}
+
+void expose_reasons(workers all, std::string& out) {
+  std::map<std::string_view, std::uint64_t> by_text;
+  for (const counters* one : all) {
+    for (const reason_table::entry& entry : one->refusals.entries()) {
+      const char* reason = entry.reason.load(std::memory_order_acquire);
+      if (reason != nullptr) by_text[reason] += entry.count.get();
+    }
+  }
+  head(out, "ringward_refusals_total", "counter", "Requests not answered by an origin, by reason.");
+  for (const auto& [reason, count] : by_text) {
+    fmt::format_to(std::back_inserter(out), "ringward_refusals_total{{reason=\"{}\"}} {}\n", reason,
+                   count);
+  }
+}
+
+void expose_durations(workers all, std::string& out) {
+  head(out, "ringward_request_duration_seconds", "histogram",
+       "From the first byte of a request to the last of its answer.");
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < histogram::buckets; ++i) {
+    below += sum(all, [&](const counters& c) { return c.durations.in_bucket(i); });
+    const double bound = static_cast<double>(histogram::first_bound_us << i) / 1e6;
+    const std::string le = i + 1 == histogram::buckets ? "+Inf" : fmt::format("{}", bound);
+    fmt::format_to(std::back_inserter(out),
+                   "ringward_request_duration_seconds_bucket{{le=\"{}\"}} {}\n", le, below);
+  }
+  const auto ns = sum(all, [](const counters& c) { return c.durations.sum_ns(); });
+  fmt::format_to(
+      std::back_inserter(out),
+      "ringward_request_duration_seconds_sum {}\nringward_request_duration_seconds_count {}\n",
+      static_cast<double>(ns) / 1e9, below);
+}
+
+void expose_process(const process_facts& facts, std::size_t count, std::string& out) {
+  const auto seconds = [](wall_time at) {
+    return static_cast<double>(at.time_since_epoch().count()) / 1e9;
+  };
+  head(out, "ringward_build_info", "gauge", "What is running.");
+  fmt::format_to(std::back_inserter(out),
+                 "ringward_build_info{{version=\"{}\",wolfssl=\"{}\"}} 1\n", facts.version,
+                 facts.tls_library);
+  head(out, "ringward_workers", "gauge", "Worker threads.");
+  fmt::format_to(std::back_inserter(out), "ringward_workers {}\n", count);
+  head(out, "ringward_start_time_seconds", "gauge", "When the process started, in Unix time.");
+  fmt::format_to(std::back_inserter(out), "ringward_start_time_seconds {:.3f}\n",
+                 seconds(facts.started));
+  head(out, "ringward_config_last_reload_success_timestamp_seconds", "gauge",
+       "When the configuration in force was taken, in Unix time.");
+  fmt::format_to(std::back_inserter(out),
+                 "ringward_config_last_reload_success_timestamp_seconds {:.3f}\n",
+                 seconds(facts.reloaded));
+  head(out, "ringward_config_reloads_total", "counter", "Reloads, by outcome.");
+  fmt::format_to(std::back_inserter(out),
+                 "ringward_config_reloads_total{{outcome=\"taken\"}} {}\n"
+                 "ringward_config_reloads_total{{outcome=\"refused\"}} {}\n",
+                 facts.reloads, facts.reloads_failed);
+  head(out, "ringward_access_lines_dropped_total", "counter",
+       "Access lines lost because the disk could not keep up.");
+  fmt::format_to(std::back_inserter(out), "ringward_access_lines_dropped_total {}\n",
+                 facts.access_lines_dropped);
+}
+
+}  // namespace
+
+void expose(workers all, const label_names& labels, const process_facts& facts, std::string& out) {
+  expose_process(facts, all.size(), out);
+  expose_plain(all, out);
+  expose_routes(all, labels.routes.all(), out);
+  expose_upstreams(all, labels.upstreams.all(), out);
+  expose_limits(all, labels.limits.all(), out);
+  expose_reasons(all, out);
+  expose_durations(all, out);
+}
+
+}  // namespace rw::observe

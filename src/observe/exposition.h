@@ -1,0 +1,29 @@
+// /metrics: the Prometheus text format, version 0.0.4.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "observe/counters.h"
+#include "observe/names.h"
+
+namespace rw::observe {
+
+// What the process as a whole knows; the rest is summed over the workers.
+struct process_facts {
+  std::string_view version;
+  std::string_view tls_library;
+  wall_time started;
+  wall_time reloaded;  // the last configuration that was taken
+  std::uint64_t reloads = 0;
+  std::uint64_t reloads_failed = 0;
+  std::uint64_t access_lines_dropped = 0;
+};
+
+// Appends the whole exposition. The control thread; reads what the workers write.
+void expose(std::span<const counters* const> workers, const label_names& labels,
+            const process_facts& facts, std::string& out);
+
+}  // namespace rw::observe

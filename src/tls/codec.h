@@ -1,0 +1,133 @@
+// One server-side TLS connection as a codec: ciphertext in, plaintext out, and the other way round.
+// It knows no descriptor and no clock, blocks on nothing and never calls back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "tls/context.h"
+
+struct WOLFSSL;
+
+namespace rw::tls {
+
+class hello_reader;
+
+// RFC 8446 5.1: what one record carries at most, and by how much any suite of ours grows it. A
+// buffer of record_plaintext_max + record_overhead_max bytes takes a full record of any connection.
+inline constexpr std::size_t record_plaintext_max = 16384;
+inline constexpr std::size_t record_overhead_max = 29;
+
+// Where a codec appends the bytes to be sent; the caller's buffer, the caller's to drain.
+struct output {
+  std::byte* data = nullptr;
+  std::size_t size = 0;  // bytes in it, from the front
+  std::size_t capacity = 0;
+
+  std::size_t room() const noexcept { return capacity - size; }
+};
+
+// How a call ended. Every one of them can leave bytes in `output` that must be sent.
+enum class step : std::uint8_t {
+  done,         // handshake: established; write: all taken; read: the plaintext is full, call again
+  want_input,   // all input was taken: call again with what arrives next
+  want_output,  // `output` has no room: drain it, then call again with what is left of the rest
+  closed,       // read: the peer's close_notify; no more plaintext will come, writing still works
+  failed        // for good: send what is in `output` (the alert), then close; see failure()
+};
+
+struct transfer {
+  std::size_t size = 0;  // plaintext bytes produced (read) or consumed (write)
+  step state = step::want_input;
+};
+
+// One thread; move-only. Until the ClientHello is complete it holds no wolfSSL state at all, after
+// the handshake nothing that only the handshake needed.
+//
+// Input: `in` is advanced past what was taken. Everything is taken, partial records too (the codec
+// keeps those), unless the call returns done, want_output, closed or failed: then what is left in
+// `in` comes first the next time.
+// Output: what does not fit is never lost: the codec keeps it, returns want_output and takes no
+// more input until it could hand it over. It keeps one flight of the handshake at most.
+class server_codec {
+ public:
+  explicit server_codec(std::shared_ptr<const server_context> context) noexcept;
+  server_codec(server_codec&& other) noexcept;
+  server_codec& operator=(server_codec&& other) noexcept;
+  ~server_codec();
+
+  // Until it returns done or failed. What is left in `in` then belongs to read().
+  step handshake(std::span<const std::byte>& in, output& out);
+
+  // After the handshake. Decrypts into `plaintext` as much as fits; `out` takes answers to the
+  // peer's key updates. done: `plaintext` is full and more may be waiting without further input.
+  transfer read(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out);
+
+  // After the handshake. Encrypts `parts`, one after the other, into as few records as possible: a
+  // head and a body share one where they fit. done: all of it; want_output: `size` bytes of it,
+  // call again with the rest. A record is cut short to fill `out`, but not below 1 KiB.
+  transfer write(std::span<const std::span<const std::byte>> parts, output& out);
+  transfer write(std::span<const std::byte> part, output& out) { return write({&part, 1}, out); }
+
+  // Appends close_notify, once. done or want_output. Before the handshake is done it does nothing.
+  step close(output& out);
+
+  // Hands over what an earlier call had to keep. done or want_output.
+  step flush(output& out);
+
+  bool established() const noexcept { return stage_ == stage::established; }
+  bool failed() const noexcept { return stage_ == stage::failed; }
+  // Plaintext that read() would give without further input.
+  std::size_t buffered() const noexcept;
+
+  // After `failed`. fault::tls, or fault::malformed for bytes that are no TLS at all; text is
+  // literal. `library_code` is wolfSSL's error or 0, `alert` the one the peer sent (RFC 8446 6) or
+  // -1: both for the log.
+  struct failure_report {
+    error what;
+    int library_code = 0;
+    int peer_alert = -1;
+  };
+  const failure_report& failure() const noexcept { return failure_; }
+
+  // The rest for the log, once established. Views are valid until the next call.
+  protocol_version version() const noexcept;
+  std::string_view cipher() const noexcept;    // the RFC's name, "TLS_AES_128_GCM_SHA256"
+  std::string_view group() const noexcept;     // "X25519MLKEM768"; "" when wolfSSL does not say
+  std::string_view protocol() const noexcept;  // by ALPN; "" when none was agreed
+  bool resumed() const noexcept { return resumed_; }
+  // As the client sent it, in lower case; "" when it sent none. Known as soon as the hello is.
+  std::string_view server_name() const noexcept { return server_name_; }
+
+ private:
+  enum class stage : std::uint8_t { hello, negotiating, established, failed };
+
+  step take_hello(std::span<const std::byte>& in, output& out);
+  step start(std::span<const std::byte> message, std::span<const std::byte> record,
+             std::span<const std::byte>& in, output& out);
+  bool restrict_groups();
+  step negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in, output& out);
+  step refuse(fault code, const char* text, int alert, output& out);
+  step fail(int library_code, output& out);
+  void append_alert(int alert);
+
+  WOLFSSL* ssl_ = nullptr;
+  std::shared_ptr<const server_context> context_;
+  std::vector<std::byte> kept_;          // output that found no room
+  std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
+  std::string server_name_;
+  failure_report failure_;
+  std::string_view protocol_;  // in the context's options
+  stage stage_ = stage::hello;
+  bool resumed_ = false;
+  bool close_sent_ = false;
+  bool peer_closed_ = false;
+};
+
+}  // namespace rw::tls

@@ -1,0 +1,119 @@
+#include "tls/io.h"
+
+#include <sodium.h>
+#include <wolfssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tls/entry.h"
+
+namespace rw::tls {
+namespace {
+
+int receive(WOLFSSL*, char* to, int size, void* context) noexcept {
+  call& now = *static_cast<call*>(context);
+  auto& from = now.hello.empty() ? *now.in : now.hello;
+  // No input while an answer waits for room: a peer cannot make us pile answers up.
+  if (from.empty() || !now.kept->empty()) return WOLFSSL_CBIO_ERR_WANT_READ;
+  const auto part = from.first(std::min(from.size(), static_cast<std::size_t>(size)));
+  std::memcpy(to, part.data(), part.size());
+  from = from.subspan(part.size());
+  return static_cast<int>(part.size());
+}
+
+int send(WOLFSSL*, char* data, int size, void* context) noexcept {
+  call& now = *static_cast<call*>(context);
+  std::span<const std::byte> from(reinterpret_cast<const std::byte*>(data),
+                                  static_cast<std::size_t>(size));
+  if (now.kept->empty()) {
+    const auto fits = from.first(std::min(from.size(), now.out->room()));
+    if (!fits.empty()) std::memcpy(now.out->data + now.out->size, fits.data(), fits.size());
+    now.out->size += fits.size();
+    from = from.subspan(fits.size());
+  }
+  now.kept->insert(now.kept->end(), from.begin(), from.end());
+  return size;
+}
+
+// wolfSSL's room for a ticket's nonce is 16 bytes and for its tag 32: ours is 24 and 16.
+constexpr std::size_t iv_bytes = WOLFSSL_TICKET_IV_SZ;
+constexpr std::size_t nonce_rest = ticket_keys::nonce_bytes - iv_bytes;
+static_assert(WOLFSSL_TICKET_NAME_SZ == ticket_keys::name_bytes);
+static_assert(WOLFSSL_TICKET_MAC_SZ >= ticket_keys::tag_bytes + nonce_rest);
+
+// A ticket opens for the server name it was issued under and no other (RFC 6066 3).
+std::array<std::byte, 32> binding_for(const context_entry& of, std::string_view name) {
+  std::array<std::byte, 32> out;
+  crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                     reinterpret_cast<const unsigned char*>(name.data()), name.size(),
+                     reinterpret_cast<const unsigned char*>(of.ticket_binding.data()),
+                     of.ticket_binding.size());
+  return out;
+}
+
+int ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* mac, int encrypt,
+           unsigned char* bytes, int size, int* out_size, void* context) noexcept {
+  const auto& from = *static_cast<const context_entry*>(context);
+  const auto& now = *static_cast<const call*>(wolfSSL_GetIOReadCtx(ssl));
+  const auto binding = binding_for(from, now.server_name);
+  const std::span body(reinterpret_cast<std::byte*>(bytes), static_cast<std::size_t>(size));
+  *out_size = size;
+  ticket_keys::sealing by;
+  if (encrypt != 0) {
+    by = from.keys->seal(body, binding);
+    std::memcpy(name, by.name.data(), by.name.size());
+    std::memcpy(iv, by.nonce.data(), iv_bytes);
+    std::memset(mac, 0, WOLFSSL_TICKET_MAC_SZ);
+    std::memcpy(mac, by.tag.data(), by.tag.size());
+    std::memcpy(mac + by.tag.size(), by.nonce.data() + iv_bytes, nonce_rest);
+    return WOLFSSL_TICKET_RET_OK;
+  }
+  std::memcpy(by.name.data(), name, by.name.size());
+  std::memcpy(by.nonce.data(), iv, iv_bytes);
+  std::memcpy(by.tag.data(), mac, by.tag.size());
+  std::memcpy(by.nonce.data() + iv_bytes, mac + by.tag.size(), nonce_rest);
+  const auto opened = from.keys->open(by, body, binding);
+  if (opened == ticket_keys::opened::no) return WOLFSSL_TICKET_RET_REJECT;
+  // CREATE renews the ticket. Only for TLS 1.2: TLS 1.3 gives a new one each time anyway, and there
+  // wolfSSL takes CREATE for a refusal.
+  const bool renew = opened == ticket_keys::opened::with_previous_key &&
+                     wolfSSL_version(ssl) == static_cast<int>(protocol_version::tls12);
+  return renew ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
+}
+
+}  // namespace
+
+void attach_io(WOLFSSL_CTX* context) noexcept {
+  wolfSSL_CTX_SetIORecv(context, receive);
+  wolfSSL_CTX_SetIOSend(context, send);
+}
+
+void begin(WOLFSSL* ssl, call& now) noexcept {
+  wolfSSL_SetIOReadCtx(ssl, &now);
+  wolfSSL_SetIOWriteCtx(ssl, &now);
+}
+
+void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view listener) {
+  to.keys = keys;
+  if (keys == nullptr) {
+    wolfSSL_CTX_NoTicketTLSv12(to.context);
+    wolfSSL_CTX_no_ticket_TLSv13(to.context);
+    return;
+  }
+  const auto& print = to.served->fingerprint();
+  crypto_generichash(reinterpret_cast<unsigned char*>(to.ticket_binding.data()),
+                     to.ticket_binding.size(),
+                     reinterpret_cast<const unsigned char*>(listener.data()), listener.size(),
+                     reinterpret_cast<const unsigned char*>(print.data()), print.size());
+  constexpr auto lifetime = static_cast<int>(
+      std::chrono::duration_cast<std::chrono::seconds>(ticket_key_lifetime).count());
+  wolfSSL_CTX_set_timeout(to.context, lifetime);
+  wolfSSL_CTX_set_TicketHint(to.context, lifetime);
+  wolfSSL_CTX_set_num_tickets(to.context, 1);
+  wolfSSL_CTX_only_dhe_psk(to.context);
+  wolfSSL_CTX_set_TicketEncCb(to.context, ticket);
+  wolfSSL_CTX_set_TicketEncCtx(to.context, &to);
+}
+
+}  // namespace rw::tls

@@ -1,0 +1,33 @@
+// The two ends of wolfSSL that face the network and the ticket keys. Inside tls/ only.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "tls/codec.h"
+
+struct WOLFSSL_CTX;
+
+namespace rw::tls {
+
+// What one call into wolfSSL may read and write. It lives on the stack of that call, so that a
+// codec can be moved between calls; its address is given to wolfSSL anew for each.
+struct call {
+  std::span<const std::byte> hello;  // read before `in`: a ClientHello that came in pieces
+  std::span<const std::byte>* in = nullptr;
+  output* out = nullptr;
+  std::vector<std::byte>* kept = nullptr;
+  std::string_view server_name;
+};
+
+// For every WOLFSSL of `context`: receive from and send to the `call` under way.
+void attach_io(WOLFSSL_CTX* context) noexcept;
+
+// Points wolfSSL at `now` for its next call.
+void begin(WOLFSSL* ssl, call& now) noexcept;
+
+// Tickets sealed with `keys` for this listener and certificate; null: none are issued or taken.
+void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view listener);
+
+}  // namespace rw::tls

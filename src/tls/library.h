@@ -1,0 +1,24 @@
+// wolfSSL as a whole: starting it, and what the linked one can do.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+
+namespace rw::tls {
+
+// Must run once, before any thread starts and before anything else here is used. A second call does
+// nothing. Fails when wolfSSL's own start-up does.
+result<> library_init();
+
+// The linked library's own version, "5.9.2". Any thread.
+std::string_view library_version() noexcept;
+
+// What differs between the wolfSSL releases this builds with, and between CPUs. Any thread.
+struct library_features {
+  bool mlkem = false;    // X25519MLKEM768 (since 5.7.4)
+  bool aes_cpu = false;  // the CPU has AES and carry-less multiplication instructions
+};
+library_features features() noexcept;
+
+}  // namespace rw::tls

@@ -1,0 +1,90 @@
+#include "upstream/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rw::upstream {
+
+connection_ptr server_pool::take_idle() noexcept {
+  while (!idle_.empty()) {
+    connection_ptr one = std::move(idle_.back());
+    idle_.pop_back();
+    // Bytes nobody asked for would be read as the answer to the next request.
+    if (one->stream.quiet()) {
+      ++reused;
+      return one;
+    }
+    unfit_.push_back(std::move(one));
+  }
+  return nullptr;
+}
+
+void server_pool::give_back(connection_ptr one, mono_time now) {
+  const bool worn = rules_.requests_per_connection != 0 &&
+                    one->requests >= rules_.requests_per_connection;
+  if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.quiet()) {
+    unfit_.push_back(std::move(one));
+    return;
+  }
+  one->idle_since = now;
+  idle_.push_back(std::move(one));
+}
+
+bool server_pool::expired(const connection& one, mono_time now) const noexcept {
+  return !one.stream.quiet() || now - one.idle_since >= rules_.idle_timeout;
+}
+
+server_pool& pools::at(const config::upstream& from, const server& to) {
+  const std::string key = from.name + " " + to.name;
+  std::unique_ptr<server_pool>& slot = by_name_[key];
+  if (!slot) slot = std::make_unique<server_pool>(to.name, from);
+  slot->rules_ = from;
+  slot->wanted = true;
+  return *slot;
+}
+
+void pools::forget_all() noexcept {
+  for (auto& [name, pool] : by_name_) pool->wanted = false;
+}
+
+io::task<> pools::close_one(connection_ptr one) { co_await one->stream.close(); }
+
+void pools::close(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
+
+void pools::sweep(bool keep_unwanted) {
+  const mono_time now = loop_.now();
+  for (auto& [name, pool] : by_name_) {
+    for (connection_ptr& one : std::exchange(pool->unfit_, {})) close(std::move(one));
+    for (connection_ptr& one : pool->idle_) {
+      if (!pool->wanted || pool->expired(*one, now)) close(std::move(one));
+    }
+    std::erase(pool->idle_, nullptr);
+  }
+  if (keep_unwanted) return;
+  std::erase_if(by_name_, [](const auto& entry) {
+    const server_pool& pool = *entry.second;
+    return !pool.wanted && pool.in_flight == 0 && pool.idle_.empty() && pool.unfit_.empty();
+  });
+}
+
+io::task<> pools::close_all() {
+  forget_all();
+  sweep();
+  co_await closing_.empty();
+}
+
+std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
+                   std::uint64_t random, const server_pool* avoid) noexcept {
+  const std::size_t count = servers.size();
+  if (count == 1) return 0;
+  std::size_t a = static_cast<std::uint32_t>(random) % count;
+  std::size_t b = static_cast<std::uint32_t>(random >> 32) % count;
+  if (servers[a] == avoid) a = (a + 1) % count;
+  if (servers[b] == avoid) b = (b + 1) % count;
+  // (in flight + 1) / weight, compared without dividing.
+  const std::uint64_t load_a = (std::uint64_t{servers[a]->in_flight} + 1) * weights[b].weight;
+  const std::uint64_t load_b = (std::uint64_t{servers[b]->in_flight} + 1) * weights[a].weight;
+  return load_a <= load_b ? a : b;
+}
+
+}  // namespace rw::upstream

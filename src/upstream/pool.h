@@ -1,0 +1,94 @@
+// Keep-alive connections of one worker, by server.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "config/config.h"
+#include "io/task.h"
+#include "net/stream.h"
+#include "upstream/server.h"
+
+namespace rw::upstream {
+
+class server_pool;
+
+// A connection to a server, held by one exchange at a time or idle in its pool.
+struct connection {
+  connection(io::loop& on, server_pool& to) noexcept
+      : stream(on, -1, origin::upstream), pool(to) {}
+  net::stream stream;
+  server_pool& pool;
+  std::uint64_t requests = 0;  // sent on it, the present one included
+  mono_time idle_since;
+};
+
+using connection_ptr = std::unique_ptr<connection>;
+
+// What one worker knows of one server. Connections are used last in, first out: the warm ones stay
+// warm and the others grow old.
+class server_pool {
+ public:
+  server_pool(std::string name, const config::upstream& rules) : name_(std::move(name)), rules_(rules) {}
+
+  // An idle connection that its server has neither closed nor sent anything on; null when there is
+  // none. Ones found dead stay behind for sweep().
+  connection_ptr take_idle() noexcept;
+  // A connection on which another request may follow. The pool closes it sooner or later.
+  void give_back(connection_ptr one, mono_time now);
+
+  const std::string& name() const noexcept { return name_; }
+  std::size_t idle() const noexcept { return idle_.size(); }
+
+  unsigned in_flight = 0;   // exchanges of this worker under way here
+  bool wanted = true;       // part of the present configuration
+  std::uint64_t opened = 0;
+  std::uint64_t reused = 0;
+
+ private:
+  friend class pools;
+  bool expired(const connection& one, mono_time now) const noexcept;
+
+  std::string name_;
+  config::upstream rules_;
+  std::vector<connection_ptr> idle_;   // oldest first
+  std::vector<connection_ptr> unfit_;  // to be closed by the next sweep
+};
+
+// All servers of one worker. Of its thread.
+class pools {
+ public:
+  explicit pools(io::loop& on) noexcept : loop_(on) {}
+
+  // The pool for `to` as used by `from`; made when there is none. Stays where it is until a sweep
+  // finds it neither wanted nor used.
+  server_pool& at(const config::upstream& from, const server& to);
+  // After a reload, before at() is called for everything the new configuration names.
+  void forget_all() noexcept;
+
+  // Closes what is dead, too old, or belongs to servers that are gone. About once a second. Pools
+  // nobody wants any more go too, unless `keep_unwanted`: exchanges of an older configuration may
+  // still hold what at() gave them.
+  void sweep(bool keep_unwanted = false);
+  // Closes everything idle and waits until all that was being closed is.
+  io::task<> close_all();
+
+ private:
+  void close(connection_ptr one);
+  static io::task<> close_one(connection_ptr one);
+
+  io::loop& loop_;
+  io::gate closing_;
+  std::unordered_map<std::string, std::unique_ptr<server_pool>> by_name_;
+};
+
+// The better of two servers drawn at random, by requests under way and weight (power of two
+// choices); `random` is any 64 random bits. `avoid`, where it is not the only one, is not chosen.
+std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
+                   std::uint64_t random, const server_pool* avoid) noexcept;
+
+}  // namespace rw::upstream

@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""clang-tidy over src/, two files at a time, skipping what was clean before. `./dev lint` calls it.
+
+    tidy.py --build DIR [PATTERN...]
+
+A file is clean for as long as it, the headers of ours that it includes, its compile command,
+.clang-tidy and clang-tidy itself stay the same; DIR/tidy keeps one empty file per such state.
+PATTERN: only files whose path contains it.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
+TIDY = "clang-tidy-19"
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
+STATES_KEPT_DAYS = 30
+
+
+def closure(path: Path, seen: set):
+    """The file and every header of ours under it."""
+    if path in seen or not path.is_file():
+        return seen
+    seen.add(path)
+    for target in INCLUDE.findall(path.read_text()):
+        closure(SRC / target, seen)
+    return seen
+
+
+def state(entry, common: bytes) -> str:
+    digest = hashlib.sha256(common + entry["command"].encode())
+    for path in sorted(closure(Path(entry["file"]), set())):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def entries(build: Path, patterns):
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = (build / entry["file"]).resolve()
+        name = str(path.relative_to(ROOT)) if path.is_relative_to(SRC) else ""
+        if name and path.is_file() and (not patterns or any(p in name for p in patterns)):
+            yield entry | {"file": str(path), "name": name}
+
+
+def check(entry, build: Path, stamp: Path) -> str:
+    """What clang-tidy has against the file, or nothing."""
+    done = subprocess.run([TIDY, "-p", str(build), "--quiet", entry["file"]], cwd=ROOT, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode == 0:
+        stamp.touch()
+        return ""
+    return done.stdout or done.stderr
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("patterns", nargs="*")
+    args = parser.parse_args()
+    build = args.build.resolve()
+    if not shutil.which(TIDY):
+        sys.exit(f"{TIDY} is not installed")
+    states = build / "tidy"
+    states.mkdir(exist_ok=True)
+    for old in states.iterdir():
+        if time.time() - old.stat().st_mtime > STATES_KEPT_DAYS * 86400:
+            old.unlink()
+
+    version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
+    common = version + (ROOT / ".clang-tidy").read_bytes()
+    todo, clean, failed = [], 0, 0
+    for entry in entries(build, args.patterns):
+        stamp = states / state(entry, common)
+        if stamp.exists():
+            stamp.touch()
+            clean += 1
+        else:
+            todo.append((entry, stamp))
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for said in pool.map(lambda item: check(item[0], build, item[1]), todo):
+            if said:
+                failed += 1
+                print(said, flush=True)
+    print(f"clang-tidy: {len(todo) - failed} clean, {failed} with findings, {clean} unchanged")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

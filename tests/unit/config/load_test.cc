@@ -1,0 +1,317 @@
+#include "config/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "config_text.h"
+
+namespace rw::config {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string contents(const std::string& path) {
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+class Full : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto read = load(vector_path("full.toml"));
+    ASSERT_TRUE(read) << to_string(read.error().front());
+    EXPECT_THAT(lines_of(read->warnings), IsEmpty());
+    full_ = std::move(read->settings);
+  }
+
+  configuration full_;
+};
+
+TEST_F(Full, Process) {
+  EXPECT_EQ(full_.server.workers, 4U);
+  EXPECT_EQ(full_.server.drain_timeout, 45s);
+  EXPECT_EQ(full_.server.buffers_bytes, 32U << 20U);
+  EXPECT_EQ(full_.server.state, "/srv/ringward");
+  EXPECT_EQ(full_.log.level, log_level::debug);
+  EXPECT_EQ(full_.log.access_path, "/var/log/ringward/access.log");
+  EXPECT_EQ(full_.log.access_format, log_format::combined);
+  EXPECT_EQ(full_.log.access_sample, 0.25);
+  EXPECT_THAT(full_.log.redact, ElementsAre("authorization", "x-tenant-secret", "?sig"));
+  EXPECT_EQ(full_.admin.socket, "/run/ringward/control.sock");
+  EXPECT_EQ(full_.admin.address, "192.0.2.10:9181");
+  EXPECT_EQ(full_.admin.credential.from, secret_source::kind::credential);
+  EXPECT_EQ(full_.admin.credential.name, "admin");
+  EXPECT_THAT(full_.files, ElementsAre(vector_path("full.toml")));
+}
+
+TEST_F(Full, Listeners) {
+  ASSERT_EQ(full_.listeners.size(), 2U);
+  const listener& https = full_.listeners[0];
+  EXPECT_EQ(https.name, "https");
+  EXPECT_EQ(https.address, "[::]:8443");
+  EXPECT_THAT(https.protocols, ElementsAre("http/1.1"));
+  EXPECT_THAT(https.client_address_from, ElementsAre("10.0.0.0/8", "2001:db8::/32"));
+  EXPECT_EQ(https.max_connections, 20000U);
+  EXPECT_EQ(https.timeouts.handshake, 5s);
+  EXPECT_EQ(https.timeouts.head, 6s);
+  EXPECT_EQ(https.timeouts.body_gap, 20s);
+  EXPECT_EQ(https.timeouts.write_gap, 21s);
+  EXPECT_EQ(https.timeouts.keepalive, 2min);
+  EXPECT_EQ(https.timeouts.least_rate_bytes, 1024U);
+  EXPECT_EQ(https.limits.head_bytes, 16384U);
+  EXPECT_EQ(https.limits.header_count, 64U);
+  EXPECT_EQ(https.limits.target_bytes, 4096U);
+  EXPECT_TRUE(https.limits.keep_encoded_slash);
+  EXPECT_FALSE(full_.listeners[1].has_tls);
+  EXPECT_EQ(full_.listeners[1].address, "unix:/run/ringward/http.sock");
+}
+
+TEST_F(Full, Tls) {
+  const listener& https = full_.listeners.at(0);
+  ASSERT_TRUE(https.has_tls);
+  ASSERT_EQ(https.tls.certificates.size(), 2U);
+  EXPECT_EQ(https.tls.certificates[0].chain, "/etc/ringward/tls/a.pem");
+  EXPECT_EQ(https.tls.certificates[0].key.from, secret_source::kind::file);
+  EXPECT_EQ(https.tls.certificates[0].key.name, "/etc/ringward/tls/a.key");
+  EXPECT_EQ(https.tls.certificates[1].key.from, secret_source::kind::credential);
+  EXPECT_EQ(https.tls.min_version, 13U);
+  EXPECT_THAT(https.tls.groups, ElementsAre("X25519", "P-256"));
+  EXPECT_THAT(https.tls.ciphers,
+              ElementsAre("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
+  EXPECT_TRUE(https.tls.strict_sni);
+  EXPECT_FALSE(https.tls.session_tickets);
+}
+
+TEST_F(Full, Auth) {
+  EXPECT_TRUE(full_.has_api_keys);
+  EXPECT_EQ(full_.api_keys.file, "/srv/ringward/keys");
+  EXPECT_THAT(full_.api_keys.headers, ElementsAre("x-key"));
+  EXPECT_EQ(full_.api_keys.cache, 1min);
+  ASSERT_EQ(full_.jwt.size(), 2U);
+  const jwt_issuer& main = full_.jwt[0];
+  EXPECT_EQ(main.name, "main");
+  EXPECT_EQ(main.issuer, "https://issuer.example");
+  EXPECT_THAT(main.audiences, ElementsAre("api", "batch"));
+  EXPECT_EQ(main.jwks_file, "/srv/ringward/jwks.json");
+  EXPECT_FALSE(main.jwks_mint);
+  EXPECT_EQ(main.algorithms, 1U << static_cast<unsigned>(jws_algorithm::es256) |
+                                 1U << static_cast<unsigned>(jws_algorithm::eddsa));
+  EXPECT_EQ(main.leeway, 10s);
+  EXPECT_THAT(main.require, ElementsAre("exp", "iat"));
+  EXPECT_EQ(main.max_age, 12h);
+  EXPECT_EQ(main.identity, "email");
+  EXPECT_THAT(main.scopes, ElementsAre("read"));
+  EXPECT_EQ(main.max_token_bytes, 4096U);
+  EXPECT_TRUE(full_.jwt[1].jwks_mint);
+  EXPECT_TRUE(full_.mint.present);
+  EXPECT_EQ(full_.mint.key.from, secret_source::kind::environment);
+  EXPECT_EQ(full_.mint.key.name, "MINT_KEY");
+  EXPECT_EQ(full_.mint.issuer, "https://gateway.example");
+  EXPECT_EQ(full_.mint.audience, "api");
+  EXPECT_EQ(full_.mint.ttl, 30min);
+}
+
+TEST_F(Full, LimitsAndUpstreams) {
+  ASSERT_EQ(full_.limits.size(), 2U);
+  EXPECT_EQ(full_.limits[0].name, "per-ip");
+  EXPECT_THAT(full_.limits[0].by, ElementsAre(limit_key::client_ip));
+  EXPECT_EQ(full_.limits[0].rate.count, 10U);
+  EXPECT_EQ(full_.limits[0].rate.per, 1s);
+  EXPECT_EQ(full_.limits[0].burst, 40U);
+  EXPECT_EQ(full_.limits[0].ipv6_prefix, 56U);
+  EXPECT_FALSE(full_.limits[0].headers);
+  EXPECT_EQ(full_.limits[0].capacity, 65536U);
+  EXPECT_THAT(full_.limits[1].by, ElementsAre(limit_key::identity, limit_key::route));
+  EXPECT_EQ(full_.limits[1].burst, 20U);
+  ASSERT_EQ(full_.upstreams.size(), 1U);
+  const upstream& origin = full_.upstreams[0];
+  ASSERT_EQ(origin.servers.size(), 2U);
+  EXPECT_EQ(origin.servers[0].address, "origin.internal:5001");
+  EXPECT_EQ(origin.servers[0].weight, 3U);
+  EXPECT_EQ(origin.host, host_rule::literal);
+  EXPECT_EQ(origin.host_literal, "api.internal:5001");
+  EXPECT_EQ(origin.connect_timeout, 1s);
+  EXPECT_EQ(origin.first_byte_timeout, 2min);
+  EXPECT_EQ(origin.gap_timeout, 10min);
+  EXPECT_EQ(origin.total_timeout, 1h);
+  EXPECT_EQ(origin.idle_per_worker, 16U);
+  EXPECT_EQ(origin.idle_timeout, 30s);
+  EXPECT_EQ(origin.requests_per_connection, 1000U);
+  EXPECT_EQ(origin.max_requests_in_flight, 512U);
+  EXPECT_EQ(origin.retry_attempts, 3U);
+}
+
+TEST_F(Full, RoutesThatAnswerThemselves) {
+  ASSERT_EQ(full_.routes.size(), 5U);
+  EXPECT_EQ(full_.routes[0].action, route_action::mint);
+  EXPECT_EQ(full_.routes[0].path, "/token");
+  EXPECT_THAT(full_.routes[0].limits, ElementsAre(0U));
+  EXPECT_EQ(full_.routes[1].action, route_action::jwks);
+  EXPECT_THAT(full_.routes[1].auth, IsEmpty());
+  EXPECT_EQ(full_.routes[2].action, route_action::redirect);
+  EXPECT_EQ(full_.routes[2].redirect, "https://new.example{path}{query}");
+  EXPECT_EQ(full_.routes[2].status, 301U);
+  EXPECT_EQ(full_.routes[3].action, route_action::respond);
+  EXPECT_EQ(full_.routes[3].status, 418U);
+  EXPECT_EQ(full_.routes[3].type, "text/html");
+  EXPECT_EQ(full_.routes[3].body, "<p>hello");
+}
+
+TEST_F(Full, ProxyRoute) {
+  const route& api = full_.routes.at(4);
+  EXPECT_THAT(api.hosts, ElementsAre("api.example", "[2001:db8::1]"));
+  EXPECT_EQ(api.path_prefix, "/api");
+  EXPECT_THAT(api.methods, ElementsAre("GET", "POST"));
+  EXPECT_EQ(api.upstream, 0U);
+  EXPECT_TRUE(api.strip_prefix);
+  ASSERT_EQ(api.auth.size(), 2U);
+  EXPECT_EQ(api.auth[0].how, credential::kind::api_keys);
+  EXPECT_EQ(api.auth[1].how, credential::kind::jwt);
+  EXPECT_EQ(api.auth[1].issuer, 0U);
+  ASSERT_EQ(api.auth_all.size(), 1U);
+  EXPECT_EQ(api.auth_all[0].issuer, 1U);
+  EXPECT_THAT(api.limits, ElementsAre(0U, 1U));
+  EXPECT_EQ(api.max_body_bytes, 1U << 20U);
+  EXPECT_EQ(api.forward_identity, "x-caller");
+  EXPECT_TRUE(api.forward_credentials);
+  ASSERT_EQ(api.request_set.size(), 2U);
+  for (const header_value& one : api.request_set) {
+    if (one.name == "authorization") {
+      EXPECT_EQ(one.from.from, secret_source::kind::file);
+      EXPECT_EQ(one.from.name, "/srv/upstream-key");
+      EXPECT_EQ(one.from.prefix, "Bearer ");
+    } else {
+      EXPECT_EQ(one.name, "x-via");
+      EXPECT_EQ(one.text, "ringward");
+    }
+  }
+  EXPECT_THAT(api.request_remove, ElementsAre("x-debug"));
+  EXPECT_EQ(api.response_set.at(0).name, "cache-control");
+  EXPECT_EQ(api.response_set.at(0).text, "no-store");
+  EXPECT_THAT(api.response_remove, ElementsAre("server"));
+  EXPECT_FALSE(api.security_headers);
+}
+
+TEST_F(Full, SecurityHeadersReplaceTheDefaultsByName) {
+  EXPECT_THAT(
+      full_.security_headers,
+      ::testing::UnorderedElementsAre(
+          std::pair("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+          std::pair("x-content-type-options", "nosniff"),
+          std::pair("referrer-policy", "strict-origin-when-cross-origin"),
+          std::pair("x-frame-options", "SAMEORIGIN"),
+          std::pair("permissions-policy", "camera=()")));
+}
+
+TEST(Load, DefaultsAreTheContracts) {
+  const configuration read = must_parse(with_upstream);
+  EXPECT_EQ(read.server.workers, 0U);
+  EXPECT_EQ(read.listeners.at(0).timeouts.keepalive, 75s);
+  EXPECT_THAT(read.listeners.at(0).protocols, ElementsAre("http/1.1"));
+  EXPECT_EQ(read.limits.at(0).burst, 20U);
+  EXPECT_THAT(read.limits.at(0).by, ElementsAre(limit_key::client_ip));
+  EXPECT_EQ(read.upstreams.at(0).host, host_rule::preserve);
+  EXPECT_EQ(read.upstreams.at(0).total_timeout, 0s);
+  EXPECT_THAT(read.routes.at(0).hosts, ElementsAre("*"));
+  EXPECT_EQ(read.security_headers.size(), 5U);
+}
+
+TEST(Load, TenMistakesAreSaidInOneGo) {
+  const auto read = load(vector_path("ten-mistakes.toml"));
+  ASSERT_FALSE(read);
+  std::string printed;
+  for (const diagnostic& one : read.error()) {
+    diagnostic here = one;
+    here.file = std::filesystem::path(one.file).filename();
+    printed += to_string(here) + "\n";
+  }
+  EXPECT_EQ(printed, contents(vector_path("ten-mistakes.txt")));
+}
+
+class Directory : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = ::testing::TempDir() + "rw-config-XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_ + "/" + name, std::ios::binary) << text;
+  }
+
+  std::vector<std::string> complaints_of() const {
+    const auto read = load(folder_);
+    return lines_of(read ? read->warnings : read.error());
+  }
+
+  std::string folder_;
+};
+
+TEST_F(Directory, FilesAreOneInOrderOfName) {
+  write("20-b.toml",
+        "[[listener]]\nname='b'\naddress='127.0.0.1:0'\n[auth.mint]\n"
+        "key={env='K'}\nissuer='i'\naudience='a'\n");
+  write("10-a.toml", "[[listener]]\nname='a'\naddress='127.0.0.1:0'\n[auth.api_keys]\n");
+  write("30-jwt.toml", "[auth.jwt.one]\nissuer='i'\naudiences=['a']\njwks={mint=true}\n");
+  write("31-jwt.toml", "[auth.jwt.two]\nissuer='i'\naudiences=['a']\njwks={mint=true}\n");
+  write("README", "not TOML");
+  write(".hidden.toml", "not TOML");
+  const auto read = load(folder_);
+  ASSERT_TRUE(read) << to_string(read.error().front());
+  EXPECT_THAT(read->settings.files,
+              ElementsAre(folder_ + "/10-a.toml", folder_ + "/20-b.toml", folder_ + "/30-jwt.toml",
+                          folder_ + "/31-jwt.toml"));
+  ASSERT_EQ(read->settings.listeners.size(), 2U);
+  EXPECT_EQ(read->settings.listeners[0].name, "a");
+  EXPECT_EQ(read->settings.listeners[1].name, "b");
+  EXPECT_TRUE(read->settings.has_api_keys);
+  EXPECT_EQ(read->settings.jwt.size(), 2U);
+}
+
+TEST_F(Directory, WhatIsGivenTwiceNamesBothPlaces) {
+  write("1.toml", "[server]\nworkers = 1\n[[listener]]\nname='a'\naddress='127.0.0.1:0'\n");
+  write("2.toml", "# again\n[server]\nworkers = 2\n[listener.limits]\nhead_bytes='1KiB'\n");
+  EXPECT_THAT(complaints_of(),
+              ElementsAre(folder_ + "/2.toml:2:2: error: server: given twice; it is already at " +
+                              folder_ + "/1.toml:1:2",
+                          folder_ + "/2.toml:4:2: error: listener: given twice; it is already at " +
+                              folder_ + "/1.toml:3:3"));
+}
+
+TEST_F(Directory, SameNamesInTwoFilesNameBothPlaces) {
+  write("1.toml", "[[listener]]\nname='a'\naddress='127.0.0.1:8080'\n");
+  write("2.toml", "[[listener]]\nname='a'\naddress='127.0.0.1:8081'\n");
+  EXPECT_THAT(complaints_of(),
+              ElementsAre(folder_ + "/2.toml:2:6: error: listener.name: \"a\" is already at " +
+                          folder_ + "/1.toml:2:6"));
+}
+
+TEST_F(Directory, EveryBrokenFileIsNamed) {
+  write("1.toml", "a = \n");
+  write("2.toml", "[[listener]]\nname=\"\xff\"\n");
+  const auto lines = complaints_of();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(lines[0].starts_with(folder_ + "/1.toml:1:")) << lines[0];
+  EXPECT_TRUE(lines[1].starts_with(folder_ + "/2.toml:2:")) << lines[1];
+}
+
+TEST_F(Directory, NothingToReadIsAnError) {
+  EXPECT_THAT(complaints_of(),
+              ElementsAre(folder_ + ": error: the directory has no file whose name ends in .toml"));
+  const auto read = load(folder_ + "/none.toml");
+  ASSERT_FALSE(read);
+  EXPECT_THAT(lines_of(read.error()),
+              ElementsAre(folder_ + "/none.toml: error: cannot open: No such file or directory"));
+}
+
+}  // namespace
+}  // namespace rw::config

@@ -1,0 +1,141 @@
+#include "observe/exposition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <set>
+#include <sstream>
+
+namespace rw::observe {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+struct world {
+  std::unique_ptr<counters> first = std::make_unique<counters>();
+  std::unique_ptr<counters> second = std::make_unique<counters>();
+  label_names labels;
+  process_facts facts{.version = "0.1.0",
+                      .tls_library = "5.9.2",
+                      .started = wall_time{1'700'000'000s},
+                      .reloaded = wall_time{1'700'000'100s + 500ms},
+                      .reloads = 2,
+                      .reloads_failed = 1,
+                      .access_lines_dropped = 9};
+
+  std::string text() const {
+    const std::array<const counters*, 2> workers = {first.get(), second.get()};
+    std::string out;
+    expose(workers, labels, facts, out);
+    return out;
+  }
+};
+
+TEST(Exposition, SumsTheWorkers) {
+  world w;
+  const std::uint32_t api = w.labels.routes.id_of("api");
+  w.first->route(api).by_class[1].add(3);
+  w.second->route(api).by_class[1].add(4);
+  w.first->limit(w.labels.limits.id_of("per-ip")).refused.add();
+  w.second->upstream(w.labels.upstreams.id_of("origin")).answered.add(7);
+  w.first->add(counter::connections_accepted, 5);
+  w.second->add(counter::connections_closed, 2);
+  w.first->refusals.add("rate_limited");
+  static const char elsewhere[] = "rate_limited";  // the same text at another address
+  w.second->refusals.add(elsewhere);
+  const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"2xx\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"5xx\"} 0\n"));
+  EXPECT_THAT(
+      text, HasSubstr("ringward_limit_decisions_total{limit=\"per-ip\",outcome=\"refused\"} 1\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("ringward_upstream_requests_total{upstream=\"origin\",outcome=\"answered\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_connections 3\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_refusals_total{reason=\"rate_limited\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_build_info{version=\"0.1.0\",wolfssl=\"5.9.2\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("ringward_config_last_reload_success_timestamp_seconds 1700000100.500\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_access_lines_dropped_total 9\n"));
+}
+
+TEST(Exposition, BucketsAreCumulative) {
+  world w;
+  w.first->durations.record(1us);
+  w.second->durations.record(64us);
+  w.second->durations.record(65us);
+  w.second->durations.record(10min);
+  const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_request_duration_seconds_bucket{le=\"6.4e-05\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_request_duration_seconds_bucket{le=\"0.000128\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_request_duration_seconds_bucket{le=\"67.108864\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_request_duration_seconds_bucket{le=\"+Inf\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_request_duration_seconds_count 4\n"));
+}
+
+TEST(Exposition, OtherShowsWhenItIsNeeded) {
+  world w;
+  EXPECT_THAT(w.text(), Not(HasSubstr("other")));
+  w.first->route(names::other).by_class[3].add();
+  w.first->upstream(names::other).failed.add();
+  w.first->limit(names::other).admitted.add();
+  const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"other\",code=\"4xx\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("{upstream=\"other\",outcome=\"failed\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("{limit=\"other\",outcome=\"admitted\"} 1\n"));
+}
+
+// Workers are read one after the other, so a close may be seen without its accept.
+TEST(Exposition, AGaugeNeverWraps) {
+  world w;
+  w.first->add(counter::connections_closed);
+  EXPECT_THAT(w.text(), HasSubstr("ringward_connections 0\n"));
+}
+
+TEST(Exposition, EscapesLabels) {
+  world w;
+  w.labels.routes.id_of("a\"b\\c\nd");
+  EXPECT_THAT(w.text(), HasSubstr(R"(route="a\"b\\c d")"));
+}
+
+TEST(Exposition, NoSeriesComesTwice) {
+  world w;
+  for (const char* name : {"api", "web"}) {
+    w.labels.routes.id_of(name);
+    w.labels.upstreams.id_of(name);
+    w.labels.limits.id_of(name);
+  }
+  std::istringstream lines(w.text());
+  std::set<std::string> seen;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(seen.insert(line.substr(0, line.rfind(' '))).second) << line;
+  }
+}
+
+TEST(Exposition, PassesPromtool) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "promtool (Debian package prometheus) is not installed";
+  }
+  world w;
+  for (const char* name : {"api", "we\"b"}) {
+    w.first->route(w.labels.routes.id_of(name)).by_class[1].add();
+    w.first->upstream(w.labels.upstreams.id_of(name)).answered.add();
+    w.first->limit(w.labels.limits.id_of(name)).admitted.add();
+  }
+  w.first->refusals.add("missing");
+  w.first->durations.record(3ms);
+  const std::string text = w.text();
+  FILE* promtool = ::popen("promtool check metrics 1>&2", "w");
+  ASSERT_NE(promtool, nullptr);
+  ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), promtool), text.size());
+  EXPECT_EQ(::pclose(promtool), 0) << text;
+}
+
+}  // namespace
+}  // namespace rw::observe
