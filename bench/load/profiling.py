@@ -25,8 +25,9 @@ def profile(plan, row, lines, keep, progress):
         data = os.path.abspath(keep) if keep else os.path.join(scratch, "perf.data")
         wrk(plan, server, plan.warm_up_seconds)
         recorder = subprocess.Popen(
-            ["perf", "record", "-q", "-g", "-F", "1999", "-e", event, "-o", data, "-p", ",".join(map(str, tree(server.process.pid))),
-             "--", "sleep", str(plan.seconds)], stdin=subprocess.DEVNULL)
+            ["perf", "record", "-q", "-g", "-F", "1999", "-e", event, "-o", data,
+             "-p", ",".join(map(str, tree(server.process.pid))), "--", "sleep", str(plan.seconds)],
+            stdin=subprocess.DEVNULL)
         try:
             got = wrk(plan, server, plan.seconds + 1)
             recorder.wait(30)

@@ -163,8 +163,9 @@ class Haproxy(Server):
     def command(self):
         s, d = self.setting, self.directory
         # HAProxy writes logs to a descriptor or a socket, not to a file by name: its stdout is one.
-        logs = ("log stdout format raw local0 info", "log global", "option httplog") if s.logs else ("", "", "")
-        tls = f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 alpn http/1.1" if s.tls else ""
+        logs = ["log stdout format raw local0 info", "log global", "option httplog"] if s.logs else [""] * 3
+        tls = (f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 alpn http/1.1"
+               if s.tls else "")
         config = write(os.path.join(d, "haproxy.cfg"), f"""
             global
               nbthread 1

@@ -17,7 +17,8 @@ RESULTS = os.path.join(ROOT, "bench/results")
 def table(row, samples):
     """One Markdown table; ratios are those of the first server to each of the others."""
     first, *others = samples
-    head = ["server", "CPU us/request", "lowest", "requests/s", "p50 us", "p99 us", "p99.9 us", f"{first} / it"]
+    head = ["server", "CPU us/request", "lowest", "requests/s", "p50 us", "p99 us", "p99.9 us",
+            f"{first} / it"]
     lines = [f"### {row}", "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     for name, taken in samples.items():
         cells = [name, f"{median_of(taken, 'cpu_us'):.2f}", f"{min(s.cpu_us for s in taken):.2f}",
@@ -45,7 +46,8 @@ def compiler_flags(build):
     database = os.path.join(build, "compile_commands.json")
     if os.path.exists(database):
         with open(database) as entries:
-            command = next((e["command"] for e in json.load(entries) if e["file"].endswith("base/text.cc")), "")
+            command = next((entry["command"] for entry in json.load(entries)
+                            if entry["file"].endswith("base/text.cc")), "")
     # Paths say where somebody's tree is, not how it was built.
     flags = [word for word in command.split() if re.match(r"-(?!I|o$|c$|M)", word)]
     return options, " ".join(flags)
@@ -64,7 +66,8 @@ def circumstances(plan):
         "kernel": platform.release(), "cpu": cpu_model(), "cpus": os.cpu_count(),
         "load_average": os.getloadavg(), "build": options, "compiler_flags": flags,
         "versions": {name: KINDS[name].version(plan.build) for name in plan.names},
-        "rounds": plan.rounds, "seconds": plan.seconds, "connections": plan.connections, "peer_logs": plan.peer_logs,
+        "rounds": plan.rounds, "seconds": plan.seconds, "connections": plan.connections,
+        "peer_logs": plan.peer_logs,
     }
 
 

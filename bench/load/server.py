@@ -109,7 +109,8 @@ class Server:
         return {}
 
     def start(self):
-        self.process = Process(self.name, self.command(), self.setting.cpu, self.directory, self.environment())
+        self.process = Process(self.name, self.command(), self.setting.cpu, self.directory,
+                               self.environment())
         self.process.wait_until(self.answers)
         self.check()
 
@@ -138,7 +139,8 @@ class Server:
         """It does the work it is measured for, or nothing is measured."""
         status, body, suite = self.fetch(self.headers)
         if (status, body) != (200, b"ok"):
-            raise Trouble(f"{self.name} answers {status} {body[:200]!r} where 200 b'ok' is due:\n{self.process.said()}")
+            raise Trouble(f"{self.name} answers {status} {body[:200]!r} where 200 b'ok' is due:\n"
+                          f"{self.process.said()}")
         if self.setting.tls and suite != SUITE:
             raise Trouble(f"{self.name} chose {suite}, not {SUITE}")
         if self.guarded:

@@ -48,7 +48,7 @@ bool has_private_member(const json_object& jwk);
 // RFC 7638: SHA-256 over the required members in lexical order, as base64url.
 std::string thumbprint(const public_key& key);
 
-// {"kty":…,"use":"sig",…} as it stands in a JWK set, without the private part.
+// {"kty":...,"use":"sig",...} as it stands in a JWK set, without the private part.
 std::string to_jwk(const public_key& key);
 
 }  // namespace rw::auth

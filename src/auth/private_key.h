@@ -22,7 +22,7 @@ struct private_key {
   algorithm alg() const noexcept { return *pub.alg; }
   std::string_view kid() const noexcept { return *pub.kid; }
 
-  // {"keys":[…]}: what verifiers of the minted tokens need.
+  // {"keys":[...]}: what verifiers of the minted tokens need.
   std::string public_set() const;
 };
 

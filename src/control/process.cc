@@ -151,15 +151,17 @@ int process::run() {
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
-  while (!stopped_) loop_->turn();
+  while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
 
 io::task<> process::serve_signals() {
   signalfd_siginfo heard{};
-  for (;;) {
+  while (!stopped_) {
     io::read_some reading(*loop_, signals_, std::as_writable_bytes(std::span(&heard, 1)));
+    hearing_ = &reading;
     const std::int32_t got = co_await reading;
+    hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
       for (const std::string& line : reload().messages) log_.info(line);
@@ -189,7 +191,9 @@ io::task<> process::tend() {
   while (!stopping_) {
     tickets_->rotate(loop_->now());
     io::sleep pause(*loop_, loop_->now() + tending);
+    pause_ = &pause;
     co_await pause;
+    pause_ = nullptr;
   }
 }
 
@@ -202,10 +206,15 @@ io::task<> process::stop() {
     io::sleep pause(*loop_, loop_->now() + std::chrono::milliseconds{10});
     co_await pause;
   }
-  workers_.reset();
+  if (admin_page_) co_await admin_page_->stop();
+  if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
-  log_.info("stopped");
+  workers_.reset();
   stopped_ = true;
+  files_->end();
+  if (pause_ != nullptr) pause_->cut();
+  if (hearing_ != nullptr) loop_->kernel().cancel(*hearing_);
+  log_.info("stopped");
 }
 
 }  // namespace rw::control

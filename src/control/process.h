@@ -93,6 +93,8 @@ class process {
   bool stopped_ = false;
   bool readable_ = false;
   int signals_ = -1;
+  io::operation* hearing_ = nullptr;  // of serve_signals()
+  io::sleep* pause_ = nullptr;        // of tend()
 };
 
 }  // namespace rw::control

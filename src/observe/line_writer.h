@@ -19,13 +19,14 @@ class line_writer {
   explicit line_writer(char* at) noexcept : begin_(at), at_(at) {}
 
   void text(std::string_view one) noexcept {
+    if (one.empty()) return;  // its data may be null, which memcpy must not see
     std::memcpy(at_, one.data(), one.size());
     at_ += one.size();
   }
   void number(std::uint64_t value) noexcept { at_ = std::to_chars(at_, at_ + 20, value).ptr; }
   // As the inside of a JSON string.
   void escaped(std::string_view one) {
-    if (is_plain(one)) {
+    if (one.empty() || is_plain(one)) {
       text(one);
       return;
     }
@@ -56,7 +57,7 @@ class line_writer {
       if (!plain_word(word)) return false;
     }
     word = 0x20 * ones;
-    std::memcpy(&word, one.data(), one.size());
+    std::memcpy(&word, one.data(), one.size());  // inside the text, also when nothing is left
     return plain_word(word);
   }
 

@@ -136,6 +136,11 @@ void segment_trie::seal() {
                  .here = put(drafts_[i].here),
                  .below = put(drafts_[i].below)};
   }
+  for (edge& one : edges_) {
+    if (one.child == none) continue;
+    one.to = nodes_[one.child];
+    one.is_inner = drafts_[one.child].is_inner ? 1 : 0;
+  }
   drafts_ = {};
 }
 

@@ -32,6 +32,9 @@ enum alert : int {
 constexpr std::size_t overhead_tls13 = 5 + 1 + 16;  // header, content type, tag
 static_assert(record_overhead_max == 5 + 8 + 16);   // TLS 1.2 with AES-GCM: header, nonce, tag
 constexpr std::size_t fragment_bytes_min = 1024;
+// Ciphertext without any plaintext, key updates above all: one record may be under way, but a peer
+// cannot have us derive keys for ever. Reaching it takes some 1,000 updates and 10 ms.
+constexpr std::uint32_t silent_bytes_max = 2 * (record_plaintext_max + 256);
 constexpr std::size_t server_name_chars_max = 253;  // RFC 1035 2.3.4; longer ones are not kept
 
 const char* reason(int code, bool established) noexcept {
@@ -77,6 +80,7 @@ server_codec::server_codec(server_codec&& other) noexcept
       server_name_(std::move(other.server_name_)),
       failure_(other.failure_),
       protocol_(other.protocol_),
+      silent_bytes_(other.silent_bytes_),
       stage_(std::exchange(other.stage_, stage::failed)),
       resumed_(other.resumed_),
       close_sent_(other.close_sent_),
@@ -242,6 +246,18 @@ transfer server_codec::read(std::span<const std::byte>& in, std::span<std::byte>
   if (peer_closed_) return {.state = step::closed};
   call now{.hello = {}, .in = &in, .out = &out, .kept = &kept_, .server_name = server_name_};
   begin(ssl_, now);
+  const std::size_t given = in.size();
+  transfer got = decrypt(in, plaintext, out);
+  silent_bytes_ = got.size > 0 ? 0 : silent_bytes_ + static_cast<std::uint32_t>(given - in.size());
+  if (silent_bytes_ > silent_bytes_max && got.state != step::failed) {
+    got.state = fail(BAD_STATE_E, out);
+    failure_.what.text = "records without data and without end";
+  }
+  return got;
+}
+
+transfer server_codec::decrypt(std::span<const std::byte>& in, std::span<std::byte> plaintext,
+                               output& out) {
   std::size_t size = 0;
   while (size < plaintext.size()) {
     if (in.empty() && wolfSSL_pending(ssl_) == 0) return {size, step::want_input};

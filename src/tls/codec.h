@@ -112,6 +112,7 @@ class server_codec {
   step start(std::span<const std::byte> message, std::span<const std::byte> record,
              std::span<const std::byte>& in, output& out);
   bool restrict_groups();
+  transfer decrypt(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out);
   step negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in, output& out);
   step refuse(fault code, const char* text, int alert, output& out);
   step fail(int library_code, output& out);
@@ -123,7 +124,8 @@ class server_codec {
   std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
   std::string server_name_;
   failure_report failure_;
-  std::string_view protocol_;  // in the context's options
+  std::string_view protocol_;       // in the context's options
+  std::uint32_t silent_bytes_ = 0;  // taken since the last plaintext
   stage stage_ = stage::hello;
   bool resumed_ = false;
   bool close_sent_ = false;

@@ -540,18 +540,32 @@ TEST(Codec, TellsWhichAlertThePeerSent) {
   EXPECT_STREQ(other.codec.failure().what.text, "the client ended the connection with an alert");
 }
 
-TEST(Codec, EndsOnEmptyRecordsWithoutEnd) {
+TEST(Codec, EndsAConnectionOfNothingButKeyUpdates) {
   client one(verified());
   server other(context_with());
   ASSERT_TRUE(connect(one, other));
   std::string got;
-  std::string answer;
   step how = step::want_input;
-  for (int i = 0; i < 100 && how == step::want_input; ++i) {
-    std::string dummy("\x14\x03\x03\x00\x01\x01", 6);  // a ChangeCipherSpec at no time of its own
-    how = other.read(dummy, answer, got);
+  int updates = 0;
+  for (; updates < 5000 && how == step::want_input; ++updates) {
+    one.update_key();
+    how = other.read(one.sent, one.received, got);
+    one.read();
   }
   EXPECT_EQ(how, step::failed);
+  EXPECT_THAT(updates, ::testing::AllOf(::testing::Gt(500), ::testing::Lt(2000)));
+  EXPECT_STREQ(other.codec.failure().what.text, "records without data and without end");
+}
+
+TEST(Codec, FailsOnAChangeCipherSpecAtNoTimeOfItsOwn) {
+  client one(verified());
+  server other(context_with());
+  ASSERT_TRUE(connect(one, other));
+  std::string stray("\x14\x03\x03\x00\x01\x01", 6);
+  std::string got;
+  EXPECT_EQ(other.read(stray, one.received, got), step::failed);
+  one.read();
+  EXPECT_EQ(one.server_alert(), 10);
 }
 
 }  // namespace
