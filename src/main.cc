@@ -1,4 +1,5 @@
-// The program: its parts are in control/ (what runs off the workers) and gateway/ (what runs on them).
+// The program: its parts are in control/ (what runs off the workers) and gateway/ (what runs on
+// them).
 #include <mimalloc-new-delete.h>
 
 #include "control/command_line.h"

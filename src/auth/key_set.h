@@ -34,9 +34,9 @@ class key_set {
   std::vector<public_key> keys_;
 };
 
-// Reads `{"keys":[...]}`. A key that cannot be used is left out with a warning that names its kid and
-// why; one that is not meant for signatures, silently. Nothing, and an error, when the text is no
-// JWK set, is too big, holds private members anywhere, or leaves no key to verify with. Never
+// Reads `{"keys":[...]}`. A key that cannot be used is left out with a warning that names its kid
+// and why; one that is not meant for signatures, silently. Nothing, and an error, when the text is
+// no JWK set, is too big, holds private members anywhere, or leaves no key to verify with. Never
 // quotes the text. `file` is only for the diagnostics.
 std::optional<key_set> load_key_set(std::string_view json, std::string_view file,
                                     config::diagnostics& out);

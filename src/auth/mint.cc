@@ -14,7 +14,7 @@ namespace rw::auth {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   append_json_escaped(out, text);
   out += '"';
@@ -28,12 +28,12 @@ minter::minter(std::shared_ptr<const private_key> key, const config::mint& rules
       signer_(std::move(hand)),
       ttl_(std::chrono::duration_cast<std::chrono::seconds>(rules.ttl)) {
   append_base64url(header_, fmt::format(R"({{"alg":"{}","typ":"JWT","kid":{}}})", name(key_->alg()),
-                                        quoted(key_->kid())));
+                                        json_quoted(key_->kid())));
   header_ += '.';
   claims_start_ =
-      fmt::format(R"({{"iss":{},"aud":{})", quoted(rules.issuer), quoted(rules.audience));
+      fmt::format(R"({{"iss":{},"aud":{})", json_quoted(rules.issuer), json_quoted(rules.audience));
   answer_end_ = fmt::format(R"(","token_type":"Bearer","expires_in":{},"kid":{},"alg":"{}"}})",
-                            ttl_.count(), quoted(key_->kid()), name(key_->alg()));
+                            ttl_.count(), json_quoted(key_->kid()), name(key_->alg()));
 }
 
 result<minter> minter::make(std::shared_ptr<const private_key> key, const config::mint& rules) {
@@ -48,7 +48,7 @@ result<std::string> minter::token(std::string_view subject, wall_time now) {
   const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   std::string claims = claims_start_;
   fmt::format_to(std::back_inserter(claims), R"(,"sub":{},"iat":{},"nbf":{},"exp":{},"jti":")",
-                 quoted(subject), issued, issued, issued + ttl_.count());
+                 json_quoted(subject), issued, issued, issued + ttl_.count());
   append_base64url(claims, {reinterpret_cast<const char*>(id.data()), id.size()});
   claims += "\"}";
 

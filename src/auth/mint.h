@@ -24,8 +24,8 @@ class minter {
   // RS256 about 600.
   result<std::string> token(std::string_view subject, wall_time now);
 
-  // {"token":...,"token_type":"Bearer","expires_in":...,"kid":...,"alg":...}: the body of the answer, to be
-  // sent with Cache-Control: no-store (RFC 6749 5.1).
+  // {"token":...,"token_type":"Bearer","expires_in":...,"kid":...,"alg":...}: the body of the
+  // answer, to be sent with Cache-Control: no-store (RFC 6749 5.1).
   result<std::string> answer(std::string_view subject, wall_time now);
 
  private:

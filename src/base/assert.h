@@ -8,7 +8,6 @@ namespace rw {
 
 }  // namespace rw
 
-#define RW_ASSERT(expression)           \
-  (__builtin_expect(!!(expression), 1)  \
-       ? static_cast<void>(0)           \
-       : ::rw::assert_failed(__FILE__, __LINE__, #expression))
+#define RW_ASSERT(expression)                                 \
+  (__builtin_expect(!!(expression), 1) ? static_cast<void>(0) \
+                                       : ::rw::assert_failed(__FILE__, __LINE__, #expression))

@@ -11,21 +11,21 @@ namespace rw {
 enum class origin : std::uint8_t { downstream, upstream, local, configuration };
 
 enum class fault : std::uint8_t {
-  closed,        // the peer ended the stream in order
-  reset,         // the peer ended it out of order
-  timed_out,     // a deadline of ours passed
-  refused,       // nobody listens there
-  unreachable,   // no route, name or address
-  exhausted,     // a bounded resource of ours is used up
-  canceled,      // we gave up on it ourselves
-  malformed,     // the bytes break the protocol
-  too_large,     // a limit of the configuration was passed
-  unsupported,   // valid, but nothing we do
-  tls,           // the TLS layer refused
-  denied,        // permissions
-  not_found,     // a file, name or entry is not there
-  invalid,       // a value somebody configured is wrong
-  system         // any other errno
+  closed,       // the peer ended the stream in order
+  reset,        // the peer ended it out of order
+  timed_out,    // a deadline of ours passed
+  refused,      // nobody listens there
+  unreachable,  // no route, name or address
+  exhausted,    // a bounded resource of ours is used up
+  canceled,     // we gave up on it ourselves
+  malformed,    // the bytes break the protocol
+  too_large,    // a limit of the configuration was passed
+  unsupported,  // valid, but nothing we do
+  tls,          // the TLS layer refused
+  denied,       // permissions
+  not_found,    // a file, name or entry is not there
+  invalid,      // a value somebody configured is wrong
+  system        // any other errno
 };
 
 // Never allocates. `text` is a literal.

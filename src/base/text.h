@@ -1,4 +1,5 @@
-// ASCII text: case, tokens, numbers. Locale-free; nothing here allocates unless it returns a string.
+// ASCII text: case, tokens, numbers. Locale-free; nothing here allocates unless it returns a
+// string.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The configuration as the program sees it: one object, validated, immutable after load(), shared by
-// all threads. Field names are the contract's key names; units are last in the name or in the type.
+// The configuration as the program sees it: one object, validated, immutable after load(), shared
+// by all threads. Field names are the contract's key names; units are last in the name or in the
+// type.
 #pragma once
 
 #include <chrono>
@@ -10,9 +11,9 @@
 
 namespace rw::config {
 
+using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
-using std::chrono::milliseconds;
 
 // Where a secret is kept; the value itself is never here.
 struct secret_source {
@@ -102,15 +103,24 @@ struct api_keys {
 };
 
 enum class jws_algorithm : std::uint8_t {
-  rs256, rs384, rs512, ps256, ps384, ps512, es256, es384, es512, eddsa
+  rs256,
+  rs384,
+  rs512,
+  ps256,
+  ps384,
+  ps512,
+  es256,
+  es384,
+  es512,
+  eddsa
 };
 
 struct jwt_issuer {
   std::string name;  // the NAME of [auth.jwt.NAME]
   std::string issuer;
   std::vector<std::string> audiences;
-  std::string jwks_file;   // empty with jwks_mint
-  bool jwks_mint = false;  // trust the key set of [auth.mint]
+  std::string jwks_file;             // empty with jwks_mint
+  bool jwks_mint = false;            // trust the key set of [auth.mint]
   std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
   nanoseconds leeway = seconds{30};
   std::vector<std::string> require = {"exp"};
@@ -191,8 +201,8 @@ struct route {
   std::string type;            // respond: Content-Type
   std::string body;            // respond
   bool strip_prefix = false;
-  std::vector<credential> auth;      // any of these; empty: open to everyone
-  std::vector<credential> auth_all;  // and every one of these
+  std::vector<credential> auth;       // any of these; empty: open to everyone
+  std::vector<credential> auth_all;   // and every one of these
   std::vector<std::uint32_t> limits;  // indices into configuration::limits
   std::uint64_t max_body_bytes = 100ULL << 20U;
   std::string forward_identity = "x-auth-identity";  // lower case

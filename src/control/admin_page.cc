@@ -29,7 +29,8 @@ answer decide(process& of, const http::request_head& asked) {
     return of.ready() ? answer{200, "text/plain; charset=utf-8", "ready\n"}
                       : answer{503, "text/plain; charset=utf-8", "draining\n"};
   }
-  if (asked.path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", of.metrics()};
+  if (asked.path == "/metrics")
+    return {200, "text/plain; version=0.0.4; charset=utf-8", of.metrics()};
   return {404, "text/plain; charset=utf-8", "not here\n"};
 }
 

@@ -33,7 +33,8 @@ int run(const std::string& path) {
   return gate.start() ? gate.run() : 1;
 }
 
-// Everything that a start would find wrong, except ports: those may be in use by the gate that runs.
+// Everything that a start would find wrong, except ports: those may be in use by the gate that
+// runs.
 int check(const std::string& path) {
   auto loaded = config::load(path);
   if (!loaded) return print(loaded.error(), stderr);
@@ -98,9 +99,11 @@ int print_version() {
              tls.aes_cpu ? ", AES by the CPU" : ", AES without the CPU's help");
   fmt::print("kernel     {}\n", found.kernel);
   fmt::print("io_uring   {}\n", found.io_uring ? "yes" : found.refusal);
-  fmt::print("kernel TLS {}\n", found.kernel_tls ? "the module is loaded" : "the module is not loaded");
-  fmt::print("idle       {}\n", found.no_iowait ? "not accounted as iowait (kernel 6.15 and newer)"
-                                                : "accounted as iowait: tools show waiting as busy");
+  fmt::print("kernel TLS {}\n",
+             found.kernel_tls ? "the module is loaded" : "the module is not loaded");
+  fmt::print("idle       {}\n", found.no_iowait
+                                    ? "not accounted as iowait (kernel 6.15 and newer)"
+                                    : "accounted as iowait: tools show waiting as busy");
   return 0;
 }
 
@@ -112,26 +115,30 @@ int run_command_line(int argc, char** argv) {
     fmt::print(stderr, "ringward: error: wolfSSL does not start\n");
     return 1;
   }
-  CLI::App app{"Ringward: a gate in front of an API. It terminates TLS, finds out who is calling,\n"
-               "holds each caller to its limits and forwards.",
-               "ringward"};
+  CLI::App app{
+      "Ringward: a gate in front of an API. It terminates TLS, finds out who is calling,\n"
+      "holds each caller to its limits and forwards.",
+      "ringward"};
   app.footer("Example: ringward demo");
   app.require_subcommand(1);
   int status = 0;
 
   std::string config = default_config;
   auto* run_it = app.add_subcommand("run", "Serve by a configuration, until SIGTERM");
-  run_it->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  run_it->add_option("--config", config, "A TOML file, or a directory of them")
+      ->capture_default_str();
   run_it->footer("Example: ringward run --config /etc/ringward");
   run_it->callback([&] { status = run(config); });
 
   auto* check_it = app.add_subcommand("check", "Say everything that is wrong with a configuration");
-  check_it->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  check_it->add_option("--config", config, "A TOML file, or a directory of them")
+      ->capture_default_str();
   check_it->footer("Example: ringward check --config ./ringward.toml");
   check_it->callback([&] { status = check(config); });
 
   demo_options demo;
-  auto* demo_it = app.add_subcommand("demo", "A gate with an origin behind it, to try; needs no file");
+  auto* demo_it =
+      app.add_subcommand("demo", "A gate with an origin behind it, to try; needs no file");
   demo_it->add_option("--address", demo.address, "Where it listens")->capture_default_str();
   demo_it->footer("Example: ringward demo --address 127.0.0.1:8443");
   demo_it->callback([&] { status = run_demo(demo); });
@@ -144,14 +151,16 @@ int run_command_line(int argc, char** argv) {
     auto* it = app.add_subcommand(name, text);
     it->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
     it->footer(fmt::format("Example: ringward {} --socket {}", name, default_socket));
-    it->callback([&status, &socket, command = std::string(name)] { status = tell(socket, command); });
+    it->callback(
+        [&status, &socket, command = std::string(name)] { status = tell(socket, command); });
   }
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");
   key->require_subcommand(1);
   key->footer("Example: ringward key new alice");
-  auto* key_new = key->add_subcommand("new", "Make a key; prints it once, and the line for the key file");
+  auto* key_new =
+      key->add_subcommand("new", "Make a key; prints it once, and the line for the key file");
   key_new->add_option("NAME", name, "Who will use it")->required();
   key_new->footer("Example: ringward key new alice");
   key_new->callback([&] { status = new_key(name); });
@@ -160,7 +169,8 @@ int run_command_line(int argc, char** argv) {
   key_hash->footer("Example: ringward key hash alice < key.txt");
   key_hash->callback([&] { status = hash_key(name); });
 
-  auto* version_it = app.add_subcommand("version", "What this is, and what it finds in this kernel");
+  auto* version_it =
+      app.add_subcommand("version", "What this is, and what it finds in this kernel");
   version_it->footer("Example: ringward version");
   version_it->callback([&] { status = print_version(); });
 

@@ -102,7 +102,8 @@ void print_tour(std::string_view url, std::string_view key) {
       "  curl -k {0}/ -H 'x-api-key: {1}'\n"
       "\n"
       "  # an hour's token for the key\n"
-      "  TOKEN=$(curl -sk -X POST {0}/token -H 'x-api-key: {1}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n"
+      "  TOKEN=$(curl -sk -X POST {0}/token -H 'x-api-key: {1}' | sed "
+      "'s/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n"
       "\n"
       "  # allowed, with the token; a stream of events\n"
       "  curl -k {0}/ -H \"authorization: Bearer $TOKEN\"\n"
@@ -112,7 +113,8 @@ void print_tour(std::string_view url, std::string_view key) {
       "  curl -ki {0}/\n"
       "\n"
       "  # limited, when hammered: ten at once, then five a second\n"
-      "  for i in $(seq 20); do curl -sko /dev/null -w '%{{http_code}} ' {0}/ -H 'x-api-key: {1}'; done; echo\n"
+      "  for i in $(seq 20); do curl -sko /dev/null -w '%{{http_code}} ' {0}/ -H 'x-api-key: {1}'; "
+      "done; echo\n"
       "\n"
       "Ctrl-C ends it. One line per request follows.\n\n",
       url, key);
@@ -143,11 +145,11 @@ int run_demo(const demo_options& options) {
   const memory_file keys("api-keys", key->line + "\n");
   const memory_file mint_key("mint", *mint);
 
-  process gate({"", fmt::format(configuration, fmt::arg("address", options.address),
-                                fmt::arg("chain", chain.path()),
-                                fmt::arg("key", certificate_key.path()),
-                                fmt::arg("keys", keys.path()), fmt::arg("mint", mint_key.path()),
-                                fmt::arg("origin", (*origin)->address()))});
+  process gate(
+      {"", fmt::format(configuration, fmt::arg("address", options.address),
+                       fmt::arg("chain", chain.path()), fmt::arg("key", certificate_key.path()),
+                       fmt::arg("keys", keys.path()), fmt::arg("mint", mint_key.path()),
+                       fmt::arg("origin", (*origin)->address()))});
   gate.make_readable();
   if (!gate.start()) return 1;
   print_tour(fmt::format("https://{}", gate.listening_on()), key->key);

@@ -1,7 +1,7 @@
 #include "control/demo_origin.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -152,7 +152,8 @@ class demo_origin::server final : public small_server {
     const std::string head = head_of(200, "application/octet-stream", count);
     result<> sent = co_await client.send(head, patience);
     while (sent && count > 0 && !head_only) {
-      const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(count, block.size()));
+      const std::size_t size =
+          static_cast<std::size_t>(std::min<std::uint64_t>(count, block.size()));
       sent = co_await client.send({block.data(), size}, patience);
       count -= size;
     }

@@ -9,8 +9,8 @@
 
 namespace rw::control {
 
-// GET / (any method, any path not below): the request as JSON. /stream: ten server-sent events, half a
-// second apart. /bytes/N: N bytes, up to 1 GiB. /health: "ok".
+// GET / (any method, any path not below): the request as JSON. /stream: ten server-sent events,
+// half a second apart. /bytes/N: N bytes, up to 1 GiB. /health: "ok".
 class demo_origin {
  public:
   // Listens on a free loopback port and serves on a thread of its own.

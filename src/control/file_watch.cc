@@ -15,8 +15,8 @@ namespace {
 
 // Editors and deployments touch a file several times; one reload is enough.
 constexpr std::chrono::milliseconds settle{200};
-constexpr std::uint32_t interesting = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE |
-                                      IN_ATTRIB;
+constexpr std::uint32_t interesting =
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
 constexpr unsigned links_max = 16;
 
 }  // namespace
@@ -61,8 +61,7 @@ bool file_watch::is_ours(const char* events, std::size_t bytes) const {
     __builtin_memcpy(&event, events, sizeof event);
     const auto names = names_.find(event.wd);
     if (event.mask & IN_Q_OVERFLOW) return true;
-    if (event.len > 0 && names != names_.end() &&
-        names->second.contains(events + sizeof event)) {
+    if (event.len > 0 && names != names_.end() && names->second.contains(events + sizeof event)) {
       return true;
     }
     const std::size_t size = sizeof event + event.len;

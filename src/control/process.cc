@@ -127,7 +127,8 @@ bool process::open_admin() {
     auto opened = parsed ? net::listening_sockets::open(*parsed, 1) : failure(parsed.error());
     if (opened) return std::move(*opened);
     const int os = opened.error().os;
-    log_.error(fmt::format("admin: {}: {}", where, os != 0 ? std::strerror(os) : opened.error().text));
+    log_.error(
+        fmt::format("admin: {}: {}", where, os != 0 ? std::strerror(os) : opened.error().text));
     return {};
   };
   const config::admin& admin = settings().admin;

@@ -52,7 +52,8 @@ class process {
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   bool ready() const noexcept { return !stopping_; }
-  // The access log as lines for people, whatever the configuration says: the demo's. Before start().
+  // The access log as lines for people, whatever the configuration says: the demo's. Before
+  // start().
   void make_readable() noexcept { readable_ = true; }
   // "127.0.0.1:8443", of the first listener, with the port that was given.
   const std::string& listening_on() const noexcept { return sockets_.front().name(); }

@@ -90,8 +90,8 @@ result<std::unique_ptr<workers>> workers::start(unsigned count,
     for (const net::listening_sockets& socket : sockets) parts.listening.push_back(socket.fd(i));
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
-    self->thread = std::thread(&workers::run, std::ref(*self), std::move(parts),
-                               std::ref(made->running_));
+    self->thread =
+        std::thread(&workers::run, std::ref(*self), std::move(parts), std::ref(made->running_));
     made->all_.push_back(std::move(self));
   }
   error refused;

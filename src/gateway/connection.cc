@@ -58,7 +58,8 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = true;
   if (w.state().listeners[listener].tls) {
-    const mono_time by = w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
+    const mono_time by =
+        w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
     const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);
     record_handshake(c, secured);
     open = secured.has_value();
@@ -68,7 +69,8 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     const config::listener& rules = *w.state().listeners[listener].settings;
     if (c.downstream.input().empty()) {
       c.idle = true;
-      const mono_time by = w.loop().now() + (c.requests == 0 ? rules.timeouts.head : rules.timeouts.keepalive);
+      const mono_time by =
+          w.loop().now() + (c.requests == 0 ? rules.timeouts.head : rules.timeouts.keepalive);
       const result<> some = co_await c.downstream.receive(by);
       c.idle = false;
       if (!some) break;
@@ -108,7 +110,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     w.end(x);
   }
 
-  if (c.requests > 0) co_await c.downstream.finish(w.loop().now() + farewell);
+  if (c.requests > 0 || c.downstream.tls() != nullptr) {
+    co_await c.downstream.finish(w.loop().now() + farewell);
+  }
   co_await c.downstream.close();
 }
 

@@ -1,5 +1,5 @@
-// What becomes of a request: route, admission by address, authentication, admission by identity. Pure
-// calls, in this order, each asked once (docs/life-of-a-request.md).
+// What becomes of a request: route, admission by address, authentication, admission by identity.
+// Pure calls, in this order, each asked once (docs/life-of-a-request.md).
 #pragma once
 
 #include "gateway/exchange.h"

@@ -9,10 +9,13 @@ namespace {
 
 body_coding coding_for(const exchange& x) noexcept {
   switch (x.response.body) {
-    case http::framing::none: return body_coding::none;
-    case http::framing::length: return body_coding::length;
+    case http::framing::none:
+      return body_coding::none;
+    case http::framing::length:
+      return body_coding::length;
     case http::framing::chunked:
-    case http::framing::until_close: break;
+    case http::framing::until_close:
+      break;
   }
   return x.request.minor == 0 ? body_coding::until_close : body_coding::chunked;
 }
@@ -87,7 +90,8 @@ io::task<> send_interim(exchange& x) {
   http::head_writer head({bytes.text(), io::buffer::capacity()});
   head.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {
-    if (!one.hop_by_hop && !x.route->response.removed.contains(one)) head.field(one.name, one.value);
+    if (!one.hop_by_hop && !x.route->response.removed.contains(one))
+      head.field(one.name, one.value);
   }
   head.end();
   if (head.overflow()) co_return;
@@ -98,7 +102,8 @@ io::task<> send_interim(exchange& x) {
 
 io::task<> download(exchange& x) {
   net::stream& from = x.upstream->stream;
-  const config::listener_timeouts& rules = x.state->listeners[x.client->listener].settings->timeouts;
+  const config::listener_timeouts& rules =
+      x.state->listeners[x.client->listener].settings->timeouts;
   const body_coding coding = coding_for(x);
   if (coding == body_coding::until_close || x.on->draining()) x.keep_alive = false;
   if (!x.body_read) x.keep_alive = false;  // answered before it was asked in full

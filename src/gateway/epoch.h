@@ -11,8 +11,8 @@
 
 namespace rw::gateway {
 
-// Counted without atomics: workers share the snapshot, not the line its count is in. Dropped when it
-// is not the present one and its last exchange has ended.
+// Counted without atomics: workers share the snapshot, not the line its count is in. Dropped when
+// it is not the present one and its last exchange has ended.
 struct epoch {
   std::shared_ptr<const snapshot> state;
   std::vector<std::vector<upstream::server_pool*>> servers;  // by upstream, then by server

@@ -27,8 +27,8 @@ struct listener_plan;
 struct route_plan;
 struct upstream_plan;
 
-// What is to become of a request. `reason` is a snake_case literal for the log and the counters; the
-// client learns the status alone. Status 0: go on.
+// What is to become of a request. `reason` is a snake_case literal for the log and the counters;
+// the client learns the status alone. Status 0: go on.
 struct verdict {
   unsigned status = 0;
   const char* reason = "";
@@ -82,28 +82,28 @@ struct exchange {
   http::chunked_decoder body_decoder;  // of the request body
   unsigned attempts = 0;
   io::gate uploading;
-  bool upload_stopped = false;   // by us: its answer is there already
-  bool body_read = false;        // the whole request body has been taken off the connection
-  error upload_error;            // when the client's side of it failed
+  bool upload_stopped = false;  // by us: its answer is there already
+  bool body_read = false;       // the whole request body has been taken off the connection
+  error upload_error;           // when the client's side of it failed
   bool upload_failed = false;
   bool body_too_large = false;
   bool upstream_reusable = false;
 
   // ---- the answer
-  unsigned status = 0;        // 0 until one was begun
-  const char* reason = "";    // "" for what the origin answered
+  unsigned status = 0;      // 0 until one was begun
+  const char* reason = "";  // "" for what the origin answered
   bool keep_alive = false;
-  bool answer_begun = false;  // bytes of a final head have gone out
+  bool answer_begun = false;    // bytes of a final head have gone out
   std::uint64_t bytes_in = 0;   // of the request body
   std::uint64_t bytes_out = 0;  // all that was sent, heads included
 
   // ---- when, by the loop's clock
   wall_time began_at;
-  mono_time began;        // first byte of the head
+  mono_time began;  // first byte of the head
   mono_time head_done;
   mono_time decided;
-  mono_time connected;    // an upstream connection was there
-  mono_time first_byte;   // of the upstream's answer
+  mono_time connected;   // an upstream connection was there
+  mono_time first_byte;  // of the upstream's answer
 
   void reset() noexcept;
 };

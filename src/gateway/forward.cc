@@ -60,7 +60,8 @@ io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
     ++pool.opened;
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
-    const result<> opened = co_await x.upstream->stream.open(server.address, server.address_bytes, by);
+    const result<> opened =
+        co_await x.upstream->stream.open(server.address, server.address_bytes, by);
     if (!opened) co_return opened;
   } else if (x.body_read) {
     x.downstream->abort_on_hangup(&x.upstream->stream);
@@ -95,8 +96,8 @@ io::task<result<>> read_answer(exchange& x) {
   for (;;) {
     if (from.input().size() > seen) {
       if (x.first_byte == mono_time{}) x.first_byte = x.on->loop().now();
-      const http::outcome got = http::parse_response(from.input(), seen, origin_limits,
-                                                     x.request.verb, x.response);
+      const http::outcome got =
+          http::parse_response(from.input(), seen, origin_limits, x.request.verb, x.response);
       if (got.state == http::progress::refused) {
         co_return failure({fault::malformed, origin::upstream, false, 0, got.reason});
       }
@@ -112,7 +113,8 @@ io::task<result<>> read_answer(exchange& x) {
       }
       seen = from.input().size();
     }
-    // While the body is on its way up the origin owes nothing: upload() starts the clock at its end.
+    // While the body is on its way up the origin owes nothing: upload() starts the clock at its
+    // end.
     const bool sending = x.uploading.inside() > 0;
     const result<> more =
         co_await from.receive(sending ? mono_time::max() : x.on->loop().now() + patience);

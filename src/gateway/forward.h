@@ -6,8 +6,8 @@
 
 namespace rw::gateway {
 
-// Of an admitted exchange whose route has an upstream. Answers the client, by the origin's answer or
-// by ours when there is none; never fails.
+// Of an admitted exchange whose route has an upstream. Answers the client, by the origin's answer
+// or by ours when there is none; never fails.
 io::task<> forward(exchange& x);
 
 // ---- its parts, each in a file of its name

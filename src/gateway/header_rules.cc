@@ -76,8 +76,8 @@ response_rules make_response_rules(const config::route& route, const resolved_he
   resolved_headers ours;
   if (route.security_headers) {
     for (const auto& one : security) {
-      const bool replaced = std::any_of(set.begin(), set.end(),
-                                        [&](const auto& other) { return other.first == one.first; });
+      const bool replaced = std::any_of(
+          set.begin(), set.end(), [&](const auto& other) { return other.first == one.first; });
       if (!replaced) ours.push_back(one);
     }
   }

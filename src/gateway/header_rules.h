@@ -12,8 +12,8 @@
 
 namespace rw::gateway {
 
-// A set of lower-case names that is asked once per field of every message: most answers are "no" and
-// cost one bit test.
+// A set of lower-case names that is asked once per field of every message: most answers are "no"
+// and cost one bit test.
 class name_set {
  public:
   void add(std::string_view lower_case_name);
@@ -26,12 +26,12 @@ class name_set {
 };
 
 struct request_rules {
-  name_set removed;           // on top of what never passes: hop-by-hop, framing, credentials, addresses
-  std::string added;          // field lines, ready to be copied
+  name_set removed;   // on top of what never passes: hop-by-hop, framing, credentials, addresses
+  std::string added;  // field lines, ready to be copied
   std::string identity_name;  // of forward_identity
   std::string host;           // literal Host; empty: the client's, or the server's name
   bool upstream_host = false;
-  bool credentials = false;   // forward_credentials
+  bool credentials = false;  // forward_credentials
 };
 
 struct response_rules {

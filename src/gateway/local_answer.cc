@@ -1,6 +1,6 @@
+#include "base/assert.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
-#include "base/assert.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
 
@@ -66,8 +66,10 @@ answer publish_keys(const exchange& x) {
 answer local_answer(exchange& x, std::string& store) {
   const config::route& route = *x.route->settings;
   switch (route.action) {
-    case config::route_action::mint: return mint(x, store);
-    case config::route_action::jwks: return publish_keys(x);
+    case config::route_action::mint:
+      return mint(x, store);
+    case config::route_action::jwks:
+      return publish_keys(x);
     case config::route_action::redirect: {
       store = expand(x, route.redirect);
       answer a;
@@ -82,7 +84,8 @@ answer local_answer(exchange& x, std::string& store) {
       a.body = route.body;
       return a;
     }
-    case config::route_action::proxy: break;
+    case config::route_action::proxy:
+      break;
   }
   RW_ASSERT(false);
   return {};

@@ -17,7 +17,8 @@ std::string_view tls_name(const exchange& x) noexcept {
   return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
-observe::access_record describe(const exchange& x, std::string_view client, mono_time now) noexcept {
+observe::access_record describe(const exchange& x, std::string_view client,
+                                mono_time now) noexcept {
   observe::access_record r;
   r.at = x.began_at;
   r.request_id = x.request_id;
@@ -54,7 +55,8 @@ void count(const exchange& x, mono_time now) noexcept {
   if (x.reason[0] != '\0') c.refusals.add(x.reason);
   if (x.attempts > 0) {
     auto& upstream = c.upstream(x.to->label);
-    (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed).add();
+    (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed)
+        .add();
     if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
   }
   for (std::size_t i = 0; i < x.limit_count; ++i) {
@@ -73,7 +75,8 @@ void record(exchange& x) {
   if (x.status == 0) {
     // Nobody was answered: the client left, with a head begun or nothing at all.
     x.status = 499;
-    if (x.reason[0] == '\0') x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
+    if (x.reason[0] == '\0')
+      x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
   }
   count(x, now);
   observe::log_queue* queue = x.on->access_log();

@@ -16,7 +16,8 @@ constexpr std::uint64_t never_passed_on =
     mask_of(field_id::x_forwarded_for) | mask_of(field_id::x_forwarded_proto) |
     mask_of(field_id::x_forwarded_host) | mask_of(field_id::x_forwarded_port) |
     mask_of(field_id::x_real_ip) | mask_of(field_id::forwarded) | mask_of(field_id::x_request_id);
-constexpr std::uint64_t credentials = mask_of(field_id::authorization) | mask_of(field_id::x_api_key);
+constexpr std::uint64_t credentials =
+    mask_of(field_id::authorization) | mask_of(field_id::x_api_key);
 
 // The lines of a list field, one after the other; "" before the first.
 void append_lines(const exchange& x, field_id id, http::head_writer& out) {

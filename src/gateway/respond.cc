@@ -79,10 +79,14 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
 
 verdict refusal_of_body(const exchange& x) noexcept {
   switch (x.upload_error.code) {
-    case fault::timed_out: return {408, "body_timeout"};
-    case fault::too_large: return {413, "body_too_large"};
-    case fault::malformed: return {400, x.upload_error.text};
-    default: return {499, "client_closed"};
+    case fault::timed_out:
+      return {408, "body_timeout"};
+    case fault::too_large:
+      return {413, "body_too_large"};
+    case fault::malformed:
+      return {400, x.upload_error.text};
+    default:
+      return {499, "client_closed"};
   }
 }
 

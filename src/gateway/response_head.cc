@@ -7,11 +7,10 @@ namespace rw::gateway {
 namespace {
 
 // Framing is made anew, and what is meant for one hop stays there.
-constexpr std::uint64_t never_passed_on = http::mask_of(http::field_id::content_length) |
-                                          http::mask_of(http::field_id::transfer_encoding) |
-                                          http::mask_of(http::field_id::x_request_id) |
-                                          http::mask_of(http::field_id::ratelimit) |
-                                          http::mask_of(http::field_id::ratelimit_policy);
+constexpr std::uint64_t never_passed_on =
+    http::mask_of(http::field_id::content_length) |
+    http::mask_of(http::field_id::transfer_encoding) | http::mask_of(http::field_id::x_request_id) |
+    http::mask_of(http::field_id::ratelimit) | http::mask_of(http::field_id::ratelimit_policy);
 
 void write_limits(const exchange& x, http::head_writer& out) {
   std::array<limit::field_item, limits_per_route_max> items;

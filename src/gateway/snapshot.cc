@@ -23,8 +23,8 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
 
   tls::server_options options;
   options.listener = from.name;
-  options.min_version = from.tls.min_version == 13 ? tls::protocol_version::tls13
-                                                   : tls::protocol_version::tls12;
+  options.min_version =
+      from.tls.min_version == 13 ? tls::protocol_version::tls13 : tls::protocol_version::tls12;
   options.groups = from.tls.groups;
   options.ciphers = from.tls.ciphers;
   for (const std::string& one : from.protocols) {
@@ -32,7 +32,8 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
   }
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
-  auto made = tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
+  auto made =
+      tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
   if (!made) {
     files.report("", fmt::format("listener.{}.tls", from.name), made.error().text);
     return nullptr;
@@ -113,7 +114,8 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
   for (const auto* list : {&from.auth, &from.auth_all}) {
     for (const config::credential& one : *list) {
       if (one.how != config::credential::kind::jwt) continue;
-      for (const std::string& scope : s.settings.jwt[one.issuer].scopes) plan.scopes.push_back(scope);
+      for (const std::string& scope : s.settings.jwt[one.issuer].scopes)
+        plan.scopes.push_back(scope);
     }
   }
   if (from.limits.size() > limits_per_route_max) {

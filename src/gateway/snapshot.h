@@ -44,7 +44,7 @@ struct upstream_plan {
 struct route_plan {
   const config::route* settings = nullptr;
   std::uint32_t index = 0;
-  std::uint32_t label = 0;                 // of its metrics
+  std::uint32_t label = 0;                     // of its metrics
   std::vector<std::uint32_t> early_limits;     // asked before authentication
   std::vector<std::uint32_t> identity_limits;  // after it
   request_rules request;
@@ -57,14 +57,14 @@ struct snapshot {
   std::optional<route::table> routes;
   auth::snapshot auth;
   std::optional<limit::limiter> limits;
-  std::vector<std::uint32_t> limit_labels;  // of their metrics, by index
+  std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
-  std::string jwks_body;  // the public half of the minting key
+  std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;
-  response_rules unrouted;  // for answers where no route matched
+  response_rules unrouted;         // for answers where no route matched
   std::vector<std::string> files;  // everything it was read from; a change of one asks for a reload
 };
 
@@ -83,8 +83,8 @@ struct snapshot_context {
   wall_time now;                 // for warnings about dates
 };
 
-// Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker. All
-// that is wrong is reported, not the first thing alone.
+// Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker.
+// All that is wrong is reported, not the first thing alone.
 std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configuration settings,
                                                                 const snapshot_context& with);
 

@@ -66,7 +66,7 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
 
 std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
   const config::secret_source source{config::secret_source::kind::file, from.file, ""};
-  struct stat at {};
+  struct stat at{};
   if (::stat(from.file.c_str(), &at) == 0) {
     const auto refused = config::refuse_access(from.file, {at.st_uid, at.st_gid, at.st_mode},
                                                ::geteuid(), ::getegid());

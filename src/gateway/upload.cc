@@ -36,8 +36,7 @@ result<stretch> next_stretch(exchange& x) {
     s.data = got.data;
     s.consumed = got.consumed;
     if (x.body_decoder.state() == http::chunked_decoder::status::refused) {
-      return failure(
-          {fault::malformed, origin::downstream, false, 0, x.body_decoder.reason()});
+      return failure({fault::malformed, origin::downstream, false, 0, x.body_decoder.reason()});
     }
     s.last = x.body_decoder.state() == http::chunked_decoder::status::done;
   }
@@ -76,7 +75,8 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
 
 io::task<> upload(exchange& x) {
   net::stream& from = *x.downstream;
-  const config::listener_timeouts& rules = x.state->listeners[x.client->listener].settings->timeouts;
+  const config::listener_timeouts& rules =
+      x.state->listeners[x.client->listener].settings->timeouts;
   rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
   if (x.request.expect_continue && from.input().empty()) {
     const result<> told = co_await from.send(go_on, rules.write_gap);

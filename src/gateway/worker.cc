@@ -172,7 +172,7 @@ io::task<> worker::keep_house() {
     pause_ = &pause;
     co_await pause;
     pause_ = nullptr;
-    pools_.sweep();
+    pools_.sweep(past_.empty());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);
     counters().set(observe::counter::ring_completions, ring.completions);
@@ -190,7 +190,6 @@ void worker::drain(nanoseconds at_most) {
 
 io::task<> worker::finish(nanoseconds at_most) {
   for (auto& at : acceptors_) {
-    loop_.timers().arm(at->again, mono_time::max());
     at->again.disarm();
     loop_.kernel().cancel(*at);
   }

@@ -66,7 +66,8 @@ void buffer_pool::give_back(std::byte* data) noexcept {
     ::operator delete(data);
     return;
   }
-  free_.push_back(static_cast<std::uint16_t>(static_cast<std::size_t>(data - memory_) / buffer_bytes));
+  free_.push_back(
+      static_cast<std::uint16_t>(static_cast<std::size_t>(data - memory_) / buffer_bytes));
 }
 
 void buffer_pool::wait(buffer_waiter& waiter) noexcept {

@@ -26,7 +26,8 @@ void loop::post(ring& from, message* one) noexcept {
   from.wake(kernel_->descriptor());
 }
 
-// Looks into the inbox whether or not a wake came: one can fail, when our queue is full at that moment.
+// Looks into the inbox whether or not a wake came: one can fail, when our queue is full at that
+// moment.
 message* loop::posted() noexcept {
   kernel_->woken();
   return inbox_.take_all();

@@ -28,8 +28,8 @@ class loop {
   // Submits, waits for something to happen, handles all of it.
   void turn();
 
-  // Resumes `suspended` before this turn ends, or in the next one if called between two. For whoever may not resume it from where it stands:
-  // the one to resume could destroy it.
+  // Resumes `suspended` before this turn ends, or in the next one if called between two. For
+  // whoever may not resume it from where it stands: the one to resume could destroy it.
   void defer(std::coroutine_handle<> suspended) { deferred_.push_back(suspended); }
 
   // Any thread but through `from`, the caller's own ring: `one` is in the inbox by the next turn.

@@ -1,4 +1,5 @@
-// `co_await read_some(loop, fd, into)`: one read(2) by the ring, for descriptors that are no sockets.
+// `co_await read_some(loop, fd, into)`: one read(2) by the ring, for descriptors that are no
+// sockets.
 #pragma once
 
 #include <coroutine>

@@ -23,7 +23,7 @@ namespace {
 constexpr unsigned enter_no_iowait = 1U << 7;
 constexpr unsigned feature_no_iowait = 1U << 17;
 
-constexpr std::uint64_t silent = 0;             // user_data of what nobody waits for
+constexpr std::uint64_t silent = 0;              // user_data of what nobody waits for
 constexpr std::uint64_t wake_mark = UINT64_MAX;  // user_data of another ring's wake()
 constexpr unsigned buffer_entries = 1024;        // of the provided-buffer ring; a power of two
 constexpr std::uint16_t buffer_group = 0;
@@ -74,8 +74,8 @@ ring::backend::~backend() {
 
 result<> ring::backend::open(unsigned entries) {
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE;
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+                 IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE;
   params.cq_entries = 4 * entries;
   const int code = io_uring_queue_init_params(entries, &uring, &params);
   if (code < 0) {
@@ -124,9 +124,10 @@ void ring::backend::restrict_opcodes() {
   // Else the thread would keep the ring, and all that is in flight on it, beyond its end.
   rules[allowed_opcodes.size() + 2].opcode = IORING_RESTRICTION_REGISTER_OP;
   rules[allowed_opcodes.size() + 2].register_op = IORING_UNREGISTER_RING_FDS;
-  // Debian's shared liburing 2.3 does not export the functions of its own for this and for enabling.
-  io_uring_register(static_cast<unsigned>(uring.ring_fd), IORING_REGISTER_RESTRICTIONS, rules.data(),
-                    static_cast<unsigned>(rules.size()));
+  // Debian's shared liburing 2.3 does not export the functions of its own for this and for
+  // enabling.
+  io_uring_register(static_cast<unsigned>(uring.ring_fd), IORING_REGISTER_RESTRICTIONS,
+                    rules.data(), static_cast<unsigned>(rules.size()));
 }
 
 io_uring_sqe* ring::backend::next_sqe() {
@@ -319,7 +320,8 @@ unsigned ring::dispatch() {
   const unsigned ready = io_uring_cq_ready(&kernel.uring);
   unsigned done = 0;
   while (done < ready) {
-    // Copied and given back first: a handler may fill the submission queue, which enters the kernel.
+    // Copied and given back first: a handler may fill the submission queue, which enters the
+    // kernel.
     const io_uring_cqe cqe =
         kernel.uring.cq.cqes[*kernel.uring.cq.khead & kernel.uring.cq.ring_mask];
     io_uring_cq_advance(&kernel.uring, 1);

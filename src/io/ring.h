@@ -23,12 +23,12 @@ struct completion {
   bool more = false;         // a multishot operation goes on
 };
 
-// One thing asked of the kernel. Lives in the frame or object that waits for it and must outlive it:
-// destroying one in flight is a bug, and asserts. Not movable while in flight.
+// One thing asked of the kernel. Lives in the frame or object that waits for it and must outlive
+// it: destroying one in flight is a bug, and asserts. Not movable while in flight.
 class operation {
  public:
-  // Called from ring::dispatch(), on the ring's thread, never from the call that starts the operation.
-  // It may destroy the operation, unless `more` is set.
+  // Called from ring::dispatch(), on the ring's thread, never from the call that starts the
+  // operation. It may destroy the operation, unless `more` is set.
   using handler = void (*)(operation&, completion);
 
   explicit operation(handler on_complete) noexcept : on_complete_(on_complete) {}
@@ -55,8 +55,8 @@ struct ring_counters {
   std::uint64_t stale = 0;  // completions of a generation that is over
 };
 
-// Used by the thread that created it, except where said. Starting an operation never fails and never
-// calls the kernel: it is submitted by the next wait(), or earlier when the queue is full.
+// Used by the thread that created it, except where said. Starting an operation never fails and
+// never calls the kernel: it is submitted by the next wait(), or earlier when the queue is full.
 class ring {
  public:
   // Rings start disabled, opcodes restricted to those below, then enabled. Errors: the errno of
@@ -70,7 +70,8 @@ class ring {
   void accept(operation& op, int listener);
   // `address` must stay until the completion.
   void connect(operation& op, int fd, const sockaddr* address, socklen_t size);
-  // Multishot into offered buffers. Ends with -ENOBUFS when none is left; 0 is the end of the stream.
+  // Multishot into offered buffers. Ends with -ENOBUFS when none is left; 0 is the end of the
+  // stream.
   void receive(operation& op, int fd);
   void receive_into(operation& op, int fd, std::span<std::byte> into);
   // May send less than asked; no SIGPIPE. `bytes` must stay until the completion.

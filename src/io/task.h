@@ -52,7 +52,9 @@ struct promise final : promise_base {
   std::optional<T> value;
   task<T> get_return_object() noexcept;
   template <class U = T>
-  void return_value(U&& result) { value.emplace(std::forward<U>(result)); }
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
   T take() { return std::move(*value); }
 };
 
@@ -136,7 +138,8 @@ struct detached {
   struct promise_type {
     promise_type(task<void>&, gate& counted) noexcept : until(counted) { until.enter(); }
 
-    // Leaving the gate may resume whoever takes everything apart: by then nothing of this one is left.
+    // Leaving the gate may resume whoever takes everything apart: by then nothing of this one is
+    // left.
     struct final_awaiter {
       bool await_ready() noexcept { return false; }
       void await_suspend(std::coroutine_handle<promise_type> done) noexcept {

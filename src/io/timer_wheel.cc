@@ -22,7 +22,8 @@ timer_wheel::~timer_wheel() { RW_ASSERT(armed_ == 0); }
 
 void timer_wheel::arm(timer& one, mono_time deadline) noexcept {
   const std::int64_t distance = (deadline - start_).count();
-  std::uint64_t tick = distance <= 0 ? 0 : (static_cast<std::uint64_t>(distance) + tick_ns - 1) / tick_ns;
+  std::uint64_t tick =
+      distance <= 0 ? 0 : (static_cast<std::uint64_t>(distance) + tick_ns - 1) / tick_ns;
   tick = std::max(tick, tick_ + 1);
   if (one.wheel_ != nullptr) unlink(one);
   one.wheel_ = this;
@@ -35,8 +36,8 @@ void timer_wheel::link(timer& one) noexcept {
   unsigned level = distance == 0 ? 0 : static_cast<unsigned>(std::bit_width(distance) - 1) / 6;
   std::uint64_t tick = one.tick_;
   if (level >= levels) {
-    // In the wheel's next turn: a slot behind the hand. Beyond that too, the slot that comes last, and
-    // from there again.
+    // In the wheel's next turn: a slot behind the hand. Beyond that too, the slot that comes last,
+    // and from there again.
     level = levels - 1;
     tick = std::min(tick, tick_ + (std::uint64_t{slots_per_level - 1} << (6 * level)));
   }
@@ -57,7 +58,8 @@ void timer_wheel::unlink(timer& one) noexcept {
   } else if (first_[one.slot_] == &one) {
     first_[one.slot_] = one.next_;
     if (one.next_ == nullptr) {
-      occupied_[one.slot_ / slots_per_level] &= ~(std::uint64_t{1} << (one.slot_ % slots_per_level));
+      occupied_[one.slot_ / slots_per_level] &=
+          ~(std::uint64_t{1} << (one.slot_ % slots_per_level));
     }
   }
   if (one.next_ != nullptr) one.next_->previous_ = one.previous_;
@@ -106,7 +108,8 @@ void timer_wheel::advance(mono_time now) noexcept {
   }
 }
 
-// The first tick of the next occupied slot. Slots of a finer level all come before those of a coarser.
+// The first tick of the next occupied slot. Slots of a finer level all come before those of a
+// coarser.
 std::uint64_t timer_wheel::next_tick() const noexcept {
   for (unsigned level = 0; level < levels; ++level) {
     const unsigned at = static_cast<unsigned>(tick_ >> (6 * level)) & 63U;

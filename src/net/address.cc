@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace rw::net {
@@ -38,7 +39,14 @@ endpoint_text::endpoint_text(const config::ip16& ip, bool is_unix) noexcept {
   if (is_unix) {
     std::memcpy(text_.data(), "unix", 5);
   } else if (is_mapped(ip)) {
-    inet_ntop(AF_INET, ip.data() + 12, text_.data(), socklen_t{46});
+    // By hand: inet_ntop goes through printf, and this runs for every request.
+    char* at = text_.data();
+    for (std::size_t i = 12; i < 16; ++i) {
+      at = std::to_chars(at, text_.data() + text_.size(), ip[i]).ptr;
+      *at++ = '.';
+    }
+    size_ = static_cast<std::size_t>(at - 1 - text_.data());
+    return;
   } else {
     inet_ntop(AF_INET6, ip.data(), text_.data(), socklen_t{46});
   }

@@ -42,7 +42,7 @@ result<int> bound(const config::address& where, bool share) {
 // A socket file nobody listens on any more is in the way of its own successor.
 void remove_stale(const config::address& where) {
   const auto& path = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
-  struct stat at {};
+  struct stat at{};
   if (::lstat(path, &at) != 0 || !S_ISSOCK(at.st_mode)) return;
   // Never waits: a listener whose queue is full is one all the same.
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -13,9 +13,9 @@ namespace rw::net {
 class listening_sockets {
  public:
   // Binds `count` sockets to `where`, by SO_REUSEPORT after a first bind without it has shown that
-  // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket is
-  // one, shared by all; a stale file is replaced. Port 0 takes any free one. Any thread.
-  // Errors: the errno of socket, bind or listen.
+  // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket
+  // is one, shared by all; a stale file is replaced. Port 0 takes any free one. Any thread. Errors:
+  // the errno of socket, bind or listen.
   static result<listening_sockets> open(const config::address& where, unsigned count);
 
   listening_sockets(listening_sockets&& other) noexcept;

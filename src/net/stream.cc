@@ -137,7 +137,8 @@ void stream::take_completion(io::completion what) noexcept {
     if (what.result > 0 && !ended_) {
       bytes_received_ += static_cast<std::uint32_t>(what.result);
       if (pending_first_ >= pending_chunks_max) {
-        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
+        pending_.erase(pending_.begin(),
+                       pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
         pending_first_ = 0;
       }
       pending_.push_back({std::move(bytes), 0, static_cast<std::uint32_t>(what.result)});
@@ -232,6 +233,7 @@ void stream::abort(fault why) noexcept {
     loop_.defer(std::exchange(reader_, {}));
   }
   if (sending_ != nullptr) loop_.kernel().cancel(*sending_);
+  if (hangup_target_ != nullptr) std::exchange(hangup_target_, nullptr)->abort(why);
 }
 
 void stream::abort_on_hangup(stream* other) noexcept {

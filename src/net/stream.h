@@ -35,9 +35,11 @@ class stream {
   std::string_view input() const noexcept { return {input_ + begin_, end_ - begin_}; }
   void consume(std::size_t bytes) noexcept;
   // The same bytes, to be decoded in place.
-  std::span<char> writable_input() noexcept { return {input_ + begin_, std::size_t{end_} - begin_}; }
-  // `co_await s.receive(deadline)`: until input() has grown. fault::closed at the end of the stream,
-  // fault::timed_out, fault::too_large when more is held than any head may have.
+  std::span<char> writable_input() noexcept {
+    return {input_ + begin_, std::size_t{end_} - begin_};
+  }
+  // `co_await s.receive(deadline)`: until input() has grown. fault::closed at the end of the
+  // stream, fault::timed_out, fault::too_large when more is held than any head may have.
   class receive_awaiter;
   receive_awaiter receive(mono_time deadline) noexcept;
   // Takes the first `bytes` of input() out of the stream without moving them: views into them stay
@@ -57,7 +59,8 @@ class stream {
   // ---- sending
   static constexpr std::size_t pieces_max = 3;
   // `co_await s.send(pieces, gap)`: until the kernel has all of it; `gap` is how long the peer may
-  // leave it untaken. The bytes must stay until then. TLS puts the pieces into as few records as it can.
+  // leave it untaken. The bytes must stay until then. TLS puts the pieces into as few records as it
+  // can.
   class send_awaiter;
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
@@ -69,13 +72,14 @@ class stream {
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
                                mono_time deadline);
   const tls::server_codec* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
-  // Everything that waits, and everything after, fails with `why`; close() then resets the connection,
-  // so that nobody takes what was cut off for complete. Never resumes anyone itself.
+  // Everything that waits, and everything after, fails with `why`; close() then resets the
+  // connection, so that nobody takes what was cut off for complete. Never resumes anyone itself.
   void abort(fault why) noexcept;
   // While set, the end of this stream, abort() included, aborts `other`. nullptr ends it.
   void abort_on_hangup(stream* other) noexcept;
-  // Sends what says the end (close_notify, FIN) and reads what the peer still sends, up to `deadline`:
-  // closing with bytes unread would reset the connection and could take our last answer with it.
+  // Sends what says the end (close_notify, FIN) and reads what the peer still sends, up to
+  // `deadline`: closing with bytes unread would reset the connection and could take our last answer
+  // with it.
   io::task<> finish(mono_time deadline);
   // Ends everything in flight and closes the descriptor.
   io::task<> close();
@@ -123,12 +127,12 @@ class stream {
   io::loop& loop_;
   int fd_;
   origin side_;
-  bool raw_ = false;      // handshake or farewell: what is received and sent is ciphertext
-  bool ended_ = false;    // the peer's FIN, or its close_notify
-  bool paused_ = false;   // receiving was stopped: enough is held
+  bool raw_ = false;     // handshake or farewell: what is received and sent is ciphertext
+  bool ended_ = false;   // the peer's FIN, or its close_notify
+  bool paused_ = false;  // receiving was stopped: enough is held
   bool failed_ = false;
-  bool cut_ = false;      // by abort()
-  error why_;             // when failed_
+  bool cut_ = false;  // by abort()
+  error why_;         // when failed_
 
   char* input_ = nullptr;  // into input_buffer_ or input_spill_
   std::uint32_t begin_ = 0;
@@ -171,7 +175,8 @@ class stream::receive_awaiter {
 // The operation lives here, in the frame that awaits.
 class stream::send_awaiter {
  public:
-  send_awaiter(stream& s, std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
+  send_awaiter(stream& s, std::array<std::string_view, pieces_max> pieces,
+               nanoseconds gap) noexcept;
   bool await_ready() noexcept;
   void await_suspend(std::coroutine_handle<> awaiting) noexcept;
   result<> await_resume() noexcept;
@@ -198,7 +203,7 @@ class stream::send_awaiter {
   std::coroutine_handle<> awaiting_;
   std::array<iovec, pieces_max> vectors_{};
   msghdr message_{};
-  io::buffer records_;         // TLS: what is to be sent of pieces_ already encrypted
+  io::buffer records_;  // TLS: what is to be sent of pieces_ already encrypted
   std::uint32_t records_begin_ = 0;
   std::uint32_t records_end_ = 0;
   owned<io::operation> op_{*this, &on_sent};

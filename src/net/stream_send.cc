@@ -56,8 +56,8 @@ bool stream::send_awaiter::encrypt() noexcept {
 bool stream::send_awaiter::start() noexcept {
   if (encrypted_) {
     if (!encrypt()) return false;
-    stream_.loop_.kernel().send(
-        op_, stream_.fd_, {records_.data() + records_begin_, records_end_ - records_begin_});
+    stream_.loop_.kernel().send(op_, stream_.fd_,
+                                {records_.data() + records_begin_, records_end_ - records_begin_});
     return true;
   }
   std::size_t count = 0;

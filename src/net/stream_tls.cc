@@ -48,8 +48,8 @@ bool stream::decrypt() noexcept {
   std::array<std::byte, 512> answer;
   tls::output out{answer.data(), 0, answer.size()};
   const std::size_t offered = in.size();
-  const tls::transfer done = tls_->read(
-      in, {reinterpret_cast<std::byte*>(input_) + end_, std::size_t{room_} - end_}, out);
+  const tls::transfer done =
+      tls_->read(in, {reinterpret_cast<std::byte*>(input_) + end_, std::size_t{room_} - end_}, out);
   end_ += static_cast<std::uint32_t>(done.size);
   control_.insert(control_.end(), answer.data(), answer.data() + out.size);
   if (offered > 0) {

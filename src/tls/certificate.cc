@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <sodium.h>
+#include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 // asn.h comes after ssl.h: it needs what that one defines
 #include <wolfssl/wolfcrypt/asn.h>

@@ -20,8 +20,8 @@ connection_ptr server_pool::take_idle() noexcept {
 }
 
 void server_pool::give_back(connection_ptr one, mono_time now) {
-  const bool worn = rules_.requests_per_connection != 0 &&
-                    one->requests >= rules_.requests_per_connection;
+  const bool worn =
+      rules_.requests_per_connection != 0 && one->requests >= rules_.requests_per_connection;
   if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.quiet()) {
     unfit_.push_back(std::move(one));
     return;
@@ -61,6 +61,7 @@ void pools::sweep(bool keep_unwanted) {
     std::erase(pool->idle_, nullptr);
   }
   if (keep_unwanted) return;
+  if (!may_forget) return;
   std::erase_if(by_name_, [](const auto& entry) {
     const server_pool& pool = *entry.second;
     return !pool.wanted && pool.in_flight == 0 && pool.idle_.empty() && pool.unfit_.empty();
@@ -69,7 +70,7 @@ void pools::sweep(bool keep_unwanted) {
 
 io::task<> pools::close_all() {
   forget_all();
-  sweep();
+  sweep(false);
   co_await closing_.empty();
 }
 

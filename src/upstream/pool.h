@@ -19,8 +19,7 @@ class server_pool;
 
 // A connection to a server, held by one exchange at a time or idle in its pool.
 struct connection {
-  connection(io::loop& on, server_pool& to) noexcept
-      : stream(on, -1, origin::upstream), pool(to) {}
+  connection(io::loop& on, server_pool& to) noexcept : stream(on, -1, origin::upstream), pool(to) {}
   net::stream stream;
   server_pool& pool;
   std::uint64_t requests = 0;  // sent on it, the present one included
@@ -33,7 +32,8 @@ using connection_ptr = std::unique_ptr<connection>;
 // warm and the others grow old.
 class server_pool {
  public:
-  server_pool(std::string name, const config::upstream& rules) : name_(std::move(name)), rules_(rules) {}
+  server_pool(std::string name, const config::upstream& rules)
+      : name_(std::move(name)), rules_(rules) {}
 
   // An idle connection that its server has neither closed nor sent anything on; null when there is
   // none. Ones found dead stay behind for sweep().
@@ -44,8 +44,8 @@ class server_pool {
   const std::string& name() const noexcept { return name_; }
   std::size_t idle() const noexcept { return idle_.size(); }
 
-  unsigned in_flight = 0;   // exchanges of this worker under way here
-  bool wanted = true;       // part of the present configuration
+  unsigned in_flight = 0;  // exchanges of this worker under way here
+  bool wanted = true;      // part of the present configuration
   std::uint64_t opened = 0;
   std::uint64_t reused = 0;
 
@@ -70,10 +70,9 @@ class pools {
   // After a reload, before at() is called for everything the new configuration names.
   void forget_all() noexcept;
 
-  // Closes what is dead, too old, or belongs to servers that are gone. About once a second. Pools
-  // nobody wants any more go too, unless `keep_unwanted`: exchanges of an older configuration may
-  // still hold what at() gave them.
-  void sweep(bool keep_unwanted = false);
+  // Closes what is dead, too old, or belongs to servers that are gone. About once a second.
+  // `may_forget`: nothing of an older configuration holds a pool any more.
+  void sweep(bool may_forget);
   // Closes everything idle and waits until all that was being closed is.
   io::task<> close_all();
 

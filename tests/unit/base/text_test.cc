@@ -27,7 +27,10 @@ TEST(Text, ComparesWithoutCase) {
 
 TEST(Text, JsonEscapesAreAlwaysValidUtf8) {
   std::string out;
-  append_json_escaped(out, "a\"b\\c\n\x7f\x01" "\xc3\xa9" "\xff\xc0\x80\xed\xa0\x80");
+  append_json_escaped(out,
+                      "a\"b\\c\n\x7f\x01"
+                      "\xc3\xa9"
+                      "\xff\xc0\x80\xed\xa0\x80");
   EXPECT_EQ(out,
             "a\\\"b\\\\c\\u000a\\u007f\\u0001\xc3\xa9\\u00ff\\u00c0\\u0080\\u00ed\\u00a0\\u0080");
 }

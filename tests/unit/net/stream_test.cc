@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include <thread>
 
 #include "stream_world.h"
@@ -269,7 +271,11 @@ TEST_F(Stream, SendsPiecesThroughANarrowSocket) {
   const std::string b = pattern(1);
   const std::string c = pattern(130'000);
   for (const auto& [x, y, z] :
-       {std::tuple<std::string_view, std::string_view, std::string_view>{a, b, c}, {a, "", c}, {"", b, ""}, {"", "", ""}, {"", a, c}}) {
+       {std::tuple<std::string_view, std::string_view, std::string_view>{a, b, c},
+        {a, "", c},
+        {"", b, ""},
+        {"", "", ""},
+        {"", a, c}}) {
     outcome<result<>> sent;
     start(send(s, x, y, z, seconds{5}), sent);
     std::string got;
@@ -312,12 +318,14 @@ TEST_F(Stream, ASendThatMovesMayTakeLongerThanTheGap) {
   const mono_time before = loop_->kernel().now();
   start(send(s, much, {}, {}, milliseconds{150}), sent);
   std::string got;
-  ASSERT_TRUE(until([&] {
-    char bytes[1024];
-    const ssize_t n = ::recv(both.theirs, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (n > 0) got.append(bytes, static_cast<std::size_t>(n));
-    return sent.done();
-  }, seconds{30}));
+  ASSERT_TRUE(until(
+      [&] {
+        char bytes[1024];
+        const ssize_t n = ::recv(both.theirs, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n > 0) got.append(bytes, static_cast<std::size_t>(n));
+        return sent.done();
+      },
+      seconds{30}));
   EXPECT_TRUE(*sent.value) << "after " << (loop_->now() - before).count();
   EXPECT_GT(loop_->now() - before, milliseconds{150});
 }
@@ -334,14 +342,16 @@ TEST_F(Stream, SendsAndReceivesAtOnce) {
   start(send(s, up, {}, {}, seconds{5}), sent);
   start(drain(s, got_down, 1'000), received);
   std::size_t done = 0;
-  ASSERT_TRUE(until([&] {
-    got_up.append(take_all(both.theirs));
-    if (done < down.size()) {
-      done += put(both.theirs, std::string_view(down).substr(done));
-      if (done == down.size()) ::shutdown(both.theirs, SHUT_WR);
-    }
-    return got_up.size() == up.size() && received.done();
-  }, seconds{30}));
+  ASSERT_TRUE(until(
+      [&] {
+        got_up.append(take_all(both.theirs));
+        if (done < down.size()) {
+          done += put(both.theirs, std::string_view(down).substr(done));
+          if (done == down.size()) ::shutdown(both.theirs, SHUT_WR);
+        }
+        return got_up.size() == up.size() && received.done();
+      },
+      seconds{30}));
   EXPECT_TRUE(*sent.value);
   EXPECT_TRUE(got_up == up);
   EXPECT_TRUE(got_down == down);

@@ -103,7 +103,7 @@ class StreamTest : public testing::Test {
     co_await s.close();
     co_return true;
   }
-  mono_time in(nanoseconds later) const { return loop_->kernel().now() + later; }
+  mono_time in(nanoseconds later) { return loop_->kernel().now() + later; }
 
   struct beat : io::timer {
     explicit beat(StreamTest& t)

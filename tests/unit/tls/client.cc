@@ -280,6 +280,24 @@ std::shared_ptr<const certificate> certificate_for(std::vector<std::string> name
   return kept;
 }
 
+std::shared_ptr<const server_context> context_with(server_options options) {
+  auto keys = std::make_shared<const ticket_keys>(mono_time{});
+  auto made = server_context::create(std::move(options), {certificate_for({"a.example"})}, keys);
+  EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().text);
+  return made.value_or(nullptr);
+}
+
+client_options verified(client_options options) {
+  options.server_name = "a.example";
+  options.trusted = certificate_for({"a.example"})->chain_pem();
+  return options;
+}
+
+client_options only_tls12(client_options options) {
+  options.max_version = protocol_version::tls12;
+  return options;
+}
+
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   EXPECT_TRUE(file.good()) << path;

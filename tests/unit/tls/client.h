@@ -133,6 +133,11 @@ long allocated_bytes();
 
 // A self-signed certificate for the names; made once per list and kept.
 std::shared_ptr<const certificate> certificate_for(std::vector<std::string> names);
+// A context with a certificate for a.example, and clients that verify it.
+std::shared_ptr<const server_context> context_with(server_options options = {});
+client_options verified(client_options options = {});
+client_options only_tls12(client_options options = {});
+
 std::string read_file(const std::string& path);
 std::string vector_file(std::string_view name);  // of tests/vectors/tls
 
