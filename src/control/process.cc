@@ -67,8 +67,7 @@ bool process::start() {
   if (!open_listeners() || !open_control()) return false;
 
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    log_.info(fmt::format("listener {} on {}{}", settings().listeners[i].name, sockets_[i].name(),
-                          settings().listeners[i].has_tls ? " (TLS)" : ""));
+    log_.info(fmt::format("listener {} on {}", settings().listeners[i].name, sockets_[i].name()));
   }
   if (admin_page_) log_.info(fmt::format("admin on {}", admin_page_->name()));
   log_.info("ready");

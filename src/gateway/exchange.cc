@@ -16,6 +16,7 @@ void exchange::reset() noexcept {
   request.keep_alive = request.expect_continue = request.accepts_trailers = false;
   request.method_text = request.target = request.authority = request.query = {};
   request.present = 0;
+  request.content_length = 0;
   request.fields.clear();
 
   decision = {};

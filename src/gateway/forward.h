@@ -15,6 +15,7 @@ io::task<> forward(exchange& x);
 io::task<> upload(exchange& x);
 // Reads and drops the body of a request that was answered without it, when that is little; else the
 // connection does not go on (keep_alive).
+inline constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
 io::task<> discard_body(exchange& x);
 // Sends the final head in `response`, and its body as it comes.
 io::task<> download(exchange& x);

@@ -114,6 +114,7 @@ io::task<> respond(exchange& x) {
   }
   x.status = a.status;
   x.reason = x.decision.reason;
+  if (!x.body_read && x.request.content_length > discarded_bytes_max) x.keep_alive = false;
   // A client that waits for 100 Continue may send its body all the same: not to be told apart.
   if (x.request.expect_continue && !x.body_read) x.keep_alive = false;
   x.response.fields.clear();

@@ -6,7 +6,6 @@
 namespace rw::gateway {
 namespace {
 
-constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void fail(exchange& x, const error& why) noexcept {
@@ -41,9 +40,6 @@ result<stretch> next_stretch(exchange& x) {
     s.last = x.body_decoder.state() == http::chunked_decoder::status::done;
   }
   x.bytes_in += s.data.size();
-  if (x.route != nullptr && x.bytes_in > x.route->settings->max_body_bytes) {
-    return failure({fault::too_large, origin::downstream, false, 0, "body_too_large"});
-  }
   return s;
 }
 
@@ -100,6 +96,10 @@ io::task<> upload(exchange& x) {
       fail(x, s.error());
       co_return;
     }
+    if (x.bytes_in > x.route->settings->max_body_bytes) {
+      fail(x, {fault::too_large, origin::downstream, false, 0, "body_too_large"});
+      co_return;
+    }
     if (!floor.keeps_up(x.bytes_in, x.on->loop().now())) {
       fail(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
       co_return;
@@ -124,9 +124,7 @@ io::task<> discard_body(exchange& x) {
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.body_gap;
   x.bytes_in = 0;
   while (!x.body_read) {
-    const bool known = x.request.body == http::framing::length;
-    if (x.bytes_in > discarded_bytes_max ||
-        (known && x.request.content_length > discarded_bytes_max)) {
+    if (x.bytes_in > discarded_bytes_max) {
       x.keep_alive = false;
       co_return;
     }

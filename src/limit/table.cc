@@ -77,7 +77,9 @@ struct table::view {
   }
   void forgave() const noexcept { owner->forgiven.fetch_add(1, std::memory_order_relaxed); }
 
-  half* word(unsigned i) const noexcept { return reinterpret_cast<half*>(cells) + 2 * i; }
+  half* word(unsigned i) const noexcept {
+    return reinterpret_cast<half*>(cells) + std::size_t{2} * i;
+  }
 
   std::byte* cells;
   shard* owner;
@@ -92,6 +94,7 @@ table::table(std::uint32_t capacity, unsigned shards) : shard_count_(shards) {
   shards_ = std::make_unique<shard[]>(shards);
   for (unsigned i = 0; i < shards; ++i) {
     const std::size_t bytes = sets_per_shard_ * line_bytes;
+    // calloc: zero pages that cost nothing until a key is put there. NOLINTNEXTLINE
     shards_[i].memory.reset(std::calloc(1, bytes + line_bytes));
     void* start = shards_[i].memory.get();
     std::size_t room = bytes + line_bytes;

@@ -40,7 +40,7 @@ class table {
 
  private:
   struct released {
-    void operator()(void* memory) const noexcept { std::free(memory); }
+    void operator()(void* memory) const noexcept { std::free(memory); }  // NOLINT: calloc's
   };
   struct shard;
   struct view;  // one set, as the algorithm's Memory

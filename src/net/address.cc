@@ -64,7 +64,7 @@ bool parse_ip(std::string_view text, config::ip16& out) noexcept {
   } else if (std::count(text.begin(), text.end(), ':') == 1) {
     text = text.substr(0, text.find(':'));
   }
-  if (text.empty() || text.size() >= copy.size()) return false;
+  if (text.empty() || text.size() >= copy.size() || text.contains('\0')) return false;
   std::copy(text.begin(), text.end(), copy.begin());
   in_addr v4{};
   if (inet_pton(AF_INET, copy.data(), &v4) == 1) {

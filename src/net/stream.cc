@@ -101,8 +101,9 @@ bool stream::make_room(std::size_t bytes) {
   if (room_ - held >= bytes) {
     std::memmove(input_, input_ + begin_, held);
   } else {
-    const std::size_t wanted = std::max<std::size_t>(std::size_t{room_} * 2, held + bytes);
-    if (wanted > spill_bytes_max) return false;
+    if (held + bytes > spill_bytes_max) return false;
+    const std::size_t wanted =
+        std::clamp<std::size_t>(std::size_t{room_} * 2, held + bytes, spill_bytes_max);
     auto larger = std::make_unique_for_overwrite<char[]>(wanted);
     std::memcpy(larger.get(), input_ + begin_, held);
     input_spill_ = std::move(larger);

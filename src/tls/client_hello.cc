@@ -117,6 +117,13 @@ bool parse_extensions(std::span<const std::byte> body, client_hello& out) noexce
 
 }  // namespace
 
+bool client_hello::has_group(std::uint16_t id) const noexcept {
+  for (std::size_t i = 0; i + 1 < groups.size(); i += 2) {
+    if (reader(groups.subspan(i)).number(2) == id) return true;
+  }
+  return false;
+}
+
 bool parse_client_hello(std::span<const std::byte> message, client_hello& out) noexcept {
   out = {};
   reader header(message);

@@ -25,6 +25,8 @@ struct client_hello {
   bool has_protocols = false;
   bool offers_tls12 = false;
   bool offers_tls13 = false;
+
+  bool has_group(std::uint16_t id) const noexcept;
 };
 
 // `message` with its four-byte handshake header. False when its structure is broken: a length that

@@ -205,7 +205,7 @@ step server_codec::start(std::span<const std::byte> message, std::span<const std
       return fail(MEMORY_E, out);
     }
   }
-  if (!hello.offers_tls13 && !restrict_groups()) return fail(MEMORY_E, out);
+  if (!hello.offers_tls13 && !restrict_groups(hello)) return fail(MEMORY_E, out);
   const std::size_t before = out.size;
   const step how = negotiate(record, in, out);
   if (how == step::failed && out.size == before && kept_.empty()) {
@@ -215,9 +215,10 @@ step server_codec::start(std::span<const std::byte> message, std::span<const std
   return how;
 }
 
-// For TLS 1.2 wolfSSL knows the groups by connection only.
-bool server_codec::restrict_groups() {
+// For TLS 1.2 wolfSSL knows the groups by connection only, and 5.7 believes them to be common ones.
+bool server_codec::restrict_groups(const client_hello& hello) {
   for (const std::uint16_t id : context_->groups_tls12()) {
+    if (!hello.has_group(id)) continue;
     if (wolfSSL_UseSupportedCurve(ssl_, id) != WOLFSSL_SUCCESS) return false;
   }
   return true;

@@ -111,7 +111,7 @@ class server_codec {
   step take_hello(std::span<const std::byte>& in, output& out);
   step start(std::span<const std::byte> message, std::span<const std::byte> record,
              std::span<const std::byte>& in, output& out);
-  bool restrict_groups();
+  bool restrict_groups(const client_hello& hello);
   transfer decrypt(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out);
   step negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in, output& out);
   step refuse(fault code, const char* text, int alert, output& out);

@@ -212,12 +212,8 @@ const context_entry* server_context::choose(const client_hello& hello) const noe
 bool server_context::has_common_group(const client_hello& hello) const noexcept {
   if (hello.groups.empty()) return true;  // RFC 8422 4: any; of TLS 1.3 clients wolfSSL asks them
   const auto& ours = hello.offers_tls13 ? groups_ : groups_tls12_;
-  for (std::size_t i = 0; i + 1 < hello.groups.size(); i += 2) {
-    const unsigned id = std::to_integer<unsigned>(hello.groups[i]) << 8U |
-                        std::to_integer<unsigned>(hello.groups[i + 1]);
-    if (std::find(ours.begin(), ours.end(), id) != ours.end()) return true;
-  }
-  return false;
+  return std::any_of(ours.begin(), ours.end(),
+                     [&](std::uint16_t id) { return hello.has_group(id); });
 }
 
 std::string_view server_context::choose_protocol(const client_hello& hello) const noexcept {

@@ -2,6 +2,8 @@
 
 #include <wolfssl/ssl.h>
 
+#include "tls/suites.h"
+
 namespace rw::tls {
 
 result<> library_init() {
@@ -17,9 +19,7 @@ std::string_view library_version() noexcept { return wolfSSL_lib_version(); }
 
 library_features features() noexcept {
   library_features out;
-#ifdef WOLFSSL_HAVE_MLKEM
-  out.mlkem = true;
-#endif
+  out.mlkem = find_group("X25519MLKEM768")->linked;
   out.aes_cpu = __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("pclmul") != 0;
   return out;
 }

@@ -16,7 +16,7 @@ std::string_view library_version() noexcept;
 
 // What differs between the wolfSSL releases this builds with, and between CPUs. Any thread.
 struct library_features {
-  bool mlkem = false;    // X25519MLKEM768 (since 5.7.4)
+  bool mlkem = false;    // X25519MLKEM768 (from 5.8.0 on)
   bool aes_cpu = false;  // the CPU has AES and carry-less multiplication instructions
 };
 library_features features() noexcept;

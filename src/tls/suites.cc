@@ -1,6 +1,6 @@
 #include "tls/suites.h"
 
-#include <wolfssl/ssl.h>
+#include <wolfssl/version.h>
 
 #include <algorithm>
 #include <array>
@@ -32,11 +32,8 @@ constexpr std::array<suite, 9> all_suites = {{
      "ECDHE-RSA-CHACHA20-POLY1305", 0xcca8, rsa},
 }};
 
-#if defined(WOLFSSL_HAVE_MLKEM) && !defined(WOLFSSL_NO_ML_KEM_768)
-constexpr bool mlkem_linked = true;
-#else
-constexpr bool mlkem_linked = false;
-#endif
+// The release, not WOLFSSL_HAVE_MLKEM: our settings define that for any.
+constexpr bool mlkem_linked = LIBWOLFSSL_VERSION_HEX >= 0x05008000;
 
 constexpr std::array<group, 5> all_groups = {{
     {"X25519MLKEM768", 0x11ec, mlkem_linked, false, true},

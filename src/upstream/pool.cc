@@ -51,7 +51,7 @@ io::task<> pools::close_one(connection_ptr one) { co_await one->stream.close(); 
 
 void pools::close(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
 
-void pools::sweep(bool keep_unwanted) {
+void pools::sweep(bool may_forget) {
   const mono_time now = loop_.now();
   for (auto& [name, pool] : by_name_) {
     for (connection_ptr& one : std::exchange(pool->unfit_, {})) close(std::move(one));
@@ -60,7 +60,6 @@ void pools::sweep(bool keep_unwanted) {
     }
     std::erase(pool->idle_, nullptr);
   }
-  if (keep_unwanted) return;
   if (!may_forget) return;
   std::erase_if(by_name_, [](const auto& entry) {
     const server_pool& pool = *entry.second;

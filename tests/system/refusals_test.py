@@ -206,7 +206,15 @@ class Refusals(harness.SystemTest):
 
     def test_a_body_that_is_too_large(self):
         gate = self.start(configs.plain(route='max_body = "10KiB"'))
-        self.refused(gate, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10241\r\n\r\n", 413)
+        with gate.connect() as connection:
+            connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10241\r\n\r\n")
+            answer = connection.read_response()  # before a byte of the body is there
+            self.assertEqual(answer.status, 413)
+            if answer.get("connection", "").lower() != "close":  # then it must find the next head
+                connection.send(b"x" * 10241)
+                self.assertEqual(connection.request("GET", "/").status, 200)
+        self.assertTrue(gate.wait_for_access(status=413)["reason"])
+        self.upstream.requests.clear()
         self.refused(gate, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                            + b"400\r\n" + b"x" * 1024 + b"\r\n" + b"2800\r\n" + b"x" * 10240, 413)
         self.assertEqual(self.upstream.requests, [])

@@ -48,6 +48,15 @@ TEST(TomlText, SyntaxErrorsDoNotRepeatValues) {
   }
 }
 
+// toml++ 3.3 takes both for impossible.
+TEST(TomlText, TheParsersOwnSlipsAreErrors) {
+  EXPECT_THAT(complaints("[("), ElementsAre(::testing::StartsWith("t:1:2: error: ")));
+  EXPECT_THAT(complaints("\xc8\x9d = 1"), ElementsAre(::testing::StartsWith("t:1:1: error: ")));
+  EXPECT_THAT(
+      complaints("a = \"\"\"\\\n \xc8\x9d\"\"\""),
+      ElementsAre(::testing::HasSubstr("unknown key"), ::testing::HasSubstr("nothing to do")));
+}
+
 TEST(TomlText, DepthIsBounded) {
   std::string dotted;
   for (int i = 0; i < 100000; ++i) dotted += "a.";

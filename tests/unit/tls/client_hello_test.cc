@@ -59,6 +59,8 @@ TEST(ClientHello, TellsWhatTheChoiceNeeds) {
   EXPECT_TRUE(out.offers_tls13);
   EXPECT_EQ(text(out.signatures), "\x04\x03\x08\x04");
   EXPECT_EQ(text(out.groups), "\x11\xec");
+  EXPECT_TRUE(out.has_group(4588));
+  EXPECT_FALSE(out.has_group(29));
   std::vector<std::string> protocols;
   EXPECT_FALSE(any_protocol(out, [&](std::string_view name) {
     protocols.emplace_back(name);

@@ -1,0 +1,221 @@
+"""A gate's life: what keeps it from starting, how it ends, how it takes a changed configuration."""
+
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import configs
+import credentials
+import harness
+
+KEYS = '[auth.api_keys]\nfile = "$dir/keys"\n'
+
+
+def new_key(name):
+    words = harness.ringward("key", "new", name).stdout.split()
+    return (next(w for w in words if w.startswith(f"rw_{name}_")),
+            next(w for w in words if w.startswith(f"{name}:rwk1")))
+
+
+class Start(harness.SystemTest):
+    def one_line(self, said):
+        lines = [line for line in said.splitlines() if "error" in line]
+        self.assertEqual(len(lines), 1, said)
+        return lines[0]
+
+    def test_a_port_in_use(self):
+        origin = self.origin(lambda c, r: c.answer(200, b""))
+        said = self.refused_start(configs.plain().replace("127.0.0.1:0", origin.address),
+                                  origin=origin.address)
+        self.assertIn(str(origin.port), self.one_line(said))
+
+    def test_a_port_of_another_gate(self):
+        gate = self.gate(configs.plain(), origin="127.0.0.1:1")
+        taken = "%s:%d" % gate.address()
+        admin = f'[admin]\nsocket = "{self.directory}/other.sock"\naddress = "off"\n'
+        said = self.refused_start(configs.plain(more=admin).replace("127.0.0.1:0", taken),
+                                  origin="127.0.0.1:1")
+        self.assertIn(taken, self.one_line(said))
+
+    def test_a_secret_others_can_read(self):
+        self.write("keys", new_key("alice")[1] + "\n", mode=0o644)
+        line = self.one_line(self.refused_start(configs.plain(auth='["api_keys"]', more=KEYS),
+                                                origin="127.0.0.1:1"))
+        self.assertRegex(line, r"chmod \S* .*keys")
+        (self.directory / "keys").chmod(0o600)
+        self.gate(configs.plain(auth='["api_keys"]', more=KEYS), origin="127.0.0.1:1")
+
+    def test_check_reports_everything_at_once(self):
+        text = configs.plain(listener="max_conections = 5", upstream="colour = 1",
+                             route='limits = ["nosuch"]\nmax_body = "many"')
+        done = harness.ringward("check", "--config", self.write_config(text, origin="1.2.3.4:5"))
+        self.assertEqual(done.returncode, 1)
+        said = done.stdout + done.stderr
+        for part in ("max_conections", "max_connections", "colour", "nosuch", "max_body"):
+            self.assertIn(part, said)
+        self.assertGreaterEqual(len(re.findall(r"ringward\.toml:\d+:\d+:", said)), 4, said)
+
+    def test_what_is_not_built_is_refused_by_name(self):
+        text = configs.plain(route='upgrade = ["websocket"]')
+        self.assertRegex(self.refused_start(text, origin="1.2.3.4:5"),
+                         r"upgrade.*not yet supported")
+
+    def test_check_and_version_of_what_is_right(self):
+        config = self.write_config(configs.plain(), origin="1.2.3.4:5")
+        for path in (config, config / "ringward.toml"):
+            self.assertEqual(harness.ringward("check", "--config", path).returncode, 0)
+        self.assertIn("wolfSSL", harness.ringward("version").stdout)
+        self.assertNotEqual(harness.ringward("key", "hash", "a", stdin="short\n").returncode, 0)
+
+
+class Stop(harness.SystemTest):
+    def begin_a_slow_request(self):
+        self.go = threading.Event()
+        self.addCleanup(self.go.set)
+        upstream = self.origin(lambda c, r: (self.go.wait(60), c.answer(200, b"slow")))
+        gate = self.gate(configs.plain(), origin=upstream.address, check_exit=False)
+        connection = gate.connect()
+        self.addCleanup(connection.close)
+        connection.send_request("GET", "/")
+        harness.eventually(lambda: upstream.requests)
+        return gate, connection
+
+    def test_sigterm_lets_what_is_under_way_finish(self):
+        gate, connection = self.begin_a_slow_request()
+        gate.signal(signal.SIGTERM)
+
+        def refused():
+            try:
+                gate.connect().close()
+            except ConnectionRefusedError:
+                return True
+        harness.eventually(refused, what="that it stops accepting")
+        self.assertIsNone(gate.process.poll())
+        self.go.set()
+        self.assertEqual(connection.read_response().body, b"slow")
+        self.assertTrue(connection.closed_within(harness.patience(5)))
+        self.assertEqual(gate.wait(), 0)
+        self.assertEqual([e["status"] for e in gate.access], [200])
+
+    def test_a_second_sigterm_ends_it_at_once(self):
+        gate, _ = self.begin_a_slow_request()
+        gate.signal(signal.SIGTERM)
+        gate.wait_for_log("stopping")
+        start = time.monotonic()
+        gate.signal(signal.SIGTERM)
+        gate.wait(10)
+        self.assertLess(time.monotonic() - start, harness.patience(8))
+
+    def test_drain_timeout_bounds_it(self):
+        upstream = self.origin(lambda c, r: c.receive())
+        gate = self.gate(configs.plain(more='[server]\nworkers = 2\ndrain_timeout = "1s"\n'),
+                         origin=upstream.address)
+        with gate.connect() as connection, gate.connect() as idle:
+            connection.send_request("GET", "/")
+            harness.eventually(lambda: upstream.requests)
+            gate.stop(within=10)
+            self.assertTrue(idle.closed_within(5))
+
+
+class Reload(harness.SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok", {"X-Is": "old"}))
+        self.running = self.gate(self.config("/old"), origin=self.upstream.address)
+
+    def config(self, prefix):
+        # The same ports again: a reload is no new start.
+        return configs.plain().replace('path_prefix = "/"', f'path_prefix = "{prefix}"')
+
+    def change(self, text):
+        self.write_config(text, origin=self.upstream.address)
+
+    def command(self, name):
+        return harness.ringward(name, "--socket", self.directory / "admin.sock")
+
+    def test_by_the_command_and_by_the_signal(self):
+        self.assertEqual(self.running.get("/new").status, 404)
+        self.change(self.config("/new"))
+        done = self.command("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        harness.eventually(lambda: self.running.get("/new").status == 200)
+        self.assertEqual(self.running.get("/old").status, 404)
+        self.change(self.config("/third"))
+        self.running.signal(signal.SIGHUP)
+        harness.eventually(lambda: self.running.get("/third").status == 200)
+
+    def test_a_kept_connection_takes_it_too(self):
+        with self.running.connect() as connection:
+            self.assertEqual(connection.request("GET", "/new").status, 404)
+            self.change(self.config("/new"))
+            self.assertEqual(self.command("reload").returncode, 0)
+            harness.eventually(lambda: self.running.get("/new").status == 200)
+
+    def test_an_error_keeps_the_old_one_and_says_so(self):
+        self.change(self.config("/new") + "\nnonsense = 1\n")
+        done = self.command("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nonsense", done.stdout + done.stderr)
+        self.running.signal(signal.SIGHUP)
+        self.running.wait_for_log(r"error.*nonsense")
+        self.assertEqual(self.running.get("/old").status, 200)
+        self.assertEqual(self.running.get("/new").status, 404)
+
+    def test_status(self):
+        self.running.get("/old")
+        done = self.command("status")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"workers\s+2")
+        self.assertIn("%s:%d" % self.running.address(), done.stdout)
+        self.assertEqual(harness.ringward("status", "--socket", "/nowhere.sock").returncode, 1)
+
+    def test_under_load_nobody_sees_an_error(self):
+        host, port = self.running.address()
+        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", f"http://{host}:{port}/old"],
+                               stdout=subprocess.PIPE, text=True)
+        for _ in range(6):
+            time.sleep(0.5)
+            self.assertEqual(self.command("reload").returncode, 0)
+        said = wrk.communicate(timeout=harness.patience(30))[0]
+        self.assertGreater(int(re.search(r"(\d+) requests in", said)[1]), 100)
+        self.assertNotIn("Non-2xx", said)
+        self.assertNotIn("Socket errors", said)
+
+
+class Files(harness.SystemTest):
+    def test_a_changed_key_file_takes_effect(self):
+        upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        (alice, alice_line), (bob, bob_line) = new_key("alice"), new_key("bob")
+        gate = self.gate(configs.plain(auth='["api_keys"]', more=KEYS), origin=upstream.address,
+                         files={"keys": alice_line + "\n"})
+
+        def status(key):
+            return gate.get("/", headers={"x-api-key": key}).status
+        self.assertEqual((status(alice), status(bob)), (200, 401))
+        self.write("keys", bob_line + "\n")  # by a rename
+        harness.eventually(lambda: (status(alice), status(bob)) == (401, 200), within=10)
+        (self.directory / "keys").write_text(f"{alice_line}\n{bob_line}\n")  # in place
+        harness.eventually(lambda: (status(alice), status(bob)) == (200, 200), within=10)
+
+    def test_a_changed_key_set_takes_effect(self):
+        upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        old, new = (credentials.SigningKey("ES256", kid=k) for k in ("old", "new"))
+        gate = self.gate(configs.plain(auth='["jwt:main"]', more="""
+            [auth.jwt.main]
+            issuer = "https://issuer.example"
+            audiences = ["api"]
+            jwks = { file = "$dir/jwks.json" }
+        """), origin=upstream.address, files={"jwks.json": credentials.key_set(old)})
+        tokens = [k.sign(credentials.claims()) for k in (old, new)]
+
+        def statuses():
+            return [gate.get("/", headers={"authorization": f"Bearer {t}"}).status for t in tokens]
+        self.assertEqual(statuses(), [200, 401])
+        self.write("jwks.json", credentials.key_set(new))
+        harness.eventually(lambda: statuses() == [401, 200], within=10)
+
+
+if __name__ == "__main__":
+    harness.main()

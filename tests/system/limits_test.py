@@ -1,0 +1,153 @@
+"""How much is let in: never more than burst + rate x time over all workers, and hardly less."""
+
+import threading
+import time
+
+import configs
+import harness
+
+RATE, BURST = 100, 20
+
+
+def limit(name="one", by="client.ip", rate=f"{RATE}/s", burst=BURST, more=""):
+    return f'[[limit]]\nname = "{name}"\nby = "{by}"\nrate = "{rate}"\nburst = {burst}\n{more}\n'
+
+
+class Limited(harness.SystemTest):
+    def start(self, limits, workers=4, **parts):
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        names = ", ".join(f'"{line.split(chr(34))[1]}"' for line in limits.splitlines()
+                          if line.startswith("name ="))
+        return self.gate(configs.plain(
+            route=f"limits = [{names}]", more=f"[server]\nworkers = {workers}\n" + limits,
+            **parts), origin=self.upstream.address)
+
+    def hammer(self, gate, seconds, clients=12, headers=()):
+        """How many were admitted, how many in all, and the time from before the first request to
+        after the last answer. Clients come anew now and then, to meet every worker."""
+        counts = []
+        end = time.monotonic() + seconds
+
+        def run():
+            admitted = total = 0
+            while time.monotonic() < end:
+                with gate.connect() as connection:
+                    for _ in range(50):
+                        status = connection.request("GET", "/", headers).status
+                        if status not in (200, 429):
+                            raise AssertionError(status)
+                        admitted += status == 200
+                        total += 1
+                        if time.monotonic() > end:
+                            break
+            counts.append((admitted, total))
+        threads = [threading.Thread(target=run) for _ in range(clients)]
+        start = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - start
+        self.assertEqual(len(counts), clients, "a client failed")
+        return sum(a for a, _ in counts), sum(t for _, t in counts), took
+
+
+class Limits(Limited):
+    def test_four_workers_share_one_budget(self):
+        gate = self.start(limit())
+        admitted, total, took = self.hammer(gate, 4)
+        self.assertLessEqual(admitted, BURST + RATE * took)
+        if total > 4 * (BURST + RATE * took):  # else the machine was too busy to ask for enough
+            self.assertGreater(admitted, 0.8 * (BURST + RATE * 4))
+        self.assertEqual(len(self.upstream.requests), admitted)
+
+    def test_a_burst_is_exact(self):
+        """A rate too low to matter: exactly the burst gets in, from whichever workers."""
+        gate = self.start(limit(rate="1/h", burst=37))
+        admitted, total, _ = self.hammer(gate, 1.5)
+        self.assertGreater(total, 37)
+        self.assertEqual(admitted, 37)
+
+    def test_what_a_429_says(self):
+        gate = self.start(limit(rate="6/m", burst=2))
+        first, second, third = (gate.get("/") for _ in range(3))
+        self.assertEqual((first.status, second.status, third.status), (200, 200, 429))
+        self.assertIn(int(third.get("retry-after")), range(1, 12))
+        self.assertEqual(third.get("content-type"), "application/problem+json")
+        for answer in (first, third):  # draft-ietf-httpapi-ratelimit-headers
+            self.assertRegex(answer.get("ratelimit-policy", ""), r'^"one";q=\d+(;w=\d+)?')
+            self.assertRegex(answer.get("ratelimit", ""), r'^"one";r=\d+(;t=\d+)?')
+        self.assertRegex(third.get("ratelimit"), r'^"one";r=0\b')
+        entry = gate.wait_for_access(status=429)
+        self.assertTrue(entry["reason"])
+        self.assertRegex(gate.admin_get("/metrics").body.decode(),
+                         r'limit_decisions_total\{[^}]*"one"[^}]*refused[^}]*\} 1\n')
+
+    def test_it_fills_up_again(self):
+        gate = self.start(limit(rate="5/s", burst=1))
+        self.assertEqual(gate.get("/").status, 200)
+        harness.eventually(lambda: gate.get("/").status == 200, within=5)
+
+    def test_headers_may_be_left_out(self):
+        gate = self.start(limit(rate="1/m", burst=1, more="headers = false"))
+        answers = [gate.get("/"), gate.get("/")]
+        self.assertEqual([a.status for a in answers], [200, 429])
+        for answer in answers:
+            self.assertEqual(answer.all("ratelimit") + answer.all("ratelimit-policy"), [])
+
+    def test_every_client_address_has_its_own(self):
+        gate = self.start(limit(rate="1/h", burst=2),
+                          listener='client_address_from = ["127.0.0.1"]')
+        for address in ("192.0.2.1", "192.0.2.2", "2001:db8:1::1", "2001:db8:2::1"):
+            statuses = [gate.get("/", headers={"X-Forwarded-For": address}).status
+                        for _ in range(3)]
+            self.assertEqual(statuses, [200, 200, 429], address)
+        # The same /64, and the same IPv4 address in its mapped form.
+        for address in ("2001:db8:1::2", "::ffff:192.0.2.1"):
+            self.assertEqual(gate.get("/", headers={"X-Forwarded-For": address}).status, 429)
+
+
+class Identities(Limited):
+    def setUp(self):
+        super().setUp()
+        self.keys = {}
+        lines = []
+        for name in ("alice", "bob"):
+            words = harness.ringward("key", "new", name).stdout.split()
+            self.keys[name] = next(w for w in words if w.startswith(f"rw_{name}_"))
+            lines.append(next(w for w in words if w.startswith(f"{name}:rwk1")))
+        self.write("keys", "\n".join(lines) + "\n")
+
+    def keyed(self, limits):
+        return self.start(limits + '[auth.api_keys]\nfile = "$dir/keys"\n', auth='["api_keys"]')
+
+    def test_every_identity_has_its_own(self):
+        gate = self.keyed(limit(by="identity", rate="1/h", burst=3))
+        for name, key in self.keys.items():
+            statuses = [gate.get("/", headers={"x-api-key": key}).status for _ in range(4)]
+            self.assertEqual(statuses, [200, 200, 200, 429], name)
+        self.assertEqual(gate.wait_for_access(status=429)["identity"], "alice")
+        self.assertEqual(gate.get("/", headers={"x-api-key": "x" * 40}).status, 401)
+
+    def test_bad_credentials_are_limited_by_address_before_they_are_looked_at(self):
+        gate = self.keyed(limit("ip", rate="1/h", burst=3)
+                          + limit("who", by="identity", rate="1/h", burst=100))
+        statuses = [gate.get("/", headers={"x-api-key": "x" * 40}).status for _ in range(5)]
+        self.assertEqual(statuses, [401, 401, 401, 429, 429])
+
+    def test_two_identities_at_once_over_four_workers(self):
+        gate = self.keyed(limit(by="identity", rate="1/h", burst=25))
+        admitted = {}
+
+        def run(name):
+            admitted[name] = self.hammer(gate, 1.5, 5, {"x-api-key": self.keys[name]})[0]
+        threads = [threading.Thread(target=run, args=(name,)) for name in self.keys]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(admitted, {"alice": 25, "bob": 25})
+
+
+if __name__ == "__main__":
+    harness.main()

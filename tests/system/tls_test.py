@@ -1,0 +1,251 @@
+"""TLS as real clients speak it: versions, suites, names, resumption, certificates on disk."""
+
+import ssl
+import subprocess
+
+import client
+import configs
+import credentials
+import harness
+
+SUITES_13 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+SUITES_12_ECDSA = ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+                   "ECDHE-ECDSA-CHACHA20-POLY1305"]
+SUITES_12_RSA = [name.replace("ECDSA", "RSA") for name in SUITES_12_ECDSA]
+TWO = """
+[listener.tls]
+certificates = [{ chain = "$dir/a.pem", key = { file = "$dir/a.key" } },
+                { chain = "$dir/b.pem", key = { file = "$dir/b.key" } }]
+"""
+GET = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+class Tls(harness.SystemTest):
+    def start(self, config=None, made=None):
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"over tls"))
+        made = made or credentials.certificate()
+        return self.gate(config or configs.tls(), origin=self.upstream.address,
+                         files={"cert.pem": made.chain, "key.pem": made.key})
+
+    def start_two(self, more=""):
+        for name in ("a", "b"):
+            made = credentials.certificate(f"{name}.example", f"*.{name}.example")
+            self.write(f"{name}.pem", made.chain)
+            self.write(f"{name}.key", made.key)
+        return self.start(configs.plain(listener=TWO + more))
+
+    def s_client(self, gate, *options, stdin=GET):
+        host, port = gate.address()
+        return subprocess.run(
+            ["openssl", "s_client", "-connect", f"{host}:{port}", "-ign_eof", *options],
+            input=stdin, capture_output=True, text=True, timeout=harness.patience(20))
+
+    def served(self, gate, name):
+        """The names in the certificate that a client asking for `name` is shown."""
+        with client.connect(gate.address(), tls=True, server_name=name) as connection:
+            raw = connection.socket.getpeercert(binary_form=True)
+        return credentials.x509.load_der_x509_certificate(raw).subject.rfc4514_string()
+
+    def serial(self, gate):
+        with gate.connect(tls=True) as connection:
+            raw = connection.socket.getpeercert(binary_form=True)
+        return credentials.x509.load_der_x509_certificate(raw).serial_number
+
+
+class Handshakes(Tls):
+    def test_both_versions_and_every_suite(self):
+        rsa = credentials.SigningKey("RS256").private
+        for made, suites in ((credentials.certificate(), SUITES_12_ECDSA),
+                             (credentials.certificate(key=rsa), SUITES_12_RSA)):
+            gate = self.start(made=made)
+            for suite in SUITES_13:
+                with self.subTest(suite):
+                    done = self.s_client(gate, "-tls1_3", "-ciphersuites", suite)
+                    self.assertIn("over tls", done.stdout, done.stderr)
+                    self.assertIn(f"TLSv1.3, Cipher is {suite}", done.stdout)
+            for suite in suites:
+                with self.subTest(suite):
+                    done = self.s_client(gate, "-tls1_2", "-cipher", suite)
+                    self.assertIn("over tls", done.stdout, done.stderr)
+                    self.assertIn(f"Cipher is {suite}", done.stdout)
+            gate.stop()
+
+    def test_every_group(self):
+        gate = self.start()
+        for group in ("X25519", "P-256", "P-384"):
+            with self.subTest(group):
+                self.assertIn("over tls", self.s_client(gate, "-groups", group).stdout)
+
+    def test_what_is_old_or_weak_is_refused(self):
+        gate = self.start()
+        for options in (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"],
+                        ["-tls1", "-cipher", "ALL:@SECLEVEL=0"],
+                        ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"],
+                        ["-tls1_2", "-cipher", "AES128-GCM-SHA256"],
+                        ["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"]):
+            with self.subTest(options):
+                done = self.s_client(gate, *options)
+                self.assertNotIn("over tls", done.stdout)
+                self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(gate.get("/", tls=True).status, 200)
+
+    def test_min_version_and_ciphers_are_obeyed(self):
+        gate = self.start(configs.tls(tls='min_version = "1.3"\n'
+                                          'ciphers = ["TLS_AES_256_GCM_SHA384"]'))
+        self.assertNotIn("over tls", self.s_client(gate, "-tls1_2").stdout)
+        done = self.s_client(gate)
+        self.assertIn("TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384", done.stdout)
+        self.assertNotIn("over tls", self.s_client(
+            gate, "-ciphersuites", "TLS_AES_128_GCM_SHA256").stdout)
+
+    def test_alpn(self):
+        gate = self.start()
+        for offered, chosen in ((["http/1.1"], "http/1.1"), (["x", "http/1.1"], "http/1.1"),
+                                ([], None)):
+            with gate.connect(tls=client.tls_context(alpn=offered)) as connection:
+                self.assertEqual(connection.socket.selected_alpn_protocol(), chosen)
+                self.assertEqual(connection.request("GET", "/").status, 200)
+
+    def test_resumption(self):
+        """A ticket of one worker is taken by the other."""
+        gate = self.start()
+        for version in ("-tls1_3", "-tls1_2"):
+            with self.subTest(version):
+                ticket = self.directory / f"session{version}"
+                done = self.s_client(gate, version, "-sess_out", str(ticket))
+                self.assertIn("over tls", done.stdout)
+                for _ in range(6):
+                    done = self.s_client(gate, version, "-sess_in", str(ticket))
+                    self.assertIn("Reused, ", done.stdout)
+                    self.assertIn("over tls", done.stdout)
+
+    def test_no_tickets_when_they_are_off(self):
+        gate = self.start(configs.tls(tls="session_tickets = false"))
+        ticket = self.directory / "session"
+        self.s_client(gate, "-tls1_2", "-sess_out", str(ticket))
+        if ticket.exists():
+            done = self.s_client(gate, "-tls1_2", "-sess_in", str(ticket))
+            self.assertNotIn("Reused, ", done.stdout)
+
+    def test_the_log_and_the_origin_know(self):
+        gate = self.start()
+        answer = gate.get("/", tls=True)
+        self.assertIn("max-age=", answer.get("strict-transport-security"))
+        self.assertEqual(self.upstream.requests[0].get("x-forwarded-proto"), "https")
+        self.assertEqual(gate.wait_for_access(status=200)["tls"], "TLSv1.3")
+
+
+class Names(Tls):
+    def test_the_certificate_is_chosen_by_name(self):
+        gate = self.start_two()
+        for name, due in (("a.example", "CN=a.example"), ("b.example", "CN=b.example"),
+                          ("B.EXAMPLE", "CN=b.example"), ("x.b.example", "CN=b.example"),
+                          ("x.y.b.example", "CN=a.example"), ("other.example", "CN=a.example")):
+            with self.subTest(name):
+                self.assertEqual(self.served(gate, name), due)
+
+    def test_strict_sni(self):
+        gate = self.start_two("strict_sni = true\n")
+        self.assertEqual(self.served(gate, "b.example"), "CN=b.example")
+        with self.assertRaises(ssl.SSLError):
+            self.served(gate, "other.example")
+
+
+class OddClients(Tls):
+    def through_a_dripping_wire(self, gate, version):
+        """A handshake whose every octet to the gate comes alone."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = client.tls_context(minimum=version, maximum=version)
+        peer = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with gate.connect() as wire:
+            def run(step, *arguments):
+                while True:
+                    try:
+                        result = step(*arguments)
+                    except ssl.SSLWantReadError:
+                        result = None
+                    wire.send_slowly(outgoing.read())
+                    if result is not None or step == peer.do_handshake and peer.version() and \
+                            peer.cipher() and not outgoing.pending and finished():
+                        return result
+                    incoming.write(wire.receive())
+
+            def finished():
+                try:
+                    peer.do_handshake()
+                    return True
+                except ssl.SSLWantReadError:
+                    return False
+            run(peer.do_handshake)
+            run(peer.write, GET.encode())
+            return run(peer.read, 65536)
+
+    def test_a_client_hello_and_a_head_in_pieces_of_one_byte(self):
+        gate = self.start()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(version):
+                self.assertIn(b"200 OK", self.through_a_dripping_wire(gate, version))
+
+    def test_plain_http_on_the_tls_port(self):
+        gate = self.start()
+        with gate.connect() as connection:
+            connection.send(GET.encode())
+            connection.read_to_end()  # an alert or nothing, and the end
+        self.assertEqual(self.upstream.requests, [])
+
+    def test_rubbish_ends_the_connection_and_nothing_else(self):
+        gate = self.start()
+        for data in (b"\x16\x03\x01\xff\xff" + b"\x00" * 70000, b"\x16\x03\x01\x00\x00",
+                     b"\x15\x03\x03\x00\x02\x02\x28", b"\x80\x2e\x01\x00\x02", b"\x00" * 100,
+                     b"\x16\x03\x01\x00\x05\x01\xff\xff\xff\x00", b"\xff" * 20000):
+            with self.subTest(data[:8]), gate.connect() as connection:
+                try:
+                    connection.send(data)
+                    connection.finish()
+                    connection.read_to_end()
+                except (ConnectionResetError, BrokenPipeError, OSError) as error:
+                    self.assertNotIsInstance(error, TimeoutError)
+        self.assertEqual(gate.get("/", tls=True).status, 200)
+
+    def test_a_handshake_has_its_time(self):
+        gate = self.start(configs.plain(
+            listener='[listener.timeouts]\nhandshake = "500ms"\n' + configs.TLS))
+        with gate.connect() as connection:
+            connection.send(b"\x16\x03\x01")
+            self.assertTrue(connection.closed_within(harness.patience(6)))
+
+
+class OnDisk(Tls):
+    def test_a_replaced_certificate_is_served(self):
+        gate = self.start()
+        before = self.serial(gate)
+        with gate.connect(tls=True) as kept:
+            made = credentials.certificate()
+            self.write("key.pem", made.key)
+            self.write("cert.pem", made.chain)
+            harness.eventually(lambda: self.serial(gate) != before, within=10)
+            self.assertEqual(kept.request("GET", "/").status, 200)
+
+    def test_half_a_replacement_keeps_the_old_one(self):
+        gate = self.start()
+        before = self.serial(gate)
+        self.write("cert.pem", credentials.certificate().chain)  # the key does not match yet
+        gate.wait_for_log(r"(error|warning).*(cert|key)\.pem", within=10)
+        self.assertEqual(self.serial(gate), before)
+
+    def test_what_must_not_start(self):
+        made, other = credentials.certificate(), credentials.certificate()
+        for name, files in (("no such file", {"key.pem": made.key}),
+                            ("rubbish", {"cert.pem": "rubbish", "key.pem": made.key}),
+                            ("another's key", {"cert.pem": made.chain, "key.pem": other.key})):
+            with self.subTest(name):
+                for old in self.directory.glob("*.pem"):
+                    old.unlink()
+                said = self.refused_start(configs.tls(), files, origin="127.0.0.1:1")
+                errors = [line for line in said.splitlines() if "error" in line]
+                self.assertEqual(len(errors), 1, said)
+                self.assertRegex(errors[0], r"(cert|key)\.pem")
+
+
+if __name__ == "__main__":
+    harness.main()
