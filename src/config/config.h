@@ -37,7 +37,12 @@ struct server {
 };
 
 enum class log_level : std::uint8_t { error, warning, info, debug };
-enum class log_format : std::uint8_t { json, combined, pretty /* demo's; not in the contract */ };
+enum class log_format : std::uint8_t {
+  json,
+  combined,
+  pretty,
+  coloured /* the demo's; not in the contract */
+};
 
 struct log {
   log_level level = log_level::info;

@@ -165,9 +165,9 @@ int run_command_line(int argc, char** argv) {
   key_new->footer("Example: ringward key new alice");
   key_new->callback([&] { status = new_key(name); });
   auto* key_hash = key->add_subcommand("hash", "The key file's line for a key read from stdin");
-  key_hash->add_option("NAME", name, "Who uses it")->required();
+  key_hash->add_option("NAME", name, "Who uses it; \"key\" when nobody is named");
   key_hash->footer("Example: ringward key hash alice < key.txt");
-  key_hash->callback([&] { status = hash_key(name); });
+  key_hash->callback([&] { status = hash_key(name.empty() ? "key" : name); });
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");

@@ -15,7 +15,7 @@
 namespace rw::control {
 namespace {
 
-constexpr std::chrono::hours certificate_lifetime{24 * 30};
+constexpr std::chrono::hours certificate_lifetime{24 * 365};
 
 // A file that has a path but is nowhere: gone with the process, readable by nobody else.
 class memory_file {

@@ -202,6 +202,10 @@ io::task<> process::stop() {
   log_.info(fmt::format("stopping: requests under way have {} s to finish",
                         std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
   workers_->drain(loop_->kernel(), limit);
+  // Once the workers have stopped accepting, nobody shall wait in a backlog for them.
+  io::sleep moment(*loop_, loop_->now() + std::chrono::milliseconds{50});
+  co_await moment;
+  sockets_.clear();
   while (workers_->running() > 0) {
     io::sleep pause(*loop_, loop_->now() + std::chrono::milliseconds{10});
     co_await pause;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "config/load.h"
 #include "control/admin_page.h"
@@ -48,7 +49,10 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
     return nullptr;
   }
   append(messages, loaded->warnings);
-  if (readable_) loaded->settings.log.access_format = config::log_format::pretty;
+  if (readable_) {
+    loaded->settings.log.access_format =
+        ::isatty(STDOUT_FILENO) == 1 ? config::log_format::coloured : config::log_format::pretty;
+  }
   if (state_) {
     std::vector<std::string> fixed;
     refuse_fixed(state_->settings, loaded->settings, fixed);
@@ -75,6 +79,10 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
 
 reload_outcome process::reload() {
   reload_outcome outcome;
+  if (stopping_) {
+    outcome.messages.push_back("the gate is stopping");
+    return outcome;
+  }
   auto made = load(outcome.messages);
   if (!made) {
     ++reloads_failed_;

@@ -57,14 +57,15 @@ io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
   x.upstream = pool.take_idle();
   if (!x.upstream) {
     x.upstream = std::make_unique<upstream::connection>(x.on->loop(), pool);
-    ++pool.opened;
+    x.on->counters().add(observe::counter::upstream_opened);
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
     const result<> opened =
         co_await x.upstream->stream.open(server.address, server.address_bytes, by);
     if (!opened) co_return opened;
-  } else if (x.body_read) {
-    x.downstream->abort_on_hangup(&x.upstream->stream);
+  } else {
+    x.on->counters().add(observe::counter::upstream_reused);
+    if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
   }
   ++x.upstream->requests;
   x.connected = x.on->loop().now();

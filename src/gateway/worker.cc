@@ -18,6 +18,9 @@ observe::access_formatter formatter_for(const config::log& log) {
   observe::access_format format = observe::access_format::json;
   if (log.access_format == config::log_format::combined) format = observe::access_format::combined;
   if (log.access_format == config::log_format::pretty) format = observe::access_format::pretty;
+  if (log.access_format == config::log_format::coloured) {
+    format = observe::access_format::coloured;
+  }
   return {format, log.redact};
 }
 
@@ -179,6 +182,8 @@ io::task<> worker::keep_house() {
     counters().set(observe::counter::ring_no_buffers, ring.no_buffers);
     counters().set(observe::counter::ring_overflows, ring.overflows);
     counters().set(observe::counter::buffers_from_heap, loop_.buffers().from_heap());
+    counters().set(observe::counter::token_cache_hits, authenticator_.cache_hits());
+    counters().set(observe::counter::token_cache_misses, authenticator_.cache_misses());
   }
 }
 

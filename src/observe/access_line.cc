@@ -78,7 +78,8 @@ std::size_t access_formatter::write(const access_record& r, std::span<char> out)
       write_combined(r, time_.combined(r.at), query, line);
       break;
     case access_format::pretty:
-      write_pretty(r, time_.rfc3339(r.at), query, line);
+    case access_format::coloured:
+      write_pretty(r, time_.rfc3339(r.at), query, format_ == access_format::coloured, line);
       break;
   }
   return line.size();

@@ -43,7 +43,8 @@ struct access_record {
 enum class access_format : std::uint8_t {
   json,      // one object a line
   combined,  // NCSA combined, as nginx and Apache write it
-  pretty     // a readable line, for `ringward demo`
+  pretty,    // a readable line, for `ringward demo`
+  coloured   // the same for a terminal
 };
 
 // Of one worker. Keeps what does not change from line to line.

@@ -64,12 +64,12 @@ void write_combined(const access_record& r, std::string_view time, std::string_v
 }
 
 void write_pretty(const access_record& r, std::string_view time, std::string_view query,
-                  line_writer& out) {
+                  bool coloured, line_writer& out) {
   out.text(time.substr(11, 12));
   out.text("  ");
-  out.text(colour_of(r.status));
+  if (coloured) out.text(colour_of(r.status));
   out.number(r.status);
-  out.text("\x1b[0m  ");
+  out.text(coloured ? "\x1b[0m  " : "  ");
   or_dash(out, r.method);
   out.text(" ");
   out.escaped(r.path);

@@ -69,6 +69,6 @@ struct access_record;
 void write_combined(const access_record& record, std::string_view time, std::string_view query,
                     line_writer& out);
 void write_pretty(const access_record& record, std::string_view time, std::string_view query,
-                  line_writer& out);
+                  bool coloured, line_writer& out);
 
 }  // namespace rw::observe

@@ -10,10 +10,7 @@ connection_ptr server_pool::take_idle() noexcept {
     connection_ptr one = std::move(idle_.back());
     idle_.pop_back();
     // Bytes nobody asked for would be read as the answer to the next request.
-    if (one->stream.quiet()) {
-      ++reused;
-      return one;
-    }
+    if (one->stream.quiet()) return one;
     unfit_.push_back(std::move(one));
   }
   return nullptr;

@@ -46,8 +46,6 @@ class server_pool {
 
   unsigned in_flight = 0;  // exchanges of this worker under way here
   bool wanted = true;      // part of the present configuration
-  std::uint64_t opened = 0;
-  std::uint64_t reused = 0;
 
  private:
   friend class pools;

@@ -101,6 +101,7 @@ int rw_kernel_random(unsigned char* out, unsigned int size);
 #define WOLFSSL_NO_DEF_TICKET_ENC_CB    /* our own keys only */
 #define MICRO_SESSION_CACHE             /* never used; the least of it that links */
 #define WOLFSSL_EXTRA_ALERTS            /* the peer learns why, also where wolfSSL would just close */
+#define WOLFSSL_IP_ALT_NAME             /* 5.7 skips addresses in a subjectAltName without it */
 #define HAVE_OCSP
 #define HAVE_CERTIFICATE_STATUS_REQUEST
 

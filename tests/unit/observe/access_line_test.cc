@@ -151,6 +151,8 @@ TEST(AccessLine, PrettyIsForPeople) {
   r.status = 429;
   r.reason = "rate_limited";
   EXPECT_EQ(line(r, access_format::pretty),
+            "18:26:11.123  429  GET /v1/things?a=1&token=***  alice  rate_limited  2.00 ms\n");
+  EXPECT_EQ(line(r, access_format::coloured),
             "18:26:11.123  \x1b[33m429\x1b[0m  GET /v1/things?a=1&token=***  alice  rate_limited  "
             "2.00 ms\n");
 }
