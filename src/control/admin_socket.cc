@@ -47,9 +47,9 @@ bool ask(const std::string& path, std::string_view command, std::string& text) {
   }
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (fd < 0 || ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     text = fmt::format("no gate answers at {}: {}\n", path, std::strerror(errno));
-    ::close(fd);
+    if (fd >= 0) ::close(fd);
     return false;
   }
   const std::string line = std::string(command) + "\n";

@@ -163,12 +163,11 @@ class demo_origin::server final : public small_server {
 
 namespace {
 
-io::task<> wait_for(io::loop& loop, int fd, small_server& server, bool& over) {
+io::task<> wait_for(io::loop& loop, int fd, small_server& server) {
   std::array<std::byte, 1> byte;
   io::read_some reading(loop, fd, byte);
   co_await reading;
   co_await server.stop();
-  over = true;
 }
 
 }  // namespace
@@ -193,9 +192,8 @@ result<std::unique_ptr<demo_origin>> demo_origin::start() {
     origin.start();
     ready.set_value({});
     io::gate chores;
-    bool over = false;
-    io::spawn(wait_for(loop, stop, origin, over), chores);
-    while (!over) loop.turn();
+    io::spawn(wait_for(loop, stop, origin), chores);
+    while (chores.inside() > 0) loop.turn();
   });
   const result<> started = ready.get_future().get();
   if (!started) return failure(started.error());

@@ -1,12 +1,12 @@
 #include "control/process.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "control/admin_page.h"

@@ -72,10 +72,9 @@ void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>&
   running.fetch_sub(1, std::memory_order_release);
 }
 
-result<std::unique_ptr<workers>> workers::start(unsigned count,
-                                                std::shared_ptr<const gateway::snapshot> state,
-                                                const std::vector<net::listening_sockets>& sockets,
-                                                bool access_log) {
+result<std::unique_ptr<workers>> workers::start(
+    unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
+    const std::vector<net::listening_sockets>& sockets, bool access_log) {
   std::unique_ptr<workers> made(new workers);
   const std::vector<int> cpus = allowed_cpus();
   made->running_ = count;
@@ -132,6 +131,7 @@ void workers::drain(io::ring& from, nanoseconds at_most) {
 
 std::vector<const observe::counters*> workers::counters() const {
   std::vector<const observe::counters*> list;
+  list.reserve(all_.size());
   for (const auto& self : all_) list.push_back(self->counters.get());
   return list;
 }

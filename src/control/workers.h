@@ -25,10 +25,9 @@ class workers {
  public:
   // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
   // Errors: what io::ring::create says, of the first that failed; then none is running.
-  static result<std::unique_ptr<workers>> start(unsigned count,
-                                                std::shared_ptr<const gateway::snapshot> state,
-                                                const std::vector<net::listening_sockets>& sockets,
-                                                bool access_log);
+  static result<std::unique_ptr<workers>> start(
+      unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
+      const std::vector<net::listening_sockets>& sockets, bool access_log);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;

@@ -69,7 +69,7 @@ class timer_wheel {
   std::uint64_t tick_ = 0;  // the last one handled
   unsigned armed_ = 0;
   std::array<std::uint64_t, levels> occupied_{};
-  std::array<timer*, levels * slots_per_level> first_{};
+  std::array<timer*, std::size_t{levels} * slots_per_level> first_{};
 };
 
 }  // namespace rw::io

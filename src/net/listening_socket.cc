@@ -46,6 +46,7 @@ void remove_stale(const config::address& where) {
   if (::lstat(path, &at) != 0 || !S_ISSOCK(at.st_mode)) return;
   // Never waits: a listener whose queue is full is one all the same.
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return;
   if (::connect(fd, where.raw(), where.length) != 0 && errno == ECONNREFUSED) ::unlink(path);
   ::close(fd);
 }

@@ -234,7 +234,6 @@ void stream::abort(fault why) noexcept {
     loop_.defer(std::exchange(reader_, {}));
   }
   if (sending_ != nullptr) loop_.kernel().cancel(*sending_);
-  if (hangup_target_ != nullptr) std::exchange(hangup_target_, nullptr)->abort(why);
 }
 
 void stream::abort_on_hangup(stream* other) noexcept {

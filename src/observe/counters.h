@@ -34,7 +34,7 @@ enum class counter : std::uint8_t {
   ring_no_buffers,
   ring_overflows,
   buffers_from_heap,
-  count_
+  end
 };
 
 // Single-writer: add() is a load and a store, not a locked instruction.
@@ -118,7 +118,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
  private:
   cell& at(counter which) noexcept { return plain_[static_cast<std::size_t>(which)]; }
 
-  std::array<cell, static_cast<std::size_t>(counter::count_)> plain_;
+  std::array<cell, static_cast<std::size_t>(counter::end)> plain_;
   std::array<route_counts, names::capacity> routes_;
   std::array<upstream_counts, names::capacity> upstreams_;
   std::array<limit_counts, names::capacity> limits_;

@@ -17,7 +17,7 @@ segment_trie::node_id host_index::root_of(std::string_view pattern, segment_trie
   const kind what = is_suffix ? kind::suffix : kind::exact;
   RW_ASSERT(!name.empty() && name.size() < octets_max);
   if (const auto known = find(name, what); known != segment_trie::none) return known;
-  if ((count_ + 1) * 2 > slots_.size()) grow();
+  if ((count_ + 1) * 3 > slots_.size() * 2) grow();
   const segment_trie::node_id root = trie.add_root();
   put({.hash = hash_text(name, static_cast<std::uint64_t>(what)),
        .root = root,

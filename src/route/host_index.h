@@ -66,7 +66,7 @@ class host_index {
   }
 
   segment_trie::node_id any_ = segment_trie::none;
-  std::vector<slot> slots_;  // open addressing; a power of two, at most half full
+  std::vector<slot> slots_;  // open addressing; a power of two, at most two thirds full
   std::string names_;        // those that do not fit into their slot
   std::size_t count_ = 0;
   std::size_t exact_count_ = 0;

@@ -83,7 +83,7 @@ void segment_trie::add(node_id root, pattern kind, std::string_view path, entry 
 
 segment_trie::node_id segment_trie::make_child(node_id parent, std::string_view segment) {
   if (const edge* known = edge_to(parent, segment); known != nullptr) return known->child;
-  if ((edge_count_ + 1) * 2 > edges_.size()) grow();
+  if ((edge_count_ + 1) * 3 > edges_.size() * 2) grow();
   drafts_[parent].is_inner = true;
   const node_id child = add_root();
   place_edge({.hash = hash_text(segment, parent),

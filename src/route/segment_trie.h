@@ -90,7 +90,7 @@ class segment_trie {
 
   std::vector<node> nodes_;  // read for roots only: edges hold a copy of every other
   std::vector<entry> entries_;
-  std::vector<edge> edges_;  // open addressing; a power of two, at most half full
+  std::vector<edge> edges_;  // open addressing; a power of two, at most two thirds full
   std::size_t edge_count_ = 0;
   std::string texts_;  // of the segments that do not fit into their edge
   std::vector<draft> drafts_;

@@ -35,7 +35,8 @@ struct receiver : operation {
   }
   struct starving : buffer_waiter {
     explicit starving(receiver& r)
-        : buffer_waiter([](buffer_waiter& w) { static_cast<starving&>(w).owner.start(); }), owner(r) {}
+        : buffer_waiter([](buffer_waiter& w) { static_cast<starving&>(w).owner.start(); }),
+          owner(r) {}
     receiver& owner;
   };
   static void on_complete(operation& op, completion what) {

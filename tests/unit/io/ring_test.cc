@@ -102,7 +102,8 @@ TEST_F(Ring, SendsAndReceives) {
 
 TEST_F(Ring, SendsPiecesTogether) {
   const pair both;
-  std::array<iovec, 2> pieces = {iovec{const_cast<char*>("head "), 5}, {const_cast<char*>("body"), 4}};
+  std::array<iovec, 2> pieces = {iovec{const_cast<char*>("head "), 5},
+                                 {const_cast<char*>("body"), 4}};
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = pieces.size();

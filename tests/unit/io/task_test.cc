@@ -55,11 +55,14 @@ TEST_F(Task, IsLazy) {
     flag = true;
     co_return;
   };
-  { const task<> never = make(ran); }
+  {
+    const task<> never = make(ran);
+  }
   EXPECT_FALSE(ran);
 }
 
-// Each await and each return is a jump, not a call: an 8 MiB stack would not hold a million of them.
+// Each await and each return is a jump, not a call: an 8 MiB stack would not hold a million of
+// them.
 TEST_F(Task, AwaitsAMillionInALoopAndAMillionDeepWithoutStack) {
   gate all;
   std::uint64_t sum = 0;

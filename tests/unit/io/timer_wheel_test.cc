@@ -51,7 +51,8 @@ TEST(TimerWheel, CascadesAtEveryBoundary) {
   for (unsigned level = 1; level <= 5; ++level) {
     const auto boundary = milliseconds{std::int64_t{1} << (6 * level)};
     for (const auto off : {milliseconds{-1}, milliseconds{0}, milliseconds{1}}) {
-      for (const auto lead : {milliseconds{1}, milliseconds{63}, milliseconds{64}, milliseconds{70}}) {
+      for (const auto lead :
+           {milliseconds{1}, milliseconds{63}, milliseconds{64}, milliseconds{70}}) {
         timer_wheel wheel(epoch);
         wheel.advance(epoch + boundary + off - lead);
         recorder one;
@@ -65,7 +66,8 @@ TEST(TimerWheel, CascadesAtEveryBoundary) {
   }
 }
 
-// The wheel comes round every 2^30 ms; short timers armed just before must not wait for a whole turn.
+// The wheel comes round every 2^30 ms; short timers armed just before must not wait for a whole
+// turn.
 TEST(TimerWheel, KeepsShortDeadlinesAcrossItsOwnEnd) {
   constexpr auto turn = milliseconds{std::int64_t{1} << 30};
   for (int turns = 1; turns <= 3; ++turns) {
@@ -95,7 +97,8 @@ TEST(TimerWheel, NextIsNeverAfterADeadline) {
   std::mt19937_64 random(11);
   for (int round = 0; round < 200; ++round) {
     timer_wheel wheel(epoch);
-    const auto now = epoch + milliseconds{static_cast<std::int64_t>(random() % (std::uint64_t{1} << 31))};
+    const auto now =
+        epoch + milliseconds{static_cast<std::int64_t>(random() % (std::uint64_t{1} << 31))};
     wheel.advance(now);
     std::deque<recorder> timers;
     mono_time first = mono_time::max();
@@ -159,9 +162,9 @@ class model {
     fired_.insert(one.index);
     const auto what = random_() % 8;
     const std::size_t other = random_() % timers_.size();
-    if (what < 3) arm(one.index);                       // itself again
+    if (what < 3) arm(one.index);                        // itself again
     if (what == 3 && other != one.index) change(other);  // arms, moves, disarms another
-    if (what == 4) make(one.index);                     // destroys itself
+    if (what == 4) make(one.index);                      // destroys itself
     if (what == 5) make(other);
   }
 
@@ -180,12 +183,14 @@ class model {
   }
 
   void arm(std::size_t index) {
-    static constexpr std::int64_t spans[] = {1,      5,       64,        70,         4'096,     10'000,
-                                             300'000, 262'144, 20'000'000, 16'777'216, 1'073'741'824,
-                                             5'000'000'000};
+    static constexpr std::int64_t spans[] = {
+        1,       5,       64,         70,         4'096,         10'000,
+        300'000, 262'144, 20'000'000, 16'777'216, 1'073'741'824, 5'000'000'000};
     const std::int64_t span = spans[random_() % std::size(spans)];
     auto in = nanoseconds{milliseconds{span}};
-    if (random_() % 2 == 0) in = nanoseconds{static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(in.count()))};
+    if (random_() % 2 == 0)
+      in = nanoseconds{
+          static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(in.count()))};
     wheel_.arm(*timers_[index], now_ + in);
     // Inside a handler the wheel's hand stands at `last_`; what is due now comes in the next tick.
     due_[index] = std::max(tick_after(now_ + in), floor_ + milliseconds{1});

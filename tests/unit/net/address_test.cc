@@ -27,8 +27,8 @@ endpoint endpoint_of(const char* text, std::uint16_t port) {
 std::string text_of(const config::ip16& ip) { return std::string(endpoint_text(ip).view()); }
 
 TEST(Address, IsReadFromTheKernelAndWrittenForLogs) {
-  for (const char* text : {"192.0.2.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::1", "::",
-                           "fe80::1234:5678:9abc:def0", "2001:db8:1:2:3:4:5:6"}) {
+  for (const char* text : {"192.0.2.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::1",
+                           "::", "fe80::1234:5678:9abc:def0", "2001:db8:1:2:3:4:5:6"}) {
     const endpoint made = endpoint_of(text, 4711);
     EXPECT_EQ(text_of(made.ip), text);
     EXPECT_EQ(made.port, 4711);
@@ -71,11 +71,29 @@ TEST(Address, ParsesWhatProxiesWrite) {
 }
 
 TEST(Address, RefusesEverythingElse) {
-  for (const std::string_view bad :
-       {"", ":", "unknown", "_hidden", "192.0.2", "192.0.2.1.5", "192.0.2.256", "192.0.2.01",
-        "1e3", "localhost:80", "[2001:db8::1", "[2001:db8::1]80", "2001:db8::1::2", "[]", "[]:1",
-        ":80", "2001:db8::g", " 192.0.2.1", "192.0.2.1 ", "fe80::1%eth0", "[192.0.2.1",
-        "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", "\"192.0.2.1\""}) {
+  for (const std::string_view bad : {"",
+                                     ":",
+                                     "unknown",
+                                     "_hidden",
+                                     "192.0.2",
+                                     "192.0.2.1.5",
+                                     "192.0.2.256",
+                                     "192.0.2.01",
+                                     "1e3",
+                                     "localhost:80",
+                                     "[2001:db8::1",
+                                     "[2001:db8::1]80",
+                                     "2001:db8::1::2",
+                                     "[]",
+                                     "[]:1",
+                                     ":80",
+                                     "2001:db8::g",
+                                     " 192.0.2.1",
+                                     "192.0.2.1 ",
+                                     "fe80::1%eth0",
+                                     "[192.0.2.1",
+                                     "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
+                                     "\"192.0.2.1\""}) {
     config::ip16 ip;
     EXPECT_FALSE(parse_ip(bad, ip)) << bad;
   }

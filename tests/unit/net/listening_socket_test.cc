@@ -140,7 +140,7 @@ TEST_F(UnixListener, IsOneSocketForAllWorkersAndItsFileGoesWithIt) {
     ASSERT_TRUE(made);
     EXPECT_EQ(made->fd(0), made->fd(3));
     EXPECT_EQ(made->name(), "unix:" + path_);
-    struct stat at {};
+    struct stat at{};
     ASSERT_EQ(::stat(path_.c_str(), &at), 0);
     EXPECT_EQ(at.st_mode & 0777, 0666U);
     const descriptor client(connect_to(where()));

@@ -12,9 +12,9 @@ using namespace test;
 using io::test::tcp_pair;
 
 std::shared_ptr<const tls::server_context> context(tls::server_options options = {}) {
-  auto made = tls::server_context::create(
-      std::move(options), {tls::testing::certificate_for({"a.example"})},
-      std::make_shared<const tls::ticket_keys>(mono_time{}));
+  auto made = tls::server_context::create(std::move(options),
+                                          {tls::testing::certificate_for({"a.example"})},
+                                          std::make_shared<const tls::ticket_keys>(mono_time{}));
   EXPECT_TRUE(made);
   return *made;
 }
@@ -33,11 +33,13 @@ class StreamTls : public StreamTest {
     outcome<result<>> secured;
     start(s.handshake(context(), in(seconds{10})), secured);
     bool theirs = false;
-    ASSERT_TRUE(until([&] {
-      if (!theirs) theirs = client.handshake();
-      pump(client, piece);
-      return theirs && secured.done() && client.sent.empty();
-    }, seconds{20}));
+    ASSERT_TRUE(until(
+        [&] {
+          if (!theirs) theirs = client.handshake();
+          pump(client, piece);
+          return theirs && secured.done() && client.sent.empty();
+        },
+        seconds{20}));
     ASSERT_TRUE(*secured.value);
     ASSERT_NE(s.tls(), nullptr);
   }
@@ -115,21 +117,25 @@ TEST_F(StreamTls, PassesMuchThroughBothWays) {
   std::string got;
   outcome<result<>> all;
   start(drain(s, got, 5'000), all);
-  ASSERT_TRUE(until([&] {
-    pump(client);
-    return all.done();
-  }, seconds{30}));
+  ASSERT_TRUE(until(
+      [&] {
+        pump(client);
+        return all.done();
+      },
+      seconds{30}));
   EXPECT_TRUE(got == up + "after the key update");
   // Our own half is open still; the answer to the key update leaves with it.
   outcome<result<>> sent;
   const std::string down = pattern(1U << 20U);
   start(send(s, down, {}, {}, seconds{5}), sent);
   std::string answer;
-  ASSERT_TRUE(until([&] {
-    client.received.append(take_all(sockets_.theirs));
-    answer.append(client.read());
-    return sent.done() && answer.size() >= down.size();
-  }, seconds{30}));
+  ASSERT_TRUE(until(
+      [&] {
+        client.received.append(take_all(sockets_.theirs));
+        answer.append(client.read());
+        return sent.done() && answer.size() >= down.size();
+      },
+      seconds{30}));
   EXPECT_TRUE(answer == down);
 }
 

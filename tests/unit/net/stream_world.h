@@ -55,7 +55,8 @@ class StreamTest : public testing::Test {
   }
 
   // Turns until `done`; a beat each millisecond keeps turns from lasting.
-  testing::AssertionResult until(const std::function<bool()>& done, nanoseconds at_most = seconds{5}) {
+  testing::AssertionResult until(const std::function<bool()>& done,
+                                 nanoseconds at_most = seconds{5}) {
     const mono_time deadline = loop_->kernel().now() + at_most;
     while (!done()) {
       if (loop_->now() > deadline) return testing::AssertionFailure() << "not in time";
@@ -75,7 +76,9 @@ class StreamTest : public testing::Test {
     out.value.emplace(std::move(got));
   }
   template <class T>
-  void start(io::task<T> one, outcome<T>& out) { io::spawn(keep(std::move(one), out), all_); }
+  void start(io::task<T> one, outcome<T>& out) {
+    io::spawn(keep(std::move(one), out), all_);
+  }
 
   static io::task<result<>> receive(stream& s, mono_time by) {
     const result<> got = co_await s.receive(by);
