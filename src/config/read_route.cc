@@ -195,7 +195,7 @@ void refuse_foreign(table_reader& in, route_action action) {
                                         {"type", {respond, respond}, "respond"},
                                         {"body", {respond, respond}, "respond"}}};
   for (const foreign& one : all) {
-    if (!in.wrote(one.key) || one.of[0] == action || one.of[1] == action) continue;
+    if (!in.asked_for(one.key) || one.of[0] == action || one.of[1] == action) continue;
     in.error(in.place_of(one.key), one.key, fmt::format("is for action {}", one.owners));
   }
 }

@@ -37,6 +37,14 @@ place table_reader::place_of(std::string_view name) const noexcept {
   return one == nullptr ? at_ : one->at;
 }
 
+bool table_reader::asked_for(std::string_view name) {
+  if (!wrote(name)) return false;
+  const node& value = find(table_, name)->value;
+  const std::string* text = value.as<std::string>();
+  const bool* flag = value.as<bool>();
+  return (text == nullptr || !text->empty()) && (flag == nullptr || *flag);
+}
+
 void table_reader::error(place at, std::string_view name, std::string text) {
   out_.error(at, name.empty() ? key_ : join(name), std::move(text));
 }

@@ -143,6 +143,8 @@ class table_reader {
   void later_list(std::string_view name);  // [] is inert
 
   bool wrote(std::string_view name);  // and makes the name known
+  // The same, but "" and false, which are what absence means, do not count.
+  bool asked_for(std::string_view name);
   bool is_string(std::string_view name) const noexcept;
   place at() const noexcept { return at_; }
   place place_of(std::string_view name) const noexcept;  // of the key; of the table when absent

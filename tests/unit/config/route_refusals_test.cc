@@ -206,6 +206,13 @@ INSTANTIATE_TEST_SUITE_P(
             "t:23:23: error: route.request_headers.set: x-auth-identity is set from the identity: "
             "forward_identity"}));
 
+TEST(RouteAction, WhatAsksForNothingMayBeWritten) {
+  EXPECT_THAT(
+      after_upstream("[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"
+                     "redirect = \"\"\nbody = \"\"\nstrip_prefix = false\n"),
+      IsEmpty());
+}
+
 TEST(RouteLimits, AreBounded) {
   std::string names;
   std::string limits;

@@ -306,30 +306,6 @@ TEST_F(Stream, ASendEndsWhenThePeerTakesNothing) {
   EXPECT_GE(loop_->now() - before, milliseconds{30});
 }
 
-// The gap is between two bytes taken, not for the whole.
-TEST_F(Stream, ASendThatMovesMayTakeLongerThanTheGap) {
-  tcp_pair both;
-  const int small = 1;
-  ASSERT_EQ(::setsockopt(both.ours, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
-  ASSERT_EQ(::setsockopt(both.theirs, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
-  stream& s = make(both.ours.release());
-  const std::string much = pattern(300'000);
-  outcome<result<>> sent;
-  const mono_time before = loop_->kernel().now();
-  start(send(s, much, {}, {}, milliseconds{150}), sent);
-  std::string got;
-  ASSERT_TRUE(until(
-      [&] {
-        char bytes[1024];
-        const ssize_t n = ::recv(both.theirs, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (n > 0) got.append(bytes, static_cast<std::size_t>(n));
-        return sent.done();
-      },
-      seconds{30}));
-  EXPECT_TRUE(*sent.value) << "after " << (loop_->now() - before).count();
-  EXPECT_GT(loop_->now() - before, milliseconds{150});
-}
-
 TEST_F(Stream, SendsAndReceivesAtOnce) {
   tcp_pair both;
   stream& s = make(both.ours.release());
