@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -351,6 +353,11 @@ result<sockaddr_storage> ring::peer_address(int fd) {
 void ring::set_no_delay(int fd) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // unix sockets refuse: no matter
+}
+
+std::size_t ring::unacknowledged(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 void ring::shutdown_write(int fd) noexcept { ::shutdown(fd, SHUT_WR); }

@@ -100,6 +100,8 @@ class ring {
   result<int> open_stream_socket(int family);
   result<sockaddr_storage> peer_address(int fd);
   void set_no_delay(int fd);
+  // Bytes the peer has not acknowledged yet, sent or not; 0 when the socket cannot say.
+  std::size_t unacknowledged(int fd) noexcept;
   void shutdown_write(int fd) noexcept;
   void shutdown(int fd) noexcept;
   void close(int fd) noexcept;

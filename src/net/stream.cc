@@ -190,7 +190,7 @@ void stream::on_receive_deadline(io::timer& timer) {
 }
 
 bool stream::receive_awaiter::await_ready() noexcept {
-  grown_ = stream_.fill();
+  grown_ = !stream_.cut_ && stream_.fill();
   return grown_ || stream_.failed_ || stream_.ended_;
 }
 

@@ -58,9 +58,9 @@ class stream {
 
   // ---- sending
   static constexpr std::size_t pieces_max = 3;
-  // `co_await s.send(pieces, gap)`: until the kernel has all of it; `gap` is how long the peer may
-  // leave it untaken. The bytes must stay until then. TLS puts the pieces into as few records as it
-  // can.
+  // `co_await s.send(pieces, gap)`: until the kernel has all of it; a peer that acknowledges
+  // nothing for `gap`, up to a quarter longer, ends it with fault::timed_out. The bytes must stay
+  // until then. TLS puts the pieces into as few records as it can.
   class send_awaiter;
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
@@ -184,6 +184,7 @@ class stream::send_awaiter {
  private:
   static void on_sent(io::operation& op, io::completion what);
   static void on_deadline(io::timer& timer);
+  void look_again() noexcept;
   template <class Base>
   struct owned : Base {
     template <class... A>
@@ -199,6 +200,8 @@ class stream::send_awaiter {
   nanoseconds gap_;
   bool encrypted_;
   bool timed_out_ = false;
+  unsigned idle_looks_ = 0;                // in a row that saw nothing acknowledged
+  std::size_t unacknowledged_ = SIZE_MAX;  // at the last of them
   result<> outcome_;
   std::coroutine_handle<> awaiting_;
   std::array<iovec, pieces_max> vectors_{};

@@ -94,6 +94,7 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
     }
     if (at == tls::step::failed) {
       fail_with(tls_failure());
+      while (has_pending()) drop_front();
       co_return failure(why_);
     }
     if (at == tls::step::done) break;

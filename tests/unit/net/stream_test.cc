@@ -306,6 +306,37 @@ TEST_F(Stream, ASendEndsWhenThePeerTakesNothing) {
   EXPECT_GE(loop_->now() - before, milliseconds{30});
 }
 
+// The gap is between two bytes taken, not for the whole; nor for what frees a third of the buffer,
+// which is when the kernel says that there is room again.
+TEST_F(Stream, ASendThatMovesMayTakeLongerThanTheGap) {
+  tcp_pair both;
+  const int size = 2 << 20;
+  ASSERT_EQ(::setsockopt(both.ours, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  stream& s = make(both.ours.release());
+  const std::string much = pattern(16U << 20U);
+  outcome<result<>> sent;
+  start(send(s, much, {}, {}, milliseconds{100}), sent);
+  std::string got;
+  mono_time next = loop_->now();
+  int full = 0;  // receives of a whole piece, each in a time of its own
+  ASSERT_TRUE(until(
+      [&] {
+        if (full < 50 && loop_->now() >= next) {
+          std::string piece(20'000, '\0');
+          const ssize_t n = ::recv(both.theirs, piece.data(), piece.size(), MSG_DONTWAIT);
+          if (n > 0) got.append(piece, 0, static_cast<std::size_t>(n));
+          if (n == static_cast<ssize_t>(piece.size())) ++full;
+          next = loop_->now() + milliseconds{10};
+        } else if (full == 50) {
+          got.append(take_all(both.theirs));
+        }
+        return sent.done() && got.size() == much.size();
+      },
+      seconds{30}));
+  EXPECT_TRUE(*sent.value);
+  EXPECT_TRUE(got == much);
+}
+
 TEST_F(Stream, SendsAndReceivesAtOnce) {
   tcp_pair both;
   stream& s = make(both.ours.release());
