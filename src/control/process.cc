@@ -14,6 +14,7 @@
 #include "control/version.h"
 #include "io/capability.h"
 #include "io/read.h"
+#include "limit/table.h"
 #include "observe/exposition.h"
 #include "tls/library.h"
 
@@ -46,6 +47,10 @@ process::~process() {
 }
 
 bool process::start() {
+  if (!limit::wide_swap_supported()) {
+    log_.error("this processor cannot swap 16 bytes at once (cx16): the limits cannot work on it");
+    return false;
+  }
   const sigset_t set = heard_signals();
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
   auto kernel = io::ring::create(control_ring_entries);

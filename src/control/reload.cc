@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "config/load.h"
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
@@ -138,6 +140,9 @@ std::string process::status() const {
   for (const net::listening_sockets& one : sockets_) line("listener", one.name());
   line("connections", accepted - closed);
   line("requests", requests);
+  if (writer_ && writer_->failing() != 0) {
+    line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
+  }
   return text;
 }
 
@@ -149,7 +154,10 @@ std::string process::metrics() const {
   facts.reloaded = reloaded_;
   facts.reloads = reloads_;
   facts.reloads_failed = reloads_failed_;
-  if (writer_) facts.access_lines_dropped = writer_->dropped();
+  if (writer_) {
+    facts.access_lines_dropped = writer_->dropped();
+    facts.access_log_failing = writer_->failing() != 0;
+  }
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;
   observe::expose(counted, labels_, facts, text);

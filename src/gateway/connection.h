@@ -10,6 +10,7 @@
 namespace rw::gateway {
 
 class worker;
+struct exchange;
 
 // Lives in the frame of serve(); known to its worker so that draining can reach it.
 struct connection {
@@ -24,6 +25,7 @@ struct connection {
   net::endpoint peer;
   bool idle = false;  // between requests: nothing is lost by closing it
   std::uint64_t requests = 0;
+  exchange* current = nullptr;  // null between requests
   connection* next = nullptr;
   connection* previous = nullptr;
 };

@@ -84,8 +84,12 @@ io::task<result<>> send_request(exchange& x) {
   const result<> sent = co_await x.upstream->stream.send({head.view(), x.first_body, {}},
                                                          x.to->settings->gap_timeout);
   if (!sent) co_return sent;
-  if (!x.body_read) io::spawn(upload(x), x.uploading);
-  co_return {};
+  if (x.body_read) co_return {};
+  // Before anything else may be sent to the client: an interim or a final answer would be one send
+  // too many at a time.
+  const result<> invited = co_await invite_body(x);
+  if (invited) io::spawn(upload(x), x.uploading);
+  co_return invited;
 }
 
 // Until the head of the final answer is in `response`; its bytes are still in the stream's input.
@@ -129,7 +133,8 @@ bool may_retry(const exchange& x, bool connected) noexcept {
   if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
   if (x.downstream->ended() || x.upload_failed) return false;
   if (!connected) return true;
-  return http::is_idempotent(x.request.verb) && x.body_read && x.uploading.inside() == 0;
+  const bool held = !x.request.has_body() || !x.first_body.empty();
+  return held && http::is_idempotent(x.request.verb);
 }
 
 // Lets the body's pump end, whatever it waits for.

@@ -11,6 +11,9 @@ namespace rw::gateway {
 io::task<> forward(exchange& x);
 
 // ---- its parts, each in a file of its name
+// Tells a client that waits for it that its body is wanted (RFC 9110 10.1.1); an error is in
+// upload_error too.
+io::task<result<>> invite_body(exchange& x);
 // Pumps the request body that has not come with the head; leaves upload_failed and upload_error.
 io::task<> upload(exchange& x);
 // Reads and drops the body of a request that was answered without it, when that is little; else the

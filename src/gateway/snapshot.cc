@@ -48,6 +48,10 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
     if (one.has_tls) plan.tls = make_tls(one, with, files);
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
+    const std::size_t index = s.listeners.size();
+    plan.open = with.previous != nullptr && index < with.previous->listeners.size()
+                    ? with.previous->listeners[index].open
+                    : std::make_shared<std::atomic<std::uint32_t>>(0);
     s.listeners.push_back(std::move(plan));
   }
 }

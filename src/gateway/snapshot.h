@@ -30,6 +30,8 @@ struct listener_plan {
   const config::listener* settings = nullptr;
   std::shared_ptr<const tls::server_context> tls;  // null: plain
   config::cidr_set trusted;                        // client_address_from
+  // Connections open over all workers; carried over a reload, which changes no listener's place.
+  std::shared_ptr<std::atomic<std::uint32_t>> open;
 };
 
 struct upstream_plan {

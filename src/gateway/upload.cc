@@ -69,19 +69,20 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
 
 }  // namespace
 
+io::task<result<>> invite_body(exchange& x) {
+  if (!x.request.expect_continue || !x.downstream->input().empty()) co_return {};
+  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
+  const result<> told = co_await x.downstream->send(go_on, gap);
+  x.bytes_out += go_on.size();
+  if (!told) fail(x, told.error());
+  co_return told;
+}
+
 io::task<> upload(exchange& x) {
   net::stream& from = *x.downstream;
   const config::listener_timeouts& rules =
       x.state->listeners[x.client->listener].settings->timeouts;
   rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
-  if (x.request.expect_continue && from.input().empty()) {
-    const result<> told = co_await from.send(go_on, rules.write_gap);
-    x.bytes_out += go_on.size();
-    if (!told) {
-      fail(x, told.error());
-      co_return;
-    }
-  }
   for (bool last = false; !last;) {
     if (from.input().empty()) {
       const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
@@ -106,9 +107,13 @@ io::task<> upload(exchange& x) {
     }
     if (!s->data.empty() || s->last) {
       const result<> sent = co_await send_stretch(x, *s);
-      // An origin that has answered takes no more: what it said is for read_answer() to find.
+      // An origin that has answered takes no more: what it said is for read_answer() to find. That
+      // has no deadline while a body goes up, so one that does neither has to be ended here.
       if (!sent) {
         x.keep_alive = false;
+        if (!x.answer_begun && sent.error().code == fault::timed_out) {
+          x.upstream->stream.abort(fault::timed_out);
+        }
         co_return;
       }
     }

@@ -48,7 +48,6 @@ struct worker::acceptor : io::operation {
 
 worker::worker(io::loop& on, worker_parts parts)
     : loop_(on), parts_(std::move(parts)), pools_(on), random_(seed()) {
-  open_.resize(parts_.listening.size());
   adopt(std::move(parts_.state));
 }
 
@@ -99,10 +98,12 @@ exchange& worker::begin(connection& client) {
   x.began = loop_.now();
   x.began_at = loop_.wall_now();
   ++client.requests;
+  client.current = &x;
   return x;
 }
 
 void worker::end(exchange& done) noexcept {
+  done.client->current = nullptr;
   done.head_bytes = {};
   done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
@@ -122,19 +123,23 @@ void worker::add(connection& one) noexcept {
   one.next = first_;
   if (first_ != nullptr) first_->previous = &one;
   first_ = &one;
-  ++open_[one.listener];
 }
 
 void worker::remove(connection& one) noexcept {
   (one.previous != nullptr ? one.previous->next : first_) = one.next;
   if (one.next != nullptr) one.next->previous = one.previous;
-  --open_[one.listener];
+  state().listeners[one.listener].open->fetch_sub(1, std::memory_order_relaxed);
   counters().add(observe::counter::connections_closed);
 }
 
-bool worker::is_full(std::uint32_t listener) const noexcept {
-  const std::uint32_t all = state().listeners[listener].settings->max_connections;
-  return open_[listener] >= std::max(1U, all / parts_.workers);
+// One of a listener's max_connections, until remove().
+bool worker::take_place(std::uint32_t listener) noexcept {
+  const listener_plan& plan = state().listeners[listener];
+  if (plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections) {
+    return true;
+  }
+  plan.open->fetch_sub(1, std::memory_order_relaxed);
+  return false;
 }
 
 void worker::accept(acceptor& at) {
@@ -145,7 +150,7 @@ void worker::on_accepted(io::operation& op, io::completion what) {
   auto& at = static_cast<acceptor&>(op);
   worker& self = at.owner;
   if (what.result >= 0) {
-    if (self.draining_ || self.is_full(at.listener)) {
+    if (self.draining_ || !self.take_place(at.listener)) {
       self.loop_.kernel().close(what.result);
       self.counters().add(observe::counter::connections_refused);
     } else {
@@ -193,6 +198,13 @@ void worker::drain(nanoseconds at_most) {
   io::spawn(finish(at_most), chores_);
 }
 
+// Both sides: a body on its way up waits for the origin, whatever becomes of the client.
+void worker::cut(connection& one) noexcept {
+  one.downstream.abort(fault::canceled);
+  if (one.current == nullptr || !one.current->upstream) return;
+  one.current->upstream->stream.abort(fault::canceled);
+}
+
 io::task<> worker::finish(nanoseconds at_most) {
   for (auto& at : acceptors_) {
     at->again.disarm();
@@ -206,7 +218,7 @@ io::task<> worker::finish(nanoseconds at_most) {
   while (connections_.inside() > 0) {
     const mono_time now = loop_.now();
     if (now >= deadline) {
-      for (connection* c = first_; c != nullptr; c = c->next) c->downstream.abort(fault::canceled);
+      for (connection* c = first_; c != nullptr; c = c->next) cut(*c);
       co_await connections_.empty();
       break;
     }

@@ -63,7 +63,6 @@ class worker {
   std::uint64_t random() noexcept { return random_(); }
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
-  bool is_full(std::uint32_t listener) const noexcept;
 
  private:
   struct acceptor;
@@ -71,8 +70,10 @@ class worker {
   static void on_accepted(io::operation& op, io::completion what);
   static void on_accept_again(io::timer& timer);
   void accept(acceptor& at);
+  bool take_place(std::uint32_t listener) noexcept;
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
+  static void cut(connection& one) noexcept;
   void release(epoch* one) noexcept;
 
   io::loop& loop_;
@@ -89,7 +90,6 @@ class worker {
   std::vector<std::unique_ptr<exchange>> exchanges_;
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
-  std::vector<std::uint32_t> open_;  // connections by listener
   io::gate connections_;
   io::gate chores_;
   io::sleep* pause_ = nullptr;  // of keep_house()

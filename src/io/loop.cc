@@ -22,8 +22,9 @@ void loop::turn() {
 }
 
 void loop::post(ring& from, message* one) noexcept {
-  inbox_.push(one);
-  from.wake(kernel_->descriptor());
+  const int ours = kernel_->descriptor();
+  inbox_.push(one);  // it may be the order to end: from here on this loop may be gone
+  from.wake(ours);
 }
 
 // Looks into the inbox whether or not a wake came: one can fail, when our queue is full at that

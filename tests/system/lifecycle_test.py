@@ -1,7 +1,9 @@
 """A gate's life: what keeps it from starting, how it ends, how it takes a changed configuration."""
 
+import ctypes
 import re
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -17,6 +19,19 @@ def new_key(name):
     words = harness.ringward("key", "new", name).stdout.split()
     return (next(w for w in words if w.startswith(f"rw_{name}_")),
             next(w for w in words if w.startswith(f"{name}:rwk1")))
+
+
+def without_io_uring():
+    """A seccomp filter as container runtimes set one: io_uring_setup gives EPERM."""
+    load, equal, answer = 0x20, 0x15, 0x06  # BPF: the system call's number; jump; return
+    program = b"".join(struct.pack("HBBI", *one) for one in (
+        (load, 0, 0, 0), (equal, 0, 1, 425), (answer, 0, 0, 0x00050001), (answer, 0, 0, 0x7fff0000)))
+    held = ctypes.create_string_buffer(program, len(program))
+    filters = struct.pack("HxxxxxxP", 4, ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(set_seccomp, filter_mode, filters):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 class Start(harness.SystemTest):
@@ -39,6 +54,14 @@ class Start(harness.SystemTest):
                                   origin="127.0.0.1:1")
         self.assertIn(taken, self.one_line(said))
 
+    def test_io_uring_refused_by_seccomp(self):
+        self.write("gate.toml", configs.plain().replace("$origin", "127.0.0.1:1"))
+        done = subprocess.run([harness.BINARY, "run", "--config", self.directory / "gate.toml"],
+                              capture_output=True, text=True, timeout=harness.patience(20),
+                              preexec_fn=without_io_uring)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("seccomp", self.one_line(done.stderr))
+
     def test_a_secret_others_can_read(self):
         self.write("keys", new_key("alice")[1] + "\n", mode=0o644)
         line = self.one_line(self.refused_start(configs.plain(auth='["api_keys"]', more=KEYS),
@@ -46,6 +69,16 @@ class Start(harness.SystemTest):
         self.assertRegex(line, r"chmod \S* .*keys")
         (self.directory / "keys").chmod(0o600)
         self.gate(configs.plain(auth='["api_keys"]', more=KEYS), origin="127.0.0.1:1")
+
+    def test_an_access_log_that_cannot_be_written_shows(self):
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(more='[log]\naccess = { path = "/dev/full" }\n'),
+                         origin=origin.address)
+        self.assertEqual(gate.get("/").status, 200)
+
+        def status():
+            return harness.ringward("status", "--socket", self.directory / "admin.sock").stdout
+        harness.eventually(lambda: "failing: No space left" in status(), what="the status")
 
     def test_check_reports_everything_at_once(self):
         text = configs.plain(listener="max_conections = 5", upstream="colour = 1",

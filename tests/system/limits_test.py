@@ -107,6 +107,27 @@ class Limits(Limited):
             self.assertEqual(gate.get("/", headers={"X-Forwarded-For": address}).status, 429)
 
 
+class Connections(harness.SystemTest):
+    def test_max_connections_is_one_number_for_all_workers(self):
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain("max_connections = 6", more="[server]\nworkers = 4\n"),
+                         origin=origin.address)
+        held = [gate.connect() for _ in range(6)]
+        for one in held:
+            self.assertEqual(one.request("GET", "/").status, 200)
+        for _ in range(20):
+            with gate.connect() as surplus:
+                self.assertTrue(surplus.closed_within(5))
+        held.pop().close()
+
+        def served():
+            with gate.connect() as another:
+                return another.closed_within(0.2) is False
+        harness.eventually(served)
+        for one in held:
+            self.assertEqual(one.request("GET", "/").status, 200)
+
+
 class Identities(Limited):
     def setUp(self):
         super().setUp()

@@ -152,19 +152,29 @@ class Names(Tls):
 
 
 class OddClients(Tls):
-    def through_a_dripping_wire(self, gate, version):
-        """A handshake whose every octet to the gate comes alone."""
+    @staticmethod
+    def in_small_records(data, size=7):
+        """The handshake message of one plaintext record, split over many."""
+        header, body = data[:3], data[5:]
+        pieces = [body[at:at + size] for at in range(0, len(body), size)]
+        return b"".join(header + len(one).to_bytes(2, "big") + one for one in pieces)
+
+    def through_a_dripping_wire(self, gate, version, reshape=lambda data: data):
+        """A handshake whose every octet to the gate comes alone, the ClientHello reshaped."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = client.tls_context(minimum=version, maximum=version)
         peer = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
         with gate.connect() as wire:
+            shapes = [reshape]
+
             def run(step, *arguments):
                 while True:
                     try:
                         result = step(*arguments)
                     except ssl.SSLWantReadError:
                         result = None
-                    wire.send_slowly(outgoing.read())
+                    sent = outgoing.read()
+                    wire.send_slowly(shapes.pop()(sent) if sent and shapes else sent)
                     if result is not None or step == peer.do_handshake and peer.version() and \
                             peer.cipher() and not outgoing.pending and finished():
                         return result
@@ -185,6 +195,13 @@ class OddClients(Tls):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             with self.subTest(version):
                 self.assertIn(b"200 OK", self.through_a_dripping_wire(gate, version))
+
+    def test_a_client_hello_split_over_records(self):
+        gate = self.start()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(version):
+                answer = self.through_a_dripping_wire(gate, version, self.in_small_records)
+                self.assertIn(b"200 OK", answer)
 
     def test_plain_http_on_the_tls_port(self):
         gate = self.start()

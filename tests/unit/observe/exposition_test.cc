@@ -27,7 +27,8 @@ struct world {
                       .reloaded = wall_time{1'700'000'100s + 500ms},
                       .reloads = 2,
                       .reloads_failed = 1,
-                      .access_lines_dropped = 9};
+                      .access_lines_dropped = 9,
+                      .access_log_failing = true};
 
   std::string text() const {
     const std::array<const counters*, 2> workers = {first.get(), second.get()};
@@ -63,6 +64,7 @@ TEST(Exposition, SumsTheWorkers) {
   EXPECT_THAT(text,
               HasSubstr("ringward_config_last_reload_success_timestamp_seconds 1700000100.500\n"));
   EXPECT_THAT(text, HasSubstr("ringward_access_lines_dropped_total 9\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_access_log_failing 1\n"));
 }
 
 TEST(Exposition, BucketsAreCumulative) {
