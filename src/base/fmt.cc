@@ -4,8 +4,8 @@
 
 namespace fmt::detail {
 
-template void vformat_to(buffer<char>&, string_view,
-                         basic_format_args<buffer_context<char>>, locale_ref);
+template void vformat_to(buffer<char>&, string_view, basic_format_args<buffer_context<char>>,
+                         locale_ref);
 template thousands_sep_result<char> thousands_sep_impl(locale_ref);
 template char decimal_point_impl(locale_ref);
 template dragonbox::decimal_fp<float> dragonbox::to_decimal(float) noexcept;

@@ -66,17 +66,17 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   }
 
   while (open) {
-    const config::listener& rules = *w.state().listeners[listener].settings;
     if (c.downstream.input().empty()) {
       c.idle = true;
-      const mono_time by =
-          w.loop().now() + (c.requests == 0 ? rules.timeouts.head : rules.timeouts.keepalive);
+      const config::listener_timeouts& now = w.state().listeners[listener].settings->timeouts;
+      const mono_time by = w.loop().now() + (c.requests == 0 ? now.head : now.keepalive);
       const result<> some = co_await c.downstream.receive(by);
       c.idle = false;
       if (!some) break;
     }
 
-    exchange& x = w.begin(c);
+    exchange& x = w.begin(c);  // from here on what is in force now stays for this request
+    const config::listener& rules = *x.state->listeners[listener].settings;
     const mono_time by = x.began + rules.timeouts.head;
     std::size_t seen = 0;
     head_state head = look_at_head(x, seen, rules.limits);
