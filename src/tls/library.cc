@@ -1,15 +1,58 @@
 #include "tls/library.h"
 
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/aes.h>
+#include <wolfssl/wolfcrypt/chacha20_poly1305.h>
+#include <wolfssl/wolfcrypt/hash.h>
+
+#include <array>
+#include <memory>
 
 #include "tls/suites.h"
 
 namespace rw::tls {
+namespace {
+
+// wolfSSL looks at the CPU when it first hashes, encrypts or makes a key, and keeps what it chose
+// in plain variables, some of them pairs of function pointers. Two workers that come first at once
+// race for them, so all of it is used once before there is a second thread.
+bool choose_implementations() noexcept {
+  std::array<byte, 64> digest{};
+  std::array<byte, 32> key{};
+  std::array<byte, 16> block{};
+  std::array<byte, 16> tag{};
+  if (wc_Sha256Hash(block.data(), block.size(), digest.data()) != 0 ||
+      wc_Sha384Hash(block.data(), block.size(), digest.data()) != 0 ||
+      wc_Sha512Hash(block.data(), block.size(), digest.data()) != 0) {
+    return false;
+  }
+  Aes aes;
+  if (wc_AesInit(&aes, nullptr, INVALID_DEVID) != 0) return false;
+  const bool gcm = wc_AesGcmSetKey(&aes, key.data(), 16) == 0 &&
+                   wc_AesGcmEncrypt(&aes, block.data(), block.data(), block.size(), key.data(), 12,
+                                    tag.data(), tag.size(), nullptr, 0) == 0;
+  wc_AesFree(&aes);
+  if (!gcm || wc_ChaCha20Poly1305_Encrypt(key.data(), key.data(), nullptr, 0, block.data(),
+                                          block.size(), block.data(), tag.data()) != 0) {
+    return false;
+  }
+  const std::unique_ptr<WOLFSSL_CTX, void (*)(WOLFSSL_CTX*)> context(
+      wolfSSL_CTX_new(wolfTLSv1_3_client_method()), &wolfSSL_CTX_free);
+  if (!context) return false;
+  const std::unique_ptr<WOLFSSL, void (*)(WOLFSSL*)> one(wolfSSL_new(context.get()), &wolfSSL_free);
+  if (!one) return false;
+  for (const group& each : groups()) {
+    if (each.linked && wolfSSL_UseKeyShare(one.get(), each.id) != WOLFSSL_SUCCESS) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 result<> library_init() {
   // Counts its calls itself and starts once; C++ makes the first call of several threads wait.
-  static const int started = wolfSSL_Init();
-  if (started != WOLFSSL_SUCCESS) {
+  static const bool started = wolfSSL_Init() == WOLFSSL_SUCCESS && choose_implementations();
+  if (!started) {
     return failure({.code = fault::tls, .text = "wolfSSL does not start"});
   }
   return {};
