@@ -68,7 +68,8 @@ result<> cidr_set::add(std::string_view network) {
     if (!written || *written > width) return invalid("the prefix is longer than the address");
     bits = *written;
   }
-  if (is_mapped(ip) && width == 128) {
+  const bool v4 = is_mapped(ip);
+  if (v4 && width == 128) {
     if (bits < 96) return invalid("a mapped IPv4 network has a prefix of 96 or more");
     bits -= 96;
   }
@@ -78,8 +79,7 @@ result<> cidr_set::add(std::string_view network) {
     ranges.push_back({first, static_cast<N>(first | mask)});
     return {};
   };
-  return is_mapped(ip) ? put(v4_, load<std::uint32_t>(ip.data() + 12))
-                       : put(v6_, load<u128>(ip.data()));
+  return v4 ? put(v4_, load<std::uint32_t>(ip.data() + 12)) : put(v6_, load<u128>(ip.data()));
 }
 
 template <class N>

@@ -36,9 +36,9 @@ std::string read_file(const std::string& path, std::uint32_t file, report& out) 
     return text;
   }
   char space[16384];
-  while (text.size() <= file_octets_max) {
-    const std::size_t size = std::fread(space, 1, sizeof space, from);
-    if (size == 0) break;
+  std::size_t size = sizeof space;
+  while (size == sizeof space && text.size() <= file_octets_max) {
+    size = std::fread(space, 1, sizeof space, from);
     text.append(space, size);
   }
   if (std::ferror(from) != 0) out.error({.file = file}, {}, "cannot read: " + reason(errno));
@@ -68,6 +68,7 @@ std::expected<std::vector<std::string>, diagnostics> find_files(const std::strin
 
 std::expected<loaded, diagnostics> read_all(const std::vector<std::string>& texts, report& out) {
   std::vector<members> parsed;
+  parsed.reserve(texts.size());
   for (const std::string& text : texts) {
     parsed.push_back(parse_toml(text, static_cast<std::uint32_t>(parsed.size()), out));
   }

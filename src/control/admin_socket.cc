@@ -14,9 +14,7 @@
 namespace rw::control {
 
 admin_socket::admin_socket(process& of, io::loop& on, net::listening_sockets socket)
-    : small_server(on, std::move(socket), connections_max), process_(of) {
-  ::chmod(name().c_str() + 5, 0660);  // after "unix:"
-}
+    : small_server(on, std::move(socket), connections_max), process_(of) {}
 
 io::task<> admin_socket::serve(net::stream& client) {
   const mono_time by = loop().now() + std::chrono::seconds{5};

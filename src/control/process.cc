@@ -1,10 +1,11 @@
 #include "control/process.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -24,6 +25,21 @@ namespace {
 constexpr unsigned control_ring_entries = 256;
 constexpr std::size_t control_buffers_bytes = 4U << 20U;
 constexpr std::chrono::seconds tending{60};
+
+// As many descriptors as the process may have; how many that are.
+std::uint64_t raise_descriptor_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 1024;
+  rlimit all{files.rlim_max, files.rlim_max};
+  return (::setrlimit(RLIMIT_NOFILE, &all) == 0 ? all : files).rlim_cur;
+}
+
+// Each client may need a connection to an origin, and the rest is the process's own: rings,
+// listening sockets, files, the admin's connections.
+std::uint32_t clients_max(std::uint64_t descriptors) {
+  const std::uint64_t own = std::min<std::uint64_t>(512, descriptors / 4);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>((descriptors - own) / 2, UINT32_MAX));
+}
 
 sigset_t heard_signals() {
   sigset_t set;
@@ -101,8 +117,18 @@ bool process::open_listeners() {
 bool process::open_control() {
   if (!open_admin()) return false;
   const std::string& access = settings().log.access_path;
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  const std::uint32_t clients = clients_max(descriptors);
+  std::uint64_t wanted = 0;
+  for (const config::listener& one : settings().listeners) wanted += one.max_connections;
+  if (wanted > clients) {
+    log_.warning(
+        fmt::format("{} descriptors (RLIMIT_NOFILE) are enough for {} clients at once, "
+                    "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
+                    descriptors, clients));
+  }
   result<std::unique_ptr<workers>> started =
-      workers::start(worker_count_, state_, sockets_, access != "off");
+      workers::start(worker_count_, state_, sockets_, access != "off", clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
@@ -128,7 +154,7 @@ bool process::open_control() {
 bool process::open_admin() {
   const auto open = [this](const std::string& where) -> std::optional<net::listening_sockets> {
     const result<config::address> parsed = config::parse_address(where);
-    auto opened = parsed ? net::listening_sockets::open(*parsed, 1) : failure(parsed.error());
+    auto opened = parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
     if (opened) return std::move(*opened);
     const int os = opened.error().os;
     log_.error(
@@ -137,10 +163,7 @@ bool process::open_admin() {
   };
   const config::admin& admin = settings().admin;
   if (admin.socket != "off") {
-    // Between bind and chmod nobody else may connect.
-    const mode_t before = ::umask(0117);
     auto socket = open("unix:" + admin.socket);
-    ::umask(before);
     if (!socket) return false;
     admin_socket_ = std::make_unique<admin_socket>(*this, *loop_, std::move(*socket));
   }

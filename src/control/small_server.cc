@@ -48,7 +48,18 @@ void small_server::on_accepted(io::operation& op, io::completion what) {
       io::spawn(self.run(what.result), self.connections_);
     }
   }
-  if (!what.more && !self.stopping_ && what.result != -ECANCELED) self.start();
+  if (what.more || self.stopping_ || what.result == -ECANCELED) return;
+  if (what.result >= 0) {
+    self.start();
+  } else {
+    io::spawn(self.start_later(), self.connections_);  // no descriptor left, most likely
+  }
+}
+
+io::task<> small_server::start_later() {
+  io::sleep pause(loop_, loop_.now() + std::chrono::milliseconds{100});
+  co_await pause;
+  if (!stopping_) start();
 }
 
 io::task<> small_server::stop() {

@@ -35,6 +35,7 @@ class small_server {
   struct open_connection;
   static void on_accepted(io::operation& op, io::completion what);
   io::task<> run(int fd);
+  io::task<> start_later();
 
   io::loop& loop_;
   net::listening_sockets socket_;

@@ -74,8 +74,11 @@ void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>&
 
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-    const std::vector<net::listening_sockets>& sockets, bool access_log) {
+    const std::vector<net::listening_sockets>& sockets, bool access_log,
+    std::uint32_t clients_max) {
   std::unique_ptr<workers> made(new workers);
+  const auto clients = std::make_shared<gateway::connection_bound>();
+  clients->most = clients_max;
   const std::vector<int> cpus = allowed_cpus();
   made->running_ = count;
   for (unsigned i = 0; i < count; ++i) {
@@ -89,6 +92,7 @@ result<std::unique_ptr<workers>> workers::start(
     for (const net::listening_sockets& socket : sockets) parts.listening.push_back(socket.fd(i));
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
+    parts.clients = clients;
     self->thread =
         std::thread(&workers::run, std::ref(*self), std::move(parts), std::ref(made->running_));
     made->all_.push_back(std::move(self));

@@ -24,10 +24,12 @@ unsigned worker_count(unsigned configured);
 class workers {
  public:
   // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
+  // `clients_max`: connections over all workers and listeners.
   // Errors: what io::ring::create says, of the first that failed; then none is running.
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-      const std::vector<net::listening_sockets>& sockets, bool access_log);
+      const std::vector<net::listening_sockets>& sockets, bool access_log,
+      std::uint32_t clients_max);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;

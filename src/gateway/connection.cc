@@ -50,14 +50,15 @@ connection::connection(worker& w, int fd, std::uint32_t l)
   on.add(*this);
   const result<sockaddr_storage> address = on.loop().kernel().peer_address(fd);
   if (address) peer = net::to_endpoint(*address);
+  anonymous = !address;
 }
 
 connection::~connection() { on.remove(*this); }
 
 io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
-  bool open = true;
-  if (w.state().listeners[listener].tls) {
+  bool open = !c.anonymous;
+  if (open && w.state().listeners[listener].tls) {
     const mono_time by =
         w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
     const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);

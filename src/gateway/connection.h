@@ -23,7 +23,8 @@ struct connection {
   net::stream downstream;
   std::uint32_t listener;  // index into snapshot::listeners
   net::endpoint peer;
-  bool idle = false;  // between requests: nothing is lost by closing it
+  bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
+  bool idle = false;       // between requests: nothing is lost by closing it
   std::uint64_t requests = 0;
   exchange* current = nullptr;  // null between requests
   connection* next = nullptr;

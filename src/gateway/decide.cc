@@ -32,14 +32,25 @@ verdict find_route(exchange& x) {
   x.route = &x.state->route_plans[found.index];
   const bool mints = x.route->settings->action == config::route_action::mint;
   if (mints && x.request.verb != http::method::post) return {405, "method_not_allowed"};
+  // An origin that answers TRACE sends back what we add to requests, secrets included.
+  if (x.request.verb == http::method::trace && x.route->settings->methods.empty()) {
+    return {405, "method_not_allowed"};
+  }
   return {};
+}
+
+// Somebody else's alice is not ours. A token that we minted ourselves counts as the key it was for.
+std::string_view realm_of(const exchange& x) noexcept {
+  if (x.caller.kind != auth::credential_kind::jwt) return {};
+  const config::jwt_issuer& by = x.state->settings.jwt[x.caller.issuer];
+  return by.jwks_mint ? std::string_view{} : by.name;
 }
 
 // Takes from the budgets of `which`, all or none. What other limits of this request took is given
 // back on a refusal: the request did not happen for them.
 verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   if (which.empty()) return {};
-  const limit::caller who{x.client_ip, x.caller.who.view(), x.route->index};
+  const limit::caller who{x.client_ip, x.caller.who.view(), realm_of(x), x.route->index};
   const std::size_t before = x.limit_count;
   std::array<limit::demand, limits_per_route_max> demands;
   std::array<limit::decision, limits_per_route_max> outcomes;

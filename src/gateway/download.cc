@@ -1,6 +1,7 @@
 #include "gateway/body.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
+#include "gateway/head_space.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
 
@@ -66,7 +67,11 @@ void wrap(const exchange& x, const stretch& s, wrapping& out) {
   if (!s.last) return;
   out.tail.append(http::last_chunk);
   // RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
-  if (x.request.accepts_trailers) out.tail.append(x.decoder.trailers());
+  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
+  for (http::field one; http::next_trailer(lines, one);) {
+    if (!is_passed_on(x, one)) continue;
+    out.tail.append(one.name).append(": ").append(one.value).append("\r\n");
+  }
   out.tail.append(http::chunk_end);
 }
 
@@ -90,8 +95,7 @@ io::task<> send_interim(exchange& x) {
   http::head_writer head({bytes.text(), io::buffer::capacity()});
   head.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {
-    if (!one.hop_by_hop && !x.route->response.removed.contains(one))
-      head.field(one.name, one.value);
+    if (is_passed_on(x, one)) head.field(one.name, one.value);
   }
   head.end();
   if (head.overflow()) co_return;
@@ -108,12 +112,18 @@ io::task<> download(exchange& x) {
   if (coding == body_coding::until_close || x.on->draining()) x.keep_alive = false;
   if (!x.body_read) x.keep_alive = false;  // answered before it was asked in full
 
-  io::buffer bytes = x.on->loop().buffers().take();
-  http::head_writer head({bytes.text(), io::buffer::capacity() - sizeof(http::chunk_head)});
-  if (!write_response_head(x, coding, head)) {
-    x.decision = {502, "upstream_head_too_large"};
-    co_await respond(x);
-    co_return;
+  head_space space(x.on->loop().buffers());
+  const auto room = [&space] {
+    return space.room().first(space.room().size() - sizeof(http::chunk_head));
+  };
+  http::head_writer head(room());
+  while (!write_response_head(x, coding, head)) {
+    if (!space.grow()) {
+      x.decision = {502, "upstream_head_too_large"};
+      co_await respond(x);
+      co_return;
+    }
+    head = http::head_writer(room());
   }
   from.consume(x.response.size);
   x.status = x.response.status;
@@ -154,8 +164,9 @@ io::task<> download(exchange& x) {
     if (coding == body_coding::chunked) wrap(x, *s, clothes);
     // The head leaves with what there is of the body, in one send and one record.
     if (!head_left.empty() && clothes.head.size > 0) {
-      std::memcpy(bytes.text() + head.size(), clothes.head.text.data(), clothes.head.size);
-      head_left = {bytes.text(), head.size() + clothes.head.size};
+      char* const text = space.room().data();
+      std::memcpy(text + head.size(), clothes.head.text.data(), clothes.head.size);
+      head_left = {text, head.size() + clothes.head.size};
       clothes.head.size = 0;
     }
     const std::string_view front = head_left.empty() ? clothes.head.view() : head_left;

@@ -4,6 +4,7 @@
 
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
+#include "gateway/head_space.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
 
@@ -73,13 +74,16 @@ io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
 }
 
 io::task<result<>> send_request(exchange& x) {
-  io::buffer bytes = x.on->loop().buffers().take();
-  http::head_writer head({bytes.text(), io::buffer::capacity()});
+  head_space space(x.on->loop().buffers());
+  http::head_writer head(space.room());
   const auto& pools = x.under->servers[x.to->index];
   std::size_t at = 0;
   while (pools[at] != &x.upstream->pool) ++at;
-  if (!write_request_head(x, x.to->servers[at], head)) {
-    co_return failure({fault::too_large, origin::local, false, 0, "the head outgrew its buffer"});
+  while (!write_request_head(x, x.to->servers[at], head)) {
+    if (!space.grow()) {
+      co_return failure({fault::too_large, origin::local, false, 0, "the head outgrew its buffer"});
+    }
+    head = http::head_writer(space.room());
   }
   const result<> sent = co_await x.upstream->stream.send({head.view(), x.first_body, {}},
                                                          x.to->settings->gap_timeout);
@@ -129,8 +133,9 @@ io::task<result<>> read_answer(exchange& x) {
 
 // RFC 9110 9.2.2, and more careful: only what the origin cannot have acted on, or may act on twice,
 // and only while every byte of it is still here.
-bool may_retry(const exchange& x, bool connected) noexcept {
+bool may_retry(const exchange& x, const error& why, bool connected) noexcept {
   if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
+  if (why.code == fault::canceled || why.from == origin::local) return false;
   if (x.downstream->ended() || x.upload_failed) return false;
   if (!connected) return true;
   const bool held = !x.request.has_body() || !x.first_body.empty();
@@ -190,7 +195,8 @@ io::task<> forward(exchange& x) {
     }
     if (done) break;
     co_await stop_upload(x);
-    const bool again = !total.expired && may_retry(x, stage != upstream_stage::connect);
+    const bool again =
+        !total.expired && may_retry(x, done.error(), stage != upstream_stage::connect);
     tried = &x.upstream->pool;
     x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
     co_await let_go(x);
@@ -205,6 +211,9 @@ io::task<> forward(exchange& x) {
   x.decision = {};
   co_await download(x);
   co_await stop_upload(x);
+  // An origin that answered early is owed the rest of a body: the next request would be taken for
+  // it.
+  if (!x.body_read) x.upstream_reusable = false;
   co_await let_go(x);
 }
 

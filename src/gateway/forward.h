@@ -24,11 +24,13 @@ io::task<> discard_body(exchange& x);
 io::task<> download(exchange& x);
 // Sends the interim head (1xx) in `response`, to clients that know such.
 io::task<> send_interim(exchange& x);
-// The request's head as the origin gets it; false when it does not fit a buffer.
+// The request's head as the origin gets it; false when it does not fit.
 bool write_request_head(exchange& x, const upstream::server& to, http::head_writer& out);
 // The answer's head as the client gets it, up to and with the blank line.
 enum class body_coding : std::uint8_t { none, length, chunked, until_close };
 bool write_response_head(exchange& x, body_coding body, http::head_writer& out);
+// Whether a field of the origin's answer (of a head, interim or final, or of its trailers) goes on.
+bool is_passed_on(const exchange& x, const http::field& one) noexcept;
 // What every answer has, whoever it is from: security headers, Date, limits, Connection.
 void write_common_fields(const exchange& x, http::head_writer& out);
 

@@ -28,8 +28,13 @@ observe::access_record describe(const exchange& x, std::string_view client,
   r.upstream = x.upstream_name;
   r.method = x.request.method_text;
   r.host = x.request.authority;
-  r.path = x.path.empty() ? x.request.target : x.path;
-  if (!x.path.empty()) r.query = x.request.query;
+  r.path = x.path;
+  r.query = x.request.query;
+  if (x.path.empty()) {  // refused before it was taken apart: a query is redacted all the same
+    const std::size_t question = std::min(x.request.target.find('?'), x.request.target.size());
+    r.path = x.request.target.substr(0, question);
+    r.query = x.request.target.substr(question);
+  }
   r.protocol = x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
   r.tls = tls_name(x);
   r.user_agent = x.request.value(http::field_id::user_agent);

@@ -31,6 +31,11 @@ void write_limits(const exchange& x, http::head_writer& out) {
 
 }  // namespace
 
+bool is_passed_on(const exchange& x, const http::field& one) noexcept {
+  return !one.hop_by_hop && (never_passed_on & http::mask_of(one.id)) == 0 &&
+         !x.route->response.removed.contains(one);
+}
+
 void write_common_fields(const exchange& x, http::head_writer& out) {
   const bool tls = x.downstream->tls() != nullptr;
   const response_rules& rules = x.route != nullptr ? x.route->response : x.state->unrouted;
@@ -49,12 +54,9 @@ void write_common_fields(const exchange& x, http::head_writer& out) {
 }
 
 bool write_response_head(exchange& x, body_coding body, http::head_writer& out) {
-  const response_rules& rules = x.route->response;
   out.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {
-    if (one.hop_by_hop || (never_passed_on & http::mask_of(one.id)) != 0) continue;
-    if (rules.removed.contains(one)) continue;
-    out.field(one.name, one.value);
+    if (is_passed_on(x, one)) out.field(one.name, one.value);
   }
   write_common_fields(x, out);
   if (body == body_coding::chunked) {

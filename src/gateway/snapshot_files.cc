@@ -26,11 +26,26 @@ void file_reader::report(std::string_view file, std::string_view key, std::strin
   problems_.push_back({severity, std::string(file), 0, 0, std::string(key), std::move(text)});
 }
 
-std::optional<std::string> file_reader::read(const std::string& path, std::size_t bytes_max) {
+std::optional<std::string> file_reader::read(const std::string& path, std::size_t bytes_max,
+                                             std::string_view secret_of) {
   files_.push_back(path);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+  // A pipe would make everybody wait here for somebody to write into it.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat at{};
+  if (fd < 0 || ::fstat(fd, &at) != 0) {
     report(path, "", fmt::format("cannot be opened: {}", std::strerror(errno)));
+    if (fd >= 0) ::close(fd);
+    return {};
+  }
+  std::optional<std::string> refused;
+  if (!S_ISREG(at.st_mode)) refused = "is not a regular file";
+  if (!refused && !secret_of.empty()) {
+    refused =
+        config::refuse_access(path, {at.st_uid, at.st_gid, at.st_mode}, ::geteuid(), ::getegid());
+  }
+  if (refused) {
+    report(path, secret_of, *refused);
+    ::close(fd);
     return {};
   }
   std::string text;
@@ -65,17 +80,7 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
 }
 
 std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
-  const config::secret_source source{config::secret_source::kind::file, from.file, ""};
-  struct stat at{};
-  if (::stat(from.file.c_str(), &at) == 0) {
-    const auto refused = config::refuse_access(from.file, {at.st_uid, at.st_gid, at.st_mode},
-                                               ::geteuid(), ::getegid());
-    if (refused) {
-      report(from.file, "auth.api_keys.file", *refused);
-      return nullptr;
-    }
-  }
-  std::optional<std::string> text = read(from.file, key_file_bytes_max);
+  std::optional<std::string> text = read(from.file, key_file_bytes_max, "auth.api_keys.file");
   if (!text) return nullptr;
   std::optional<auth::key_store> keys = auth::load_keys(*text, from.file, problems_);
   wipe(text->data(), text->size());

@@ -20,7 +20,9 @@ class file_reader {
       : problems_(problems), files_(files) {}
 
   // Whole, up to `bytes_max`; nothing and a diagnostic otherwise.
-  std::optional<std::string> read(const std::string& path, std::size_t bytes_max);
+  // `secret_of`: the key of the configuration whose secrets these are; others must not read it.
+  std::optional<std::string> read(const std::string& path, std::size_t bytes_max,
+                                  std::string_view secret_of = {});
   std::optional<secret> read_secret(const config::secret_source& source, std::string_view key);
 
   std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from);

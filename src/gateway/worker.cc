@@ -24,12 +24,6 @@ observe::access_formatter formatter_for(const config::log& log) {
   return {format, log.redact};
 }
 
-std::uint64_t seed() {
-  std::uint64_t bits = 0;
-  random_bytes(std::as_writable_bytes(std::span(&bits, 1)));
-  return bits;
-}
-
 }  // namespace
 
 // One listening socket's multishot accept.
@@ -46,8 +40,7 @@ struct worker::acceptor : io::operation {
   pause again;
 };
 
-worker::worker(io::loop& on, worker_parts parts)
-    : loop_(on), parts_(std::move(parts)), pools_(on), random_(seed()) {
+worker::worker(io::loop& on, worker_parts parts) : loop_(on), parts_(std::move(parts)), pools_(on) {
   adopt(std::move(parts_.state));
 }
 
@@ -110,6 +103,14 @@ void worker::end(exchange& done) noexcept {
   free_exchanges_.push_back(&done);
 }
 
+std::uint64_t worker::random() noexcept {
+  if (random_used_ == random_.size()) {
+    random_bytes(std::as_writable_bytes(std::span(random_)));
+    random_used_ = 0;
+  }
+  return std::exchange(random_[random_used_++], 0);
+}
+
 std::string_view worker::date() noexcept {
   const std::int64_t second = loop_.wall_now().time_since_epoch().count() / 1'000'000'000;
   if (second != date_second_) {
@@ -128,18 +129,24 @@ void worker::add(connection& one) noexcept {
 void worker::remove(connection& one) noexcept {
   (one.previous != nullptr ? one.previous->next : first_) = one.next;
   if (one.next != nullptr) one.next->previous = one.previous;
-  state().listeners[one.listener].open->fetch_sub(1, std::memory_order_relaxed);
+  give_place_back(one.listener);
   counters().add(observe::counter::connections_closed);
 }
 
-// One of a listener's max_connections, until remove().
+// One of a listener's max_connections, and of the process's, until remove().
 bool worker::take_place(std::uint32_t listener) noexcept {
   const listener_plan& plan = state().listeners[listener];
-  if (plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections) {
-    return true;
-  }
-  plan.open->fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  const bool here =
+      plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections;
+  const bool anywhere =
+      parts_.clients->open.fetch_add(1, std::memory_order_relaxed) < parts_.clients->most;
+  if (!here || !anywhere) give_place_back(listener);
+  return here && anywhere;
+}
+
+void worker::give_place_back(std::uint32_t listener) noexcept {
+  state().listeners[listener].open->fetch_sub(1, std::memory_order_relaxed);
+  parts_.clients->open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void worker::accept(acceptor& at) {

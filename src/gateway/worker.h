@@ -1,8 +1,9 @@
 // One pinned thread: its loop, its connections, its pools, its counters.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <memory>
-#include <random>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,13 @@
 
 namespace rw::gateway {
 
+// Client connections of all workers together: so many that each can have its upstream connection,
+// and the process some descriptors of its own.
+struct connection_bound {
+  std::atomic<std::uint32_t> open = 0;
+  std::uint32_t most = UINT32_MAX;
+};
+
 // What a worker is given; all of it outlives the worker.
 struct worker_parts {
   unsigned index = 0;
@@ -30,6 +38,7 @@ struct worker_parts {
   std::vector<int> listening;  // descriptors, in the order of snapshot::listeners
   observe::counters* counters = nullptr;
   observe::log_queue* access = nullptr;  // null: no access log
+  std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
 };
 
 class worker {
@@ -60,7 +69,7 @@ class worker {
   observe::log_queue* access_log() noexcept { return parts_.access; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
   std::string_view date() noexcept;  // of this second, for Date
-  std::uint64_t random() noexcept { return random_(); }
+  std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
 
@@ -71,6 +80,7 @@ class worker {
   static void on_accept_again(io::timer& timer);
   void accept(acceptor& at);
   bool take_place(std::uint32_t listener) noexcept;
+  void give_place_back(std::uint32_t listener) noexcept;
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -86,7 +96,8 @@ class worker {
   observe::access_formatter access_format_;
   http::date_text date_{};
   std::int64_t date_second_ = -1;
-  std::mt19937_64 random_;
+  std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
+  std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
   std::vector<std::unique_ptr<exchange>> exchanges_;
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "base/assert.h"
@@ -13,7 +14,7 @@ namespace rw::io {
 void buffer_waiter::leave() noexcept {
   if (link_ == nullptr) return;
   *link_ = next_;
-  if (next_ != nullptr) next_->link_ = link_;
+  (next_ != nullptr ? next_->link_ : pool_->waiting_end_) = link_;
   link_ = nullptr;
   next_ = nullptr;
 }
@@ -41,23 +42,34 @@ buffer_pool::~buffer_pool() {
   munmap(memory_, count_ * buffer_bytes);
 }
 
-buffer buffer_pool::take() {
+buffer buffer_pool::from_heap_buffer() {
+  auto* data = static_cast<std::byte*>(::operator new(buffer_bytes));
+  ++from_heap_;
   ++in_use_;
-  // The last quarter is left to receives: the heap cannot help them.
-  if (free_.size() <= count_ / 4) {
-    ++from_heap_;
-    return {this, static_cast<std::byte*>(::operator new(buffer_bytes))};
-  }
+  return {this, data};
+}
+
+buffer buffer_pool::take() {
+  if (is_half_used()) return from_heap_buffer();
   const std::uint16_t id = free_.back();
   free_.pop_back();
+  ++in_use_;
   return {this, at(id)};
 }
 
-buffer buffer_pool::claim(std::int32_t id) noexcept {
+buffer buffer_pool::claim(std::int32_t id, std::size_t bytes) {
   RW_ASSERT(id >= 0 && static_cast<unsigned>(id) < count_ && offered_ > 0);
+  RW_ASSERT(bytes <= buffer_bytes);
+  const auto received = static_cast<std::uint16_t>(id);
   --offered_;
+  if (is_half_used()) {
+    buffer copy = from_heap_buffer();
+    std::memcpy(copy.data(), at(received), bytes);
+    free_.push_back(received);
+    return copy;
+  }
   ++in_use_;
-  return {this, at(static_cast<std::uint16_t>(id))};
+  return {this, at(received)};
 }
 
 void buffer_pool::give_back(std::byte* data) noexcept {
@@ -72,11 +84,10 @@ void buffer_pool::give_back(std::byte* data) noexcept {
 
 void buffer_pool::wait(buffer_waiter& waiter) noexcept {
   RW_ASSERT(waiter.link_ == nullptr);
-  // Rare, so the list keeps no tail that leave() would have to know of.
-  buffer_waiter** end = &waiting_;
-  while (*end != nullptr) end = &(*end)->next_;
-  *end = &waiter;
-  waiter.link_ = end;
+  *waiting_end_ = &waiter;
+  waiter.link_ = waiting_end_;
+  waiter.pool_ = this;
+  waiting_end_ = &waiter.next_;
 }
 
 void buffer_pool::replenish() {

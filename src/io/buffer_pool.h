@@ -27,6 +27,7 @@ class buffer_waiter {
  private:
   friend class buffer_pool;
   handler on_buffer_;
+  buffer_pool* pool_ = nullptr;
   buffer_waiter* next_ = nullptr;
   buffer_waiter** link_ = nullptr;  // whatever points at this one, null when not waiting
 };
@@ -71,10 +72,12 @@ class buffer_pool {
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
 
-  // Never fails: when little is left in the pool the buffer comes from the heap, and is counted.
+  // Never fails: when half of the pool is in use the buffer comes from the heap, and is counted.
   buffer take();
-  // The buffer a receive was completed with, now owned by the caller.
-  buffer claim(std::int32_t id) noexcept;
+  // The buffer that a receive of `bytes` was completed with, now owned by the caller. With half of
+  // the pool in use the bytes move to the heap, and the kernel gets its buffer back: what requests
+  // hold while they wait must never be all that their answers could be received into.
+  buffer claim(std::int32_t id, std::size_t bytes);
   // Calls back, in order, when a buffer can be offered again.
   void wait(buffer_waiter& waiter) noexcept;
   // Once per loop turn: offers what came back to the kernel and wakes waiting receives.
@@ -89,6 +92,9 @@ class buffer_pool {
 
  private:
   friend class buffer;
+  friend class buffer_waiter;
+  bool is_half_used() const noexcept { return free_.size() + offered_ <= count_ / 2; }
+  buffer from_heap_buffer();
   void give_back(std::byte* data) noexcept;
   std::byte* at(std::uint16_t id) const noexcept { return memory_ + id * buffer_bytes; }
 
@@ -100,6 +106,7 @@ class buffer_pool {
   std::uint64_t from_heap_ = 0;
   std::vector<std::uint16_t> free_;  // last in, first out: the warm ones
   buffer_waiter* waiting_ = nullptr;
+  buffer_waiter** waiting_end_ = &waiting_;
 };
 
 constexpr std::size_t buffer::capacity() noexcept { return buffer_pool::buffer_bytes; }

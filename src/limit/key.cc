@@ -59,6 +59,11 @@ key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret
   static_assert(sizeof parts == 32, "no padding: every octet is hashed");
   if (recipe.identity) {
     parts.identity = sip_hash(who.identity.data(), who.identity.size(), secret);
+    if (!who.realm.empty()) {
+      const std::array<std::uint64_t, 2> both = {
+          sip_hash(who.realm.data(), who.realm.size(), secret), parts.identity};
+      parts.identity = sip_hash(both.data(), sizeof both, secret);
+    }
   }
   if (recipe.client) parts.client = masked(who.client, recipe.ipv6_prefix);
   if (recipe.route) parts.route = std::uint64_t{who.route} + 1;

@@ -13,7 +13,8 @@ namespace rw::limit {
 // Who is asking. Views live as long as the call.
 struct caller {
   std::array<std::uint8_t, 16> client{};  // network order; IPv4 as ::ffff:a.b.c.d
-  std::string_view identity;              // unique over all ways to authenticate
+  std::string_view identity;              // unique within its realm
+  std::string_view realm;                 // who vouches for it: an issuer, or "" for our own keys
   std::uint32_t route = 0;                // index into configuration::routes
 };
 

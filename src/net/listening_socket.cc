@@ -66,19 +66,21 @@ std::string text_of(int fd) {
 
 }  // namespace
 
-result<listening_sockets> listening_sockets::open(const config::address& where, unsigned count) {
+result<listening_sockets> listening_sockets::open(const config::address& where, unsigned count,
+                                                  mode_t mode) {
   listening_sockets made;
   const bool is_unix = where.what == config::address::kind::unix_path;
   config::address at = where;
   if (is_unix) remove_stale(where);
   // The probe: closed again before the shared ones are bound.
+  const mode_t before = is_unix ? ::umask(0777 & ~mode) : 0;
   const result<int> first = bound(at, false);
+  if (is_unix) ::umask(before);
   if (!first) return failure(first.error());
   if (is_unix) {
     made.fds_.push_back(*first);
     made.unix_path_ = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
     made.name_ = "unix:" + made.unix_path_;
-    ::chmod(made.unix_path_.c_str(), 0666);
   } else {
     socklen_t size = sizeof at.socket;
     ::getsockname(*first, reinterpret_cast<sockaddr*>(&at.socket), &size);

@@ -1,6 +1,8 @@
 // Sockets that accept: one per worker and listener, so that the kernel spreads connections.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -14,9 +16,11 @@ class listening_sockets {
  public:
   // Binds `count` sockets to `where`, by SO_REUSEPORT after a first bind without it has shown that
   // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket
-  // is one, shared by all; a stale file is replaced. Port 0 takes any free one. Any thread. Errors:
+  // is one, shared by all, with `mode` from the start; a stale file is replaced. Port 0 takes any
+  // free one. Before other threads make files: the umask is changed for a moment. Errors:
   // the errno of socket, bind or listen.
-  static result<listening_sockets> open(const config::address& where, unsigned count);
+  static result<listening_sockets> open(const config::address& where, unsigned count,
+                                        mode_t mode = 0666);
 
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;

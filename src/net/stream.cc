@@ -12,6 +12,9 @@ namespace {
 
 // A receiver that has this much unread is not received for: the peer's window fills, and it waits.
 constexpr std::size_t pending_chunks_max = 4;
+// So much is copied behind what is already held, rather than kept in a buffer of its own: otherwise
+// a peer that sends an octet at a time would take a buffer for each.
+constexpr std::size_t joined_bytes_max = 2048;
 // Beyond any head limit the configuration admits, and a record on top.
 constexpr std::size_t spill_bytes_max = (256U << 10U) + io::buffer_pool::buffer_bytes;
 
@@ -131,19 +134,29 @@ void stream::on_buffer(io::buffer_waiter& waiter) {
   static_cast<owned<io::buffer_waiter>&>(waiter).owner.arm_receive();
 }
 
+void stream::keep(io::buffer bytes, std::uint32_t size) {
+  if (has_pending() && size <= joined_bytes_max &&
+      size <= io::buffer::capacity() - pending_.back().end) {
+    chunk& last = pending_.back();
+    std::memcpy(last.bytes.data() + last.end, bytes.data(), size);
+    last.end += size;
+    return;
+  }
+  if (pending_first_ >= pending_chunks_max) {
+    pending_.erase(pending_.begin(),
+                   pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
+    pending_first_ = 0;
+  }
+  pending_.push_back({std::move(bytes), 0, size});
+}
+
 void stream::take_completion(io::completion what) noexcept {
   if (what.buffer >= 0) {
-    io::buffer bytes = loop_.buffers().claim(what.buffer);
+    const auto size = static_cast<std::uint32_t>(std::max(what.result, 0));
+    io::buffer bytes = loop_.buffers().claim(what.buffer, size);
+    bytes_received_ += size;
     // What comes after a close_notify was never said.
-    if (what.result > 0 && !ended_) {
-      bytes_received_ += static_cast<std::uint32_t>(what.result);
-      if (pending_first_ >= pending_chunks_max) {
-        pending_.erase(pending_.begin(),
-                       pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
-        pending_first_ = 0;
-      }
-      pending_.push_back({std::move(bytes), 0, static_cast<std::uint32_t>(what.result)});
-    }
+    if (size > 0 && !ended_) keep(std::move(bytes), size);
   }
   if (what.result == 0) {
     ended_ = true;

@@ -111,6 +111,7 @@ class stream {
   static void on_buffer(io::buffer_waiter& waiter);
   static void on_receive_deadline(io::timer& timer);
   void arm_receive() noexcept;
+  void keep(io::buffer bytes, std::uint32_t size);
   void take_completion(io::completion what) noexcept;
   bool fill() noexcept;
   bool fill_plain() noexcept;

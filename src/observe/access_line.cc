@@ -63,7 +63,16 @@ std::size_t access_formatter::bytes_max(const access_record& r) const noexcept {
                             r.path.size() + r.query.size() + r.protocol.size() + r.tls.size() +
                             r.reason.size() + r.user_agent.size() + r.referer.size();
   // Redaction can lengthen a query: "a=&a=&" becomes "a=***&a=***&", by 3 octets for 3 of it.
-  return 768 + escape_bytes_max * (texts + r.query.size());
+  return 768 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
+}
+
+// Where the client came from may have been a URL with a token in it, too.
+std::string_view access_formatter::referer_of(const access_record& r) {
+  const std::size_t question = std::min(r.referer.find('?'), r.referer.size());
+  std::string query;
+  if (!redaction_.apply(r.referer.substr(question), query)) return r.referer;
+  referer_.assign(r.referer.substr(0, question)).append(query);
+  return referer_;
 }
 
 std::size_t access_formatter::write(const access_record& r, std::span<char> out) {
@@ -75,7 +84,7 @@ std::size_t access_formatter::write(const access_record& r, std::span<char> out)
       write_json(r, time_.rfc3339(r.at), query, line);
       break;
     case access_format::combined:
-      write_combined(r, time_.combined(r.at), query, line);
+      write_combined(r, time_.combined(r.at), query, referer_of(r), line);
       break;
     case access_format::pretty:
     case access_format::coloured:

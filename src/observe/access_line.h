@@ -60,10 +60,13 @@ class access_formatter {
   std::size_t write(const access_record& record, std::span<char> out);
 
  private:
+  std::string_view referer_of(const access_record& record);
+
   access_format format_ = access_format::json;
   redaction redaction_;
   time_text time_;
   std::string redacted_;
+  std::string referer_;
 };
 
 }  // namespace rw::observe

@@ -39,7 +39,7 @@ std::string_view colour_of(unsigned status) noexcept {
 }  // namespace
 
 void write_combined(const access_record& r, std::string_view time, std::string_view query,
-                    line_writer& out) {
+                    std::string_view referer, line_writer& out) {
   or_dash(out, r.client);
   out.text(" - ");
   name(out, r.identity);
@@ -57,7 +57,7 @@ void write_combined(const access_record& r, std::string_view time, std::string_v
   out.text(" ");
   out.number(r.bytes_out);
   out.text(" \"");
-  or_dash(out, r.referer);
+  or_dash(out, referer);
   out.text("\" \"");
   or_dash(out, r.user_agent);
   out.text("\"\n");

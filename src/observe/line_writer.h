@@ -67,7 +67,7 @@ class line_writer {
 
 struct access_record;
 void write_combined(const access_record& record, std::string_view time, std::string_view query,
-                    line_writer& out);
+                    std::string_view referer, line_writer& out);
 void write_pretty(const access_record& record, std::string_view time, std::string_view query,
                   bool coloured, line_writer& out);
 

@@ -157,7 +157,7 @@ result<std::shared_ptr<const server_context>> server_context::create(
   if (auto started = library_init(); !started) return failure(started.error());
   if (certificates.empty()) return invalid("a TLS listener needs a certificate");
   offer offered;
-  const std::shared_ptr<server_context> made(new server_context);
+  std::shared_ptr<server_context> made(new server_context);
   if (auto chosen = choose_suites(options, offered); !chosen) return failure(chosen.error());
   if (auto chosen = choose_groups(options, offered, made->dropped_groups_); !chosen) {
     return failure(chosen.error());

@@ -57,6 +57,17 @@ TEST(Key, JoinsWhatTheLimitNamesAndNothingElse) {
   EXPECT_EQ(make_key(by_both, one, secret), make_key(by_both, other, secret));
 }
 
+TEST(Key, AnIdentityCountsWithinItsRealm) {
+  const key_recipe by_identity{.identity = true};
+  const caller ours{.identity = "alice"};
+  const caller theirs{.identity = "alice", .realm = "partner"};
+  const caller others{.identity = "alice", .realm = "corp"};
+  EXPECT_NE(make_key(by_identity, ours, secret), make_key(by_identity, theirs, secret));
+  EXPECT_NE(make_key(by_identity, others, secret), make_key(by_identity, theirs, secret));
+  EXPECT_EQ(make_key(by_identity, theirs, secret),
+            make_key(by_identity, caller{.identity = "alice", .realm = "partner"}, secret));
+}
+
 TEST(Key, IdentitiesOfAnyLengthAreTakenWhole) {
   const key_recipe by_identity{.identity = true};
   std::set<std::uint64_t> seen;
