@@ -1,0 +1,181 @@
+#include "configuration.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "config/load.h"
+#include "seeded.h"
+#include "tls/certificate.h"
+#include "tls/tickets.h"
+
+namespace rw::sim {
+namespace {
+
+constexpr const char* first_servers =
+    R"({ address = "127.0.0.1:9001" }, { address = "127.0.0.1:9002", weight = 3 })";
+constexpr const char* second_servers =
+    R"({ address = "127.0.0.1:9003" }, { address = "127.0.0.1:9001" })";
+
+// A file in memory that the gateway can read by its path.
+class memory_file {
+ public:
+  explicit memory_file(std::string_view text) : fd_(::memfd_create("ringward-sim", MFD_CLOEXEC)) {
+    const auto size = static_cast<ssize_t>(text.size());
+    if (fd_ < 0 || ::fchmod(fd_, 0600) != 0 || ::write(fd_, text.data(), text.size()) != size) {
+      std::abort();
+    }
+  }
+  memory_file(const memory_file&) = delete;
+  memory_file& operator=(const memory_file&) = delete;
+  ~memory_file() { ::close(fd_); }
+  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+ private:
+  int fd_;
+};
+
+tls::self_signed make_pair() {
+  // The same one whatever the seed: a run alone has to be the run among others.
+  seed_random(1);
+  const std::array<std::string, 1> names = {"sim.example"};
+  const auto now = wall_time{std::chrono::seconds{1'700'000'000}};
+  auto made = tls::make_self_signed(names, {}, now, std::chrono::hours{24 * 365});
+  if (!made) std::abort();
+  return std::move(*made);
+}
+
+struct key_files {
+  explicit key_files(const tls::self_signed& pair)
+      : chain(pair.chain_pem), key(pair.key_pem.view()) {}
+  memory_file chain;
+  memory_file key;
+};
+
+const key_files& files() {
+  static const key_files made(make_pair());
+  return made;
+}
+
+std::string text_of(const key_files& keys, bool second) {
+  return fmt::format(R"(
+[log]
+access = {{ path = "-" }}
+
+[admin]
+socket = "off"
+address = "off"
+
+[[listener]]
+name = "plain"
+address = "127.0.0.1:8080"
+protocols = ["http/1.1"]
+  [listener.timeouts]
+  head = "2s"
+  body_gap = "3s"
+  write_gap = "3s"
+  keepalive = "5s"
+
+[[listener]]
+name = "tls"
+address = "127.0.0.1:8443"
+protocols = ["http/1.1"]
+  [listener.timeouts]
+  handshake = "3s"
+  head = "2s"
+  body_gap = "3s"
+  write_gap = "3s"
+  keepalive = "5s"
+  [listener.tls]
+  certificates = [{{ chain = "{0}", key = {{ file = "{1}" }} }}]
+
+[[limit]]
+name = "few"
+by = "client.ip"
+rate = "2/s"
+burst = 2
+
+[[upstream]]
+name = "any"
+servers = [{2}]
+  [upstream.timeouts]
+  connect = "1s"
+  first_byte = "4s"
+  gap = "4s"
+  total = "{3}"
+  [upstream.pool]
+  idle_timeout = "5s"
+  idle_per_worker = 3
+  requests_per_connection = 7
+
+[[upstream]]
+name = "{4}"
+servers = [{{ address = "127.0.0.1:9004" }}]
+  [upstream.timeouts]
+  connect = "1s"
+  first_byte = "4s"
+  gap = "4s"
+
+[[route]]
+name = "fixed"
+path_prefix = "/fixed"
+action = "respond"
+status = 200
+type = "text/plain"
+body = "a fixed answer\n"
+auth = []
+
+[[route]]
+name = "limited"
+path_prefix = "/limited"
+upstream = "any"
+auth = []
+limits = ["few"]
+
+[[route]]
+name = "other"
+path_prefix = "/other"
+upstream = "{4}"
+auth = []
+max_body = "64KiB"
+
+[[route]]
+name = "any"
+path_prefix = "/"
+upstream = "any"
+auth = []
+)",
+                     keys.chain.path(), keys.key.path(), second ? second_servers : first_servers,
+                     second ? "8s" : "off", second ? "elsewhere" : "other");
+}
+
+std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why) {
+  for (const config::diagnostic& one : why) ADD_FAILURE() << config::to_string(one);
+  return nullptr;
+}
+
+}  // namespace
+
+void prepare_configurations() { files(); }
+
+std::shared_ptr<const gateway::snapshot> configurations::next() {
+  const bool second = made_.size() % 2 == 1;
+  auto loaded = config::parse(text_of(files(), second), "sim.toml");
+  if (!loaded) return refused(loaded.error());
+  gateway::snapshot_context with;
+  with.previous = made_.empty() ? nullptr : made_.back().get();
+  with.generation = made_.size() + 1;
+  with.labels = &labels_;
+  with.tickets = tickets_;
+  auto made = gateway::make_snapshot(std::move(loaded->settings), with);
+  if (!made) return refused(made.error());
+  made_.push_back(made->state);
+  return made->state;
+}
+
+}  // namespace rw::sim
