@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/chunked.h"
+#include "net/stream.h"
 
 namespace rw::gateway {
 
@@ -38,6 +39,38 @@ inline decoded decode_in_place(http::chunked_decoder& decoder, std::span<char> i
   if (size > 0) found.data = {found.data.data(), size};
   return found;
 }
+
+// Receives in bulk while it lives, once begin() was called, unless too many bodies of this worker
+// do: each holds a quarter of a MiB, and as much again where it goes out by TLS.
+class bulk_receive {
+ public:
+  static constexpr unsigned per_worker_max = 64;
+  // A body of so many bytes, or of which so many have come, is worth it.
+  static constexpr std::uint64_t least_bytes = 128U << 10U;
+
+  bulk_receive(net::stream& from, unsigned& under_way) noexcept
+      : from_(from), under_way_(under_way) {}
+  ~bulk_receive() {
+    if (!begun_) return;
+    --under_way_;
+    from_.receive_in_bulk(false);
+  }
+  bulk_receive(const bulk_receive&) = delete;
+  bulk_receive& operator=(const bulk_receive&) = delete;
+
+  // `bytes`: of the body, as far as is known.
+  void begin_for(std::uint64_t bytes) noexcept {
+    if (begun_ || bytes < least_bytes || under_way_ >= per_worker_max) return;
+    begun_ = true;
+    ++under_way_;
+    from_.receive_in_bulk(true);
+  }
+
+ private:
+  net::stream& from_;
+  unsigned& under_way_;
+  bool begun_ = false;
+};
 
 // listener.timeouts.least_rate: so many bytes a second, looked at every 10 s. 0 is off.
 class rate_floor {

@@ -132,6 +132,7 @@ io::task<> download(exchange& x) {
 
   rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0,
                    x.on->loop().now());
+  bulk_receive bulk(from, x.on->bulk_receives());
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
   wrapping clothes;
@@ -145,6 +146,7 @@ io::task<> download(exchange& x) {
   }
   while (!done) {
     if (from.input().empty() && head_left.empty()) {
+      bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : passed);
       const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
       const bool ended = !more && more.error().code == fault::closed;
       if (!more && !(ended && x.response.body == http::framing::until_close)) {

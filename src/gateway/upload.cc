@@ -83,8 +83,11 @@ io::task<> upload(exchange& x) {
   const config::listener_timeouts& rules =
       x.state->listeners[x.client->listener].settings->timeouts;
   rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
+  bulk_receive bulk(from, x.on->bulk_receives());
   for (bool last = false; !last;) {
     if (from.input().empty()) {
+      bulk.begin_for(x.request.body == http::framing::length ? x.request.content_length
+                                                             : x.bytes_in);
       const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
       if (x.upload_stopped) co_return;
       if (!more) {

@@ -68,6 +68,7 @@ class worker {
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
+  unsigned& bulk_receives() noexcept { return bulk_receives_; }
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
@@ -101,6 +102,7 @@ class worker {
   std::vector<std::unique_ptr<exchange>> exchanges_;
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
+  unsigned bulk_receives_ = 0;  // under way
   io::gate connections_;
   io::gate chores_;
   io::sleep* pause_ = nullptr;  // of keep_house()

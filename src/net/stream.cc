@@ -27,8 +27,10 @@ stream::~stream() { RW_ASSERT(fd_ < 0); }
 void stream::consume(std::size_t bytes) noexcept {
   RW_ASSERT(bytes <= end_ - begin_);
   begin_ += static_cast<std::uint32_t>(bytes);
-  if (begin_ != end_) return;
-  begin_ = end_ = room_ = 0;
+  if (begin_ != end_ || bulk_under_way_) return;
+  begin_ = end_ = 0;
+  if (bulk_ && input_spill_) return;
+  room_ = 0;
   input_ = nullptr;
   input_buffer_.reset();
   input_spill_.reset();
@@ -123,11 +125,50 @@ void stream::arm_receive() noexcept {
   if (receiving_.in_flight() || ended_ || failed_ || fd_ < 0) return;
   if (paused_ && has_pending()) return;
   paused_ = false;
-  if (loop_.buffers().may_receive()) {
+  if (bulk_ && !tls_) {
+    arm_bulk();
+  } else if (loop_.buffers().may_receive()) {
     loop_.kernel().receive(receiving_, fd_);
   } else if (!starving_.waiting()) {
     loop_.buffers().wait(starving_);
   }
+}
+
+void stream::arm_bulk() noexcept {
+  // What is held comes first, and what nobody waits for stays with the peer.
+  if (!reader_ || has_pending()) return;
+  if (room_ - end_ < bulk_bytes / 2) {
+    const std::uint32_t held = end_ - begin_;
+    if (input_spill_ && room_ - held >= bulk_bytes / 2) {
+      std::memmove(input_, input_ + begin_, held);
+    } else {
+      auto larger = std::make_unique_for_overwrite<char[]>(held + bulk_bytes);
+      if (held > 0) std::memcpy(larger.get(), input_ + begin_, held);
+      input_spill_ = std::move(larger);
+      input_buffer_.reset();
+      input_ = input_spill_.get();
+      room_ = held + static_cast<std::uint32_t>(bulk_bytes);
+    }
+    begin_ = 0;
+    end_ = held;
+  }
+  bulk_under_way_ = true;
+  loop_.kernel().receive_into(
+      receiving_, fd_, std::as_writable_bytes(std::span(input_ + end_, std::size_t{room_} - end_)));
+}
+
+void stream::receive_in_bulk(bool on) noexcept {
+  if (bulk_ == on) return;
+  bulk_ = on;
+  if (tls_) return;
+  if (on) {
+    starving_.leave();
+    // The multishot; what it still brings is kept, and read first.
+    if (receiving_.in_flight()) loop_.kernel().cancel(receiving_);
+    return;
+  }
+  if (begin_ == end_) consume(0);
+  arm_receive();
 }
 
 void stream::on_buffer(io::buffer_waiter& waiter) {
@@ -150,7 +191,13 @@ void stream::keep(io::buffer bytes, std::uint32_t size) {
   pending_.push_back({std::move(bytes), 0, size});
 }
 
-void stream::take_completion(io::completion what) noexcept {
+// True when input() has grown by it.
+bool stream::take_completion(io::completion what) noexcept {
+  const bool bulk = std::exchange(bulk_under_way_, false);
+  if (bulk && what.result > 0) {
+    end_ += static_cast<std::uint32_t>(what.result);
+    bytes_received_ += static_cast<std::uint32_t>(what.result);
+  }
   if (what.buffer >= 0) {
     const auto size = static_cast<std::uint32_t>(std::max(what.result, 0));
     io::buffer bytes = loop_.buffers().claim(what.buffer, size);
@@ -163,18 +210,19 @@ void stream::take_completion(io::completion what) noexcept {
   } else if (what.result < 0 && what.result != -ECANCELED && what.result != -ENOBUFS) {
     fail_with(io::kernel_error(-what.result, side_));
   }
-  if (closer_) return;
+  if (closer_ || bulk) return bulk && what.result > 0;
   if (!what.more) {
     arm_receive();  // ended for want of a buffer, or because enough was held
   } else if (pending_.size() - pending_first_ >= pending_chunks_max && !paused_) {
     paused_ = true;
     loop_.kernel().cancel(receiving_);
   }
+  return false;
 }
 
 void stream::on_received(io::operation& op, io::completion what) {
   stream& self = static_cast<owned<io::operation>&>(op).owner;
-  self.take_completion(what);
+  const bool grown_in_bulk = self.take_completion(what);
   // What follows may destroy this stream: nothing of it is touched after a resumption.
   if (self.closer_) {
     if (!what.more) std::exchange(self.closer_, {}).resume();
@@ -188,7 +236,7 @@ void stream::on_received(io::operation& op, io::completion what) {
     }
   }
   if (!self.reader_) return;
-  const bool grown = self.fill();
+  const bool grown = grown_in_bulk || self.fill();
   if (grown || self.failed_ || self.ended_) {
     if (grown) self.reader_wake_ = wake::grown;
     self.receive_timer_.disarm();
@@ -333,6 +381,7 @@ io::task<> stream::close() {
     };
     co_await quiet{*this};
   }
+  bulk_ = false;
   const int fd = std::exchange(fd_, -1);
   cut_ ? loop_.kernel().reset(fd) : loop_.kernel().close(fd);
   consume(end_ - begin_);

@@ -53,6 +53,11 @@ class stream {
   void receive_by(mono_time deadline) noexcept;
   // The receive() under way, if there is one, fails with fault::canceled; the stream goes on.
   void interrupt_receive() noexcept;
+  // While set, receives are of up to bulk_bytes into memory of this stream's own, one at a time and
+  // only while receive() waits: for a body that flows, where the size of a receive decides what a
+  // byte costs. Plain streams only; TLS ignores it.
+  static constexpr std::size_t bulk_bytes = 256U << 10U;
+  void receive_in_bulk(bool on) noexcept;
   // The peer has ended its side, and nothing is left to read.
   bool ended() const noexcept;
 
@@ -111,8 +116,9 @@ class stream {
   static void on_buffer(io::buffer_waiter& waiter);
   static void on_receive_deadline(io::timer& timer);
   void arm_receive() noexcept;
+  void arm_bulk() noexcept;
   void keep(io::buffer bytes, std::uint32_t size);
-  void take_completion(io::completion what) noexcept;
+  bool take_completion(io::completion what) noexcept;
   bool fill() noexcept;
   bool fill_plain() noexcept;
   bool fill_tls() noexcept;
@@ -133,7 +139,9 @@ class stream {
   bool paused_ = false;  // receiving was stopped: enough is held
   bool failed_ = false;
   bool cut_ = false;  // by abort()
-  error why_;         // when failed_
+  bool bulk_ = false;
+  bool bulk_under_way_ = false;  // the kernel has input_spill_ to write into, from end_ on
+  error why_;                    // when failed_
 
   char* input_ = nullptr;  // into input_buffer_ or input_spill_
   std::uint32_t begin_ = 0;
@@ -193,6 +201,7 @@ class stream::send_awaiter {
     send_awaiter& owner;
   };
   bool start() noexcept;  // false: nothing left to send, or outcome_ says why not
+  tls::output room();
   bool encrypt() noexcept;
   void advance(std::size_t bytes) noexcept;
 
@@ -208,6 +217,7 @@ class stream::send_awaiter {
   std::array<iovec, pieces_max> vectors_{};
   msghdr message_{};
   io::buffer records_;  // TLS: what is to be sent of pieces_ already encrypted
+  std::unique_ptr<std::byte[]> many_records_;  // in its place, for much at a time
   std::uint32_t records_begin_ = 0;
   std::uint32_t records_end_ = 0;
   owned<io::operation> op_{*this, &on_sent};

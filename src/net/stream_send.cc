@@ -26,11 +26,23 @@ void stream::send_awaiter::advance(std::size_t bytes) noexcept {
   RW_ASSERT(bytes == 0);
 }
 
+// Where records are put: for much, so many at a time as a bulk receive brings.
+tls::output stream::send_awaiter::room() {
+  constexpr std::size_t many = (bulk_bytes / (16U << 10U) + 1) * io::buffer_pool::buffer_bytes;
+  std::size_t left = 0;
+  for (const std::string_view piece : pieces_) left += piece.size();
+  if (!many_records_ && left > 2 * io::buffer::capacity()) {
+    many_records_ = std::make_unique_for_overwrite<std::byte[]>(many);
+  }
+  if (many_records_) return {many_records_.get(), 0, many};
+  if (!records_) records_ = stream_.loop_.buffers().take();
+  return {records_.data(), 0, io::buffer::capacity()};
+}
+
 // TLS: puts as much of pieces_ as fits into records_. False when there is nothing to send.
 bool stream::send_awaiter::encrypt() noexcept {
   if (records_begin_ != records_end_) return true;
-  if (!records_) records_ = stream_.loop_.buffers().take();
-  tls::output out{records_.data(), 0, io::buffer::capacity()};
+  tls::output out = room();
   if (!stream_.control_.empty()) {
     const std::size_t size = std::min(stream_.control_.size(), out.room());
     std::copy_n(stream_.control_.begin(), size, out.data);
@@ -61,8 +73,10 @@ bool stream::send_awaiter::encrypt() noexcept {
 bool stream::send_awaiter::start() noexcept {
   if (encrypted_) {
     if (!encrypt()) return false;
-    stream_.loop_.kernel().send(op_, stream_.fd_,
-                                {records_.data() + records_begin_, records_end_ - records_begin_});
+    stream_.loop_.kernel().send(
+        op_, stream_.fd_,
+        {(many_records_ ? many_records_.get() : records_.data()) + records_begin_,
+         records_end_ - records_begin_});
     return true;
   }
   std::size_t count = 0;

@@ -10,7 +10,7 @@ namespace rw::sim {
 
 struct client_habits {
   double faults = 1.0;  // 0: asks correctly, reads at once and waits for every answer
-  std::uint64_t body_bytes_max = 120'000;
+  std::uint64_t body_bytes_max = 180'000;
 };
 
 struct ask {
