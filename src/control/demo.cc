@@ -45,6 +45,7 @@ address = "off"
 [[listener]]
 name = "https"
 address = "{address}"
+max_connections = 400
   [listener.tls]
   certificates = [{{ chain = "{chain}", key = {{ file = "{key}" }} }}]
 [auth.api_keys]
