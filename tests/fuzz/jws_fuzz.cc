@@ -105,7 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // As edits: which token, then position (two octets) and the octet to put there.
   std::string edited(good[data[0] % std::size(good)]);
   for (std::size_t i = 1; i + 2 < size; i += 3) {
-    edited[(data[i] << 8 | data[i + 1]) % edited.size()] = static_cast<char>(data[i + 2]);
+    const std::size_t at = std::size_t{data[i]} << 8U | data[i + 1];
+    edited[at % edited.size()] = static_cast<char>(data[i + 2]);
   }
   check(reader, keys, rules, edited);
   return 0;
