@@ -4,7 +4,8 @@
     tidy.py --build DIR [PATTERN...]
 
 A file is clean for as long as it, the headers of ours that it includes, its compile command,
-.clang-tidy and clang-tidy itself stay the same; DIR/tidy keeps one empty file per such state.
+.clang-tidy, clang-tidy itself and the installed packages stay the same; the user's cache keeps one
+empty file per such state, for all clones.
 PATTERN: only files whose path contains it.
 """
 
@@ -38,10 +39,17 @@ def closure(path: Path, seen: set):
 
 
 def state(entry, common: bytes) -> str:
-    digest = hashlib.sha256(common + entry["command"].encode())
+    digest = hashlib.sha256(common + entry["command"].replace(str(ROOT), "").encode())
     for path in sorted(closure(Path(entry["file"]), set())):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def packages() -> bytes:
+    """Names and versions of what is installed, for the headers that are not ours."""
+    if not shutil.which("dpkg-query"):
+        return b""
+    return subprocess.run(["dpkg-query", "-W"], capture_output=True, check=True).stdout
 
 
 def entries(build: Path, patterns):
@@ -70,14 +78,14 @@ def main():
     build = args.build.resolve()
     if not shutil.which(TIDY):
         sys.exit(f"{TIDY} is not installed")
-    states = build / "tidy"
-    states.mkdir(exist_ok=True)
+    states = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringward" / "tidy"
+    states.mkdir(parents=True, exist_ok=True)
     for old in states.iterdir():
         if time.time() - old.stat().st_mtime > STATES_KEPT_DAYS * 86400:
             old.unlink()
 
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    common = version + (ROOT / ".clang-tidy").read_bytes()
+    common = version + packages() + (ROOT / ".clang-tidy").read_bytes()
     todo, clean, failed = [], 0, 0
     for entry in entries(build, args.patterns):
         stamp = states / state(entry, common)

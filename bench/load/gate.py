@@ -5,9 +5,10 @@ A slow or busy machine makes both dearer, so the quotient is what a change of ou
 import json
 import os
 
-from measure import ROWS, measure_row, ratio
+from measure import measure_row, ratio
 from process import Trouble
 from report import RESULTS, circumstances, table, write_json
+from rows import STANDING
 
 COMMITTED = os.path.join(RESULTS, "gate.json")
 ALLOWED = 1.10
@@ -23,7 +24,7 @@ def committed_ratios():
     try:
         with open(COMMITTED) as committed:
             rows = json.load(committed)["ringward_over"]
-            return {row: float(rows[row]["relay"]) for row in ROWS}
+            return {row: float(rows[row]["relay"]) for row in STANDING}
     except FileNotFoundError as why:
         raise Trouble(f"no {COMMITTED}: make one with `gate --update` and commit it") from why
     except (ValueError, KeyError, TypeError) as why:
@@ -32,7 +33,7 @@ def committed_ratios():
 
 def update(plan, progress):
     rows = {}
-    for row in ROWS:
+    for row in STANDING:
         samples = measure_row(plan, row, progress)
         print(table(row, samples))
         rows[row] = ratios_of(samples)
@@ -45,7 +46,7 @@ def check(plan, progress):
     """0 when no row is more than 10 % worse than the committed ratio; noise gets two more attempts."""
     bounds = committed_ratios()
     worse = []
-    for row in ROWS:
+    for row in STANDING:
         was = bounds[row]
         for attempt in range(ATTEMPTS):
             now = ratios_of(measure_row(plan, row, progress))

@@ -1,21 +1,20 @@
-"""One measurement, and rounds of them over all servers of a row."""
+"""Rounds of measurements over all servers of a row."""
 
-import json
-import os
-import re
 import shutil
 import statistics
-import subprocess
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from process import Trouble, cpu_ns
+import handshakes
+from process import Trouble
 from proxies import KINDS
+from rows import ROWS
 from server import Origin, Setting, make_certificate
+from tokens import make_tokens
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROWS = ("plain", "tls")
+STOLEN_PERCENT_MAX = 3.0
 
 
 @dataclass
@@ -31,55 +30,19 @@ class Plan:
     proxy_cpu: int = 0
     load_cpu: int = 1
     peer_logs: bool = True
+    attempts: int = 4  # at a measurement that loses time to other machines
 
 
-@dataclass
-class Sample:
-    cpu_us: float  # of the proxy's whole process tree, per request
-    requests_per_second: float
-    p50_us: float
-    p99_us: float
-    p999_us: float
+def missing_tools(rows):
+    wanted = {"taskset", "openssl", *(tool for row in rows for tool in row.method.TOOLS)}
+    return sorted(tool for tool in wanted if not shutil.which(tool))
 
 
-def wrk(plan, server, seconds):
-    """The JSON line of wrk.lua; any error or refusal ends the run: its cost is not what is measured."""
-    command = ["taskset", "-c", str(plan.load_cpu), "wrk", "-t1", f"-c{plan.connections}",
-               f"-d{seconds}s", "--latency", "-s", os.path.join(HERE, "wrk.lua")]
-    for name, value in server.headers.items():
-        command += ["-H", f"{name}: {value}"]
-    child = subprocess.Popen([*command, server.url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             stdin=subprocess.DEVNULL, text=True)
-    try:
-        said, _ = child.communicate(timeout=seconds + 30)
-    except BaseException as why:
-        child.kill()
-        child.wait()
-        if isinstance(why, subprocess.TimeoutExpired):
-            raise Trouble(f"wrk against {server.name} does not end") from why
-        raise
-    found = re.search(r"^JSON (.*)$", said, re.MULTILINE)
-    if not found:
-        raise Trouble(f"wrk against {server.name}:\n{said}")
-    got = json.loads(found.group(1))
-    if got["errors"] or got["refused"] or not got["requests"]:
-        raise Trouble(f"{server.name}: {got['requests']} answers, {got['errors']} socket errors, "
-                      f"{got['refused']} refusals\n{server.process.said()[-2000:]}")
-    return got
-
-
-def measure(plan, server):
-    wrk(plan, server, plan.warm_up_seconds)
-    before = cpu_ns(server.process.pid)
-    got = wrk(plan, server, plan.seconds)
-    spent_ns = cpu_ns(server.process.pid) - before
-    server.drop_logs()
-    return Sample(spent_ns / 1e3 / got["requests"], got["requests"] / got["microseconds"] * 1e6,
-                  got["p50"], got["p99"], got["p999"])
-
-
-def missing_tools(names):
-    return [tool for tool in ("wrk", "taskset", "openssl", *names) if not shutil.which(tool)]
+def names_for(plan, row):
+    names = [name for name in plan.names if not row.servers or name in row.servers]
+    if not names:
+        raise Trouble(f"{row.name} is for {', '.join(row.servers)}, none of which is to be measured")
+    return names
 
 
 @contextmanager
@@ -87,12 +50,13 @@ def servers_of(plan, row):
     """The origin and all servers of the row, started and checked; stopped whatever happens."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="ringward-bench-"))
-        origin = Origin(directory, plan.build, plan.load_cpu)
+        origin = Origin(directory, plan.build, plan.load_cpu, row)
         stack.callback(origin.process.stop)
-        setting = Setting(directory, origin.address, row == "tls", make_certificate(directory),
-                          plan.build, plan.proxy_cpu, plan.peer_logs)
+        setting = Setting(directory, origin.address, row, make_certificate(directory),
+                          make_tokens(directory) if row.token else None, plan.build, plan.proxy_cpu,
+                          plan.peer_logs)
         started = []
-        for name in plan.names:
+        for name in names_for(plan, row):
             server = KINDS[name](setting)
             stack.callback(server.stop)
             server.start()
@@ -100,24 +64,61 @@ def servers_of(plan, row):
         yield started
 
 
-def measure_row(plan, row, progress):
+def stolen_ticks(cpus):
+    """Of 1/100 s in which the hypervisor ran something else where these CPUs wanted to run, by CPU."""
+    with open("/proc/stat") as stat:
+        lines = (line.split() for line in stat)
+        return {words[0]: int(words[8]) for words in lines if words[0] in {f"cpu{cpu}" for cpu in cpus}}
+
+
+def measure_undisturbed(plan, server):
+    """Neighbours on the same machine take caches and the core's other thread along with the time, so a
+    measurement that lost time is taken again; the least disturbed one counts."""
+    taken = []
+    for _ in range(plan.attempts):
+        before, began = stolen_ticks((plan.proxy_cpu, plan.load_cpu)), time.monotonic()
+        sample = server.setting.row.method.measure(plan, server)
+        elapsed, after = time.monotonic() - began, stolen_ticks((plan.proxy_cpu, plan.load_cpu))
+        sample["stolen_percent"] = max(after[cpu] - before[cpu] for cpu in after) / elapsed
+        taken.append(sample)
+        server.drop_logs()
+        if sample["stolen_percent"] <= STOLEN_PERCENT_MAX or server.setting.row.method.FRESH:
+            break
+    return min(taken, key=lambda sample: sample["stolen_percent"])
+
+
+def measure_row(plan, name, progress):
     """Samples by server name, one per round; the order turns by one each round."""
-    with servers_of(plan, row) as servers:
-        samples = {server.name: [] for server in servers}
-        for turn in range(plan.rounds):
-            shift = turn % len(servers)
-            for server in servers[shift:] + servers[:shift]:
-                sample = measure(plan, server)
-                samples[server.name].append(sample)
-                progress(f"{row} {turn + 1}/{plan.rounds} {server.name}: {sample.cpu_us:.2f} us, "
-                         f"{sample.requests_per_second:.0f}/s")
+    row = ROWS[name]
+    samples = {server: [] for server in names_for(plan, row)}
+    runs = plan.rounds if row.method.FRESH else 1
+    for run in range(runs):
+        with servers_of(plan, row) as servers:
+            if row.new_connections:
+                for server in servers:
+                    resumed, full = handshakes.check(plan, server)
+                    progress(f"{name}: {server.name}: of wrk's connections {resumed} resumed, {full} full")
+            turns = [run] if row.method.FRESH else range(plan.rounds)
+            for turn in turns:
+                shift = turn % len(servers)
+                for server in servers[shift:] + servers[:shift]:
+                    sample = measure_undisturbed(plan, server)
+                    samples[server.name].append(sample)
+                    figures = ", ".join(f"{title} {sample[field]:.{decimals}f}"
+                                        for title, field, decimals in row.columns[:3])
+                    progress(f"{name} {turn + 1}/{plan.rounds} {server.name}: {figures}, "
+                             f"stolen {sample['stolen_percent']:.1f} %")
     return samples
 
 
 def median_of(samples, field):
-    return statistics.median(getattr(sample, field) for sample in samples)
+    return statistics.median(sample[field] for sample in samples)
 
 
-def ratio(samples, name, to):
-    """Median over the rounds of name's CPU per request over that of `to` in the same round."""
-    return statistics.median(a.cpu_us / b.cpu_us for a, b in zip(samples[name], samples[to]))
+def ratio(samples, name, to, field="cpu_us"):
+    """Median over the rounds of name's figure over that of `to` in the same round; None when the other's
+    is nothing."""
+    pairs = [(a[field], b[field]) for a, b in zip(samples[name], samples[to])]
+    if any(other <= 0 for _, other in pairs):
+        return None
+    return statistics.median(own / other for own, other in pairs)

@@ -21,8 +21,10 @@ def raised_priority(nice):
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
         with open(group) as now:
-            before = now.read().split()[-1]
-        write_word(group, str(nice))
+            words = now.read().split()
+        if words:  # Empty where the session belongs to no such group, as a service's does.
+            before = words[-1]
+            write_word(group, str(nice))
     except PermissionError:
         print("running at ordinary priority: raising it takes CAP_SYS_NICE", file=sys.stderr)
     except FileNotFoundError:

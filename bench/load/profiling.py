@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import tempfile
 
-from measure import servers_of, wrk
+from measure import servers_of
 from process import Trouble, tree
+from rows import ROWS
+from throughput import wrk
 
 
 def hardware_counters():
@@ -20,7 +22,7 @@ def profile(plan, row, lines, keep, progress):
     if not shutil.which("perf"):
         raise Trouble("perf is not here: apt-get install linux-perf")
     event = "cycles" if hardware_counters() else "task-clock"
-    with servers_of(plan, row) as servers, tempfile.TemporaryDirectory(prefix="ringward-perf-") as scratch:
+    with servers_of(plan, ROWS[row]) as servers, tempfile.TemporaryDirectory(prefix="ringward-perf-") as scratch:
         server = servers[0]
         data = os.path.abspath(keep) if keep else os.path.join(scratch, "perf.data")
         wrk(plan, server, plan.warm_up_seconds)

@@ -7,13 +7,26 @@ import re
 
 from process import Trouble
 from server import SUITE, Server, output_of, write
+from tokens import AUDIENCE, ISSUER
+
+
+def bearer(tokens):
+    """Headers of a good token, and those that have to be refused."""
+    return ({"authorization": f"Bearer {tokens.good}"},
+            [{}, *({"authorization": f"Bearer {bad}"} for bad in tokens.bad)])
+
+
+def openssl_settings(directory, **settings):
+    """The environment of a program on OpenSSL that has no setting of its own for these."""
+    return {"OPENSSL_CONF": write(os.path.join(directory, "openssl.cnf"), "\n".join((
+        "openssl_conf = program", "[program]", "ssl_conf = ssl", "[ssl]", "system_default = only", "[only]",
+        *(f"{name} = {value}" for name, value in settings.items()), "")))}
 
 
 class Ringward(Server):
     """With everything on that the row promises: a key, two limits, an access log."""
 
     name = program = "ringward"
-    guarded = True
 
     @classmethod
     def path(cls, build):
@@ -24,14 +37,33 @@ class Ringward(Server):
     def version(cls, build):
         return output_of(cls.path(build), "version")
 
-    def command(self):
+    def keys(self):
+        """The tables of an API key that is good."""
         made = output_of(self.path(self.setting.build), "key", "new", "bench")
         key = re.search(r"\brw_bench_[0-9A-Za-z]{20,}", made)
         line = re.search(r"\bbench:rwk1\$[\w-]+\$[\w-]+", made)
         if not key or not line:
             raise Trouble(f"ringward key new bench: no key or no key line in\n{made}")
         self.headers = {"x-api-key": key.group(0)}
-        keys = write(os.path.join(self.directory, "api-keys"), line.group(0) + "\n", 0o600)
+        self.refused = [{}]
+        file = write(os.path.join(self.directory, "api-keys"), line.group(0) + "\n", 0o600)
+        return f"""
+            [auth.api_keys]
+            file = "{file}"
+            """
+
+    def issuer(self):
+        """Those of an issuer of tokens."""
+        self.headers, self.refused = bearer(self.setting.tokens)
+        return f"""
+            [auth.jwt.bench]
+            issuer = "{ISSUER}"
+            audiences = ["{AUDIENCE}"]
+            jwks = {{ file = "{self.setting.tokens.jwks}" }}
+            algorithms = ["ES256"]
+            """
+
+    def command(self):
         s, d = self.setting, self.directory
         tls = f"""
             [listener.tls]
@@ -39,6 +71,7 @@ class Ringward(Server):
             min_version = "1.3"
             ciphers = ["{SUITE}"]
             groups = ["X25519"]
+            session_tickets = {str(s.row.tickets).lower()}
             """ if s.tls else ""
         config = write(os.path.join(d, "ringward.toml"), f"""
             [server]
@@ -57,10 +90,7 @@ class Ringward(Server):
             name = "bench"
             address = "127.0.0.1:{self.port}"
             protocols = ["http/1.1"]
-            {tls}
-            [auth.api_keys]
-            file = "{keys}"
-
+            {tls}{self.issuer() if s.row.token else self.keys()}
             [[limit]]
             name = "per-ip"
             by = "client.ip"
@@ -83,14 +113,14 @@ class Ringward(Server):
             name = "bench"
             path_prefix = "/"
             upstream = "origin"
-            auth = ["api_keys"]
+            auth = ["{"jwt:bench" if s.row.token else "api_keys"}"]
             limits = ["per-ip", "per-identity"]
             """)
         return [self.path(s.build), "run", "--config", config]
 
 
 class Relay(Server):
-    """The floor: bytes both ways, unread."""
+    """The floor: bytes both ways, unread. It has no session tickets."""
 
     name = program = "relay"
 
@@ -105,8 +135,16 @@ class Relay(Server):
 
     def command(self):
         s = self.setting
+        if s.row.token:
+            self.headers, _ = bearer(s.tokens)  # as many bytes as the others move
         out = [self.path(s.build), "--address", f"127.0.0.1:{self.port}", "--upstream", s.origin]
         return out + (["--tls", "--chain", s.chain, "--key", s.key] if s.tls else [])
+
+
+NGINX_NO_TICKETS = """
+                ssl_session_tickets off;
+                ssl_session_cache off;
+                ssl_conf_command NumTickets 0;"""
 
 
 class Nginx(Server):
@@ -124,7 +162,7 @@ class Nginx(Server):
                 ssl_certificate_key {s.key};
                 ssl_protocols TLSv1.3;
                 ssl_conf_command Ciphersuites {SUITE};
-                ssl_ecdh_curve X25519;""" if s.tls else ""
+                ssl_ecdh_curve X25519;{"" if s.row.tickets else NGINX_NO_TICKETS}""" if s.tls else ""
         temporary = "\n".join(f"              {kind}_temp_path {d}/{kind};"
                               for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         config = write(os.path.join(d, "nginx.conf"), f"""
@@ -138,6 +176,10 @@ class Nginx(Server):
             {temporary}
               access_log {f"{d}/access.log combined" if s.logs else "off"};
               keepalive_requests 1000000000;
+              client_max_body_size 0;
+              proxy_request_buffering off;
+              proxy_max_temp_file_size 0;
+              proxy_buffering {"off" if s.row.streams else "on"};
               upstream origin {{
                 server {s.origin};
                 keepalive 256;
@@ -160,19 +202,43 @@ class Nginx(Server):
 class Haproxy(Server):
     name = program = "haproxy"
 
+    def environment(self):
+        """`no-tls-tickets` only makes OpenSSL send tickets of another kind."""
+        return {} if self.setting.row.tickets else openssl_settings(self.directory, NumTickets=0)
+
+    def verification(self):
+        """The signature and the claims, as its documentation has it; the key is read once."""
+        self.headers, self.refused = bearer(self.setting.tokens)
+        refusals = ("{ var(txn.alg) -m str ES256 }", f"{{ var(txn.iss) -m str {ISSUER} }}",
+                    f"{{ var(txn.aud) -m str {AUDIENCE} }}", "{ var(txn.left) -m int gt 0 }",
+                    f'{{ http_auth_bearer,jwt_verify(txn.alg,"{self.setting.tokens.pem}") -m int 1 }}')
+        return "\n              ".join((
+            "http-request set-var(txn.alg) http_auth_bearer,jwt_header_query('$.alg')",
+            "http-request set-var(txn.iss) http_auth_bearer,jwt_payload_query('$.iss')",
+            "http-request set-var(txn.aud) http_auth_bearer,jwt_payload_query('$.aud')",
+            "http-request set-var(txn.now) date()",
+            "http-request set-var(txn.left) http_auth_bearer,jwt_payload_query('$.exp','int'),sub(txn.now)",
+            *(f"http-request deny deny_status 401 unless {condition}" for condition in refusals)))
+
     def command(self):
         s, d = self.setting, self.directory
         # HAProxy writes logs to a descriptor or a socket, not to a file by name: its stdout is one.
         logs = ["log stdout format raw local0 info", "log global", "option httplog"] if s.logs else [""] * 3
         tls = (f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 alpn http/1.1"
                if s.tls else "")
+        # Without the cache, which OpenSSL's other kind of ticket would be resumed from.
+        tls += "" if s.row.tickets or not s.tls else " no-tls-tickets"
         config = write(os.path.join(d, "haproxy.cfg"), f"""
             global
               nbthread 1
               maxconn 8192
+              maxpipes 256
+              {"" if s.row.tickets else "tune.ssl.cachesize 0"}
               {logs[0]}
             defaults
               mode http
+              {"option splice-auto" if s.row.body_bytes else ""}
+              {"option http-no-delay" if s.row.streams else ""}
               {logs[1]}
               {logs[2]}
               timeout connect 2s
@@ -181,6 +247,7 @@ class Haproxy(Server):
               http-reuse always
             frontend bench
               bind 127.0.0.1:{self.port}{tls}
+              {self.verification() if s.row.token else ""}
               default_backend origin
             backend origin
               server origin {s.origin} pool-max-conn 256
@@ -192,18 +259,8 @@ class H2o(Server):
     name = program = "h2o"
 
     def environment(self):
-        """h2o 2.2 has no setting for TLS 1.3's suites and groups; OpenSSL's own file does."""
-        return {"OPENSSL_CONF": write(os.path.join(self.directory, "openssl.cnf"), f"""
-            openssl_conf = program
-            [program]
-            ssl_conf = ssl
-            [ssl]
-            system_default = only
-            [only]
-            MinProtocol = TLSv1.3
-            Ciphersuites = {SUITE}
-            Groups = X25519
-            """)}
+        """h2o 2.2 has no setting for TLS 1.3's suites and groups."""
+        return openssl_settings(self.directory, MinProtocol="TLSv1.3", Ciphersuites=SUITE, Groups="X25519")
 
     def command(self):
         s, d = self.setting, self.directory
@@ -222,6 +279,7 @@ class H2o(Server):
             listen:
               host: 127.0.0.1
               port: {self.port}{tls}
+            http1-request-timeout: 75
             proxy.timeout.keepalive: 60000
             proxy.preserve-host: ON
             hosts:

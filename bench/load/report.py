@@ -1,30 +1,33 @@
 """What a run leaves behind: a Markdown table, and JSON with all that is needed to judge the figures."""
 
-import dataclasses
 import json
 import os
 import platform
 import re
 import subprocess
 
+import plot
 from measure import median_of, ratio
 from proxies import KINDS
+from rows import ROWS
 from server import ROOT
 
 RESULTS = os.path.join(ROOT, "bench/results")
 
 
-def table(row, samples):
+def table(name, samples):
     """One Markdown table; ratios are those of the first server to each of the others."""
+    row = ROWS[name]
     first, *others = samples
-    head = ["server", "CPU us/request", "lowest", "requests/s", "p50 us", "p99 us", "p99.9 us",
-            f"{first} / it"]
-    lines = [f"### {row}", "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    for name, taken in samples.items():
-        cells = [name, f"{median_of(taken, 'cpu_us'):.2f}", f"{min(s.cpu_us for s in taken):.2f}",
-                 f"{median_of(taken, 'requests_per_second'):.0f}",
-                 *(f"{median_of(taken, field):.0f}" for field in ("p50_us", "p99_us", "p999_us")),
-                 f"{ratio(samples, first, name):.2f}" if name in others else ""]
+    figure = row.method.FIGURE
+    titles = [title for title, _, _ in row.columns]
+    head = ["server", titles[0], "lowest", *titles[1:], f"{first} / it"]
+    lines = [f"### {name}", "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    for server, taken in samples.items():
+        cells = [f"{median_of(taken, field):.{decimals}f}" for _, field, decimals in row.columns]
+        lowest = f"{min(sample[figure] for sample in taken):.{row.columns[0][2]}f}"
+        quotient = ratio(samples, first, server, figure) if server in others else None
+        cells = [server, cells[0], lowest, *cells[1:], "" if quotient is None else f"{quotient:.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -72,11 +75,10 @@ def circumstances(plan):
 
 
 def save(name, plan, rows):
+    """Both files that a run leaves."""
     path = os.path.join(RESULTS, f"{name}.json")
-    content = {"circumstances": circumstances(plan), "rows": {
-        row: {server: [dataclasses.asdict(sample) for sample in taken] for server, taken in samples.items()}
-        for row, samples in rows.items()}}
-    return write_json(path, content)
+    write_json(path, {"circumstances": circumstances(plan), "rows": rows})
+    return path, plot.save(os.path.join(RESULTS, f"{name}.svg"), rows)
 
 
 def write_json(path, content):

@@ -7,12 +7,14 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import textwrap
 
 from process import Process, Trouble
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITE = "TLS_AES_128_GCM_SHA256"
+UPLOAD_BUFFER_BYTES = 1 << 16  # the origin must not be what uploads wait for
 
 
 def free_port():
@@ -51,16 +53,22 @@ def make_certificate(directory):
 class Setting:
     """What every server of one row needs to know."""
 
-    def __init__(self, directory, origin, tls, certificate, build, cpu, logs):
-        self.directory, self.origin, self.tls, self.build, self.cpu = directory, origin, tls, build, cpu
+    def __init__(self, directory, origin, row, certificate, tokens, build, cpu, logs):
+        self.directory, self.origin, self.row, self.build, self.cpu = directory, origin, row, build, cpu
+        self.tls, self.tokens = row.tls, tokens
         self.logs = logs  # peers write an access log; Ringward always does
         self.chain, self.key, self.both = certificate
 
 
 class Origin:
-    def __init__(self, directory, build, cpu):
-        program = os.path.join(build, "bench/load/origin")
-        self.process = Process("origin", [program], cpu, directory)
+    def __init__(self, directory, build, cpu, row):
+        if row.streams:
+            command = [sys.executable, os.path.join(ROOT, "bench/load/sse_origin.py")]
+        else:
+            command = [os.path.join(build, "bench/load/origin")]
+        if row.up:
+            command += ["--buffer-bytes", str(UPLOAD_BUFFER_BYTES)]
+        self.process = Process("origin", command, cpu, directory)
         try:
             self.address = self.process.wait_until(lambda: announced(self.process))
         except BaseException:
@@ -78,7 +86,8 @@ class Server:
 
     name = program = ""
     headers = {}  # what a client must send to be let through
-    guarded = False  # without the headers: 401
+    refused = ()  # headers that must be answered with 401
+    most = None  # requests/s, once a measurement has found it out
 
     def __init__(self, setting):
         self.setting = setting
@@ -88,9 +97,8 @@ class Server:
         self.scheme = "https" if setting.tls else "http"
         self.process = None
 
-    @property
-    def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.port}/"
+    def url(self, path, port=None):
+        return f"{self.scheme}://127.0.0.1:{port or self.port}{path}"
 
     @classmethod
     def path(cls, _build):
@@ -118,7 +126,8 @@ class Server:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def fetch(self, headers):
+    def fetch(self, headers, path="/", body=None):
+        """Status, body, and of a TLS connection its suite and whether a ticket came with the answer."""
         if self.setting.tls:
             context = ssl.create_default_context(cafile=self.setting.chain)
             context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -126,27 +135,38 @@ class Server:
         else:
             link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            link.request("GET", "/", headers=headers)
-            suite = link.sock.cipher()[0] if self.setting.tls else ""
+            link.request("GET" if body is None else "POST", path, body, headers)
+            secured = link.sock if self.setting.tls else None
             answer = link.getresponse()
-            return answer.status, answer.read(), suite
+            content = answer.read()
+            if secured is None:
+                return answer.status, content, "", False
+            session = secured.session
+            return answer.status, content, secured.cipher()[0], session is not None and session.has_ticket
         except (OSError, http.client.HTTPException) as why:
-            raise Trouble(f"{self.name}: GET {self.url}: {why!r}\n{self.process.said()}") from why
+            raise Trouble(f"{self.name}: {self.url(path)}: {why!r}\n{self.process.said()}") from why
         finally:
             link.close()
 
     def check(self):
         """It does the work it is measured for, or nothing is measured."""
-        status, body, suite = self.fetch(self.headers)
+        row = self.setting.row
+        status, body, suite, ticket = self.fetch(self.headers)
         if (status, body) != (200, b"ok"):
             raise Trouble(f"{self.name} answers {status} {body[:200]!r} where 200 b'ok' is due:\n"
                           f"{self.process.said()}")
         if self.setting.tls and suite != SUITE:
             raise Trouble(f"{self.name} chose {suite}, not {SUITE}")
-        if self.guarded:
-            status, _, _ = self.fetch({})
+        if ticket and not row.tickets:
+            raise Trouble(f"{self.name} sends session tickets, which this row does without")
+        if row.body_bytes:
+            status, body, *_ = self.fetch(self.headers, row.path, b"u" * row.up if row.up else None)
+            if status != 200 or len(body) != (row.down or len(b"ok")):
+                raise Trouble(f"{self.name} answers {status} and {len(body)} bytes to {row.name}")
+        for headers in self.refused:
+            status, *_ = self.fetch(headers)
             if status != 401:
-                raise Trouble(f"{self.name} answers {status} to a request without a key, not 401")
+                raise Trouble(f"{self.name} answers {status} to a request with {headers}, not 401")
 
     def drop_logs(self):
         """Empties what has grown; all of these servers append, so they go on at the start."""

@@ -1,5 +1,13 @@
--- Prints one line of JSON after wrk's own report: exact figures instead of rounded ones. Only `done`
--- is defined, so that nothing of Lua runs per request.
+-- Prints one line of JSON after wrk's own report: exact figures instead of rounded ones. With a number
+-- after the URL each request is a POST with a body of so many bytes. The request is made once:
+-- nothing of Lua runs per request.
+function init(arguments)
+  if arguments[1] then
+    wrk.method = 'POST'
+    wrk.body = string.rep('u', tonumber(arguments[1]))
+  end
+end
+
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
