@@ -38,9 +38,8 @@ struct stream {
   bool upstream = false;
   bool sending = false;
   bool closing = false;
-  bool last = false;     // close once everything has been sent
-  bool answered = true;  // upstream: bytes came since bytes went, so it may serve another client
-  chunk_queue queue;     // to be sent
+  bool last = false;  // close once everything has been sent
+  chunk_queue queue;  // to be sent
   stream* peer = nullptr;
   std::optional<tls::server_codec> codec;
 };
@@ -90,7 +89,7 @@ class relay {
     if (done.result >= 0) {
       stream& client = add(done.result);
       if (context_) client.codec.emplace(context_);
-      stream& server = take_server();
+      stream& server = connect();
       client.peer = &server;
       server.peer = &client;
       receive(client);
@@ -98,12 +97,8 @@ class relay {
     if (!done.more()) ring_.accept(listening_, this);
   }
 
-  stream& take_server() {
-    if (!idle_.empty()) {
-      stream& server = *idle_.back();
-      idle_.pop_back();
-      return server;
-    }
+  // One for each client: unread bytes do not tell whether an answer is over.
+  stream& connect() {
     stream& server = add(socket_for(to_));
     server.upstream = true;
     server.sending = true;  // what the client says meanwhile waits for the connect
@@ -138,8 +133,6 @@ class relay {
       receive(who);
     } else if (who.peer != nullptr) {
       close_pair(who);
-    } else if (who.upstream) {
-      drop_idle(who);
     }
   }
 
@@ -159,12 +152,9 @@ class relay {
     stream* to = from.peer;
     if (to == nullptr || from.closing) {
       chunks_.give_back(number);
-      if (from.upstream && !from.closing) drop_idle(from);  // spoke out of turn
       return;
     }
-    if (from.upstream) from.answered = true;
     if (!context_) {
-      if (to->upstream) to->answered = false;
       chunks_.push(to->queue, number, size);
       return send(*to);
     }
@@ -227,7 +217,6 @@ class relay {
         const auto room = std::as_writable_bytes(std::span(chunks_.data(plain), block_bytes));
         const tls::transfer got = codec.read(in, room, out);
         hand_over(client, block, out.size);
-        if (got.size != 0) server.answered = false;
         if (const unsigned queued = hand_over(server, plain, got.size); queued != no_chunk) {
           last = queued;
         }
@@ -259,8 +248,7 @@ class relay {
     if (to.last && to.queue.empty()) close(to);
   }
 
-  // One side is gone. A client still gets what its server said last; a server that owes nothing
-  // waits for the next client.
+  // One side is gone. A client still gets what its server said last.
   void close_pair(stream& gone) {
     stream* other = std::exchange(gone.peer, nullptr);
     close(gone);
@@ -268,16 +256,9 @@ class relay {
     other->peer = nullptr;
     if (!other->upstream && !other->queue.empty()) {
       other->last = true;
-    } else if (other->upstream && other->answered && !other->sending) {
-      idle_.push_back(other);
     } else {
       close(*other);
     }
-  }
-
-  void drop_idle(stream& server) {
-    std::erase(idle_, &server);
-    close(server);
   }
 
   void close(stream& who) {
@@ -294,7 +275,6 @@ class relay {
   std::shared_ptr<const tls::server_context> context_;
   // Declared before the ring, so that the kernel lets go of them first.
   std::unordered_map<stream*, std::unique_ptr<stream>> streams_;
-  std::vector<stream*> idle_;
   std::vector<stream*> starved_;
   chunks chunks_;
   ring ring_;

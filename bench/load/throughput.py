@@ -12,6 +12,7 @@ FIGURE = "cpu_us"  # of the proxy's whole process tree, per request
 COLUMNS = (("CPU us/request", "cpu_us", 2), ("requests/s", "requests_per_second", 0),
            ("p50 us", "p50_us", 0), ("p99 us", "p99_us", 0), ("p99.9 us", "p999_us", 0))
 TOOLS = ("wrk",)
+TROUBLES = ("connect_errors", "read_errors", "write_errors", "timeouts", "refused")
 FRESH = False
 MIB = 1 << 20
 
@@ -20,7 +21,7 @@ def wrk(plan, server, seconds, port=None):
     """The JSON line of wrk.lua; any error or refusal ends the run: its cost is not what is measured."""
     row = server.setting.row
     command = ["taskset", "-c", str(plan.load_cpu), "wrk", "-t1", f"-c{plan.connections}",
-               f"-d{seconds}s", "--latency", "-s", os.path.join(HERE, "wrk.lua")]
+               f"-d{seconds}s", "--timeout", "20s", "--latency", "-s", os.path.join(HERE, "wrk.lua")]
     headers = {**server.headers, **({"Connection": "close"} if row.new_connections else {})}
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
@@ -39,9 +40,10 @@ def wrk(plan, server, seconds, port=None):
     if not found:
         raise Trouble(f"wrk against {server.name}:\n{said}")
     got = json.loads(found.group(1))
-    if got["errors"] or got["refused"] or not got["requests"]:
-        raise Trouble(f"{server.name}: {got['requests']} answers, {got['errors']} socket errors, "
-                      f"{got['refused']} refusals\n{server.process.said()[-2000:]}")
+    wrong = {kind: got[kind] for kind in TROUBLES if got[kind]}
+    if wrong or not got["requests"]:
+        raise Trouble(f"{server.name}: {got['requests']} answers, {wrong or 'no error'}\n"
+                      f"{server.process.said()[-2000:]}")
     return got
 
 

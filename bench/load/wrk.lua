@@ -12,7 +12,8 @@ function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
     '\nJSON {"requests": %d, "microseconds": %d, ' ..
-    '"p50": %.1f, "p99": %.1f, "p999": %.1f, "errors": %d, "refused": %d}\n',
+    '"p50": %.1f, "p99": %.1f, "p999": %.1f, ' ..
+    '"connect_errors": %d, "read_errors": %d, "write_errors": %d, "timeouts": %d, "refused": %d}\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    latency:percentile(99.9), e.connect + e.read + e.write + e.timeout, e.status))
+    latency:percentile(99.9), e.connect, e.read, e.write, e.timeout, e.status))
 end
