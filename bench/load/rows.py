@@ -22,6 +22,7 @@ class Row:
     new_connections: bool = False  # one for each request
     tickets: bool = True  # TLS sessions may be resumed
     streams: bool = False  # the origin sends events
+    connections: int = 0  # of wrk; 0: as the plan has it
     servers: tuple = ()  # those that can do it; empty: all
 
     @property
@@ -43,7 +44,8 @@ def bodies():
     for tls in (False, True):
         for direction in ("down", "up"):
             for size, word in ((64 * KIB, "64k"), (MIB, "1m")):
-                yield Row(f"{'tls-' if tls else ''}{direction}-{word}", tls=tls, **{direction: size})
+                yield Row(f"{'tls-' if tls else ''}{direction}-{word}", tls=tls, connections=8,
+                          **{direction: size})
 
 
 HANDSHAKES = ("ringward", "nginx", "haproxy")

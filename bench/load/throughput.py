@@ -20,7 +20,7 @@ MIB = 1 << 20
 def wrk(plan, server, seconds, port=None):
     """The JSON line of wrk.lua; any error or refusal ends the run: its cost is not what is measured."""
     row = server.setting.row
-    command = ["taskset", "-c", str(plan.load_cpu), "wrk", "-t1", f"-c{plan.connections}",
+    command = ["taskset", "-c", str(plan.load_cpu), "wrk", "-t1", f"-c{row.connections or plan.connections}",
                f"-d{seconds}s", "--timeout", "20s", "--latency", "-s", os.path.join(HERE, "wrk.lua")]
     headers = {**server.headers, **({"Connection": "close"} if row.new_connections else {})}
     for name, value in headers.items():

@@ -35,9 +35,10 @@ std::uint64_t raise_descriptor_limit() {
 }
 
 // Each client may need a connection to an origin, and the rest is the process's own: rings,
-// listening sockets, files, the admin's connections.
-std::uint32_t clients_max(std::uint64_t descriptors) {
-  const std::uint64_t own = std::min<std::uint64_t>(512, descriptors / 4);
+// listening sockets, pipes, files, the admin's connections.
+std::uint32_t clients_max(std::uint64_t descriptors, std::size_t workers) {
+  const std::uint64_t own =
+      std::min<std::uint64_t>(512 + workers * io::pipe_pool::lent_max * 2, descriptors / 4);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>((descriptors - own) / 2, UINT32_MAX));
 }
 
@@ -118,7 +119,7 @@ bool process::open_control() {
   if (!open_admin()) return false;
   const std::string& access = settings().log.access_path;
   const std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint32_t clients = clients_max(descriptors);
+  const std::uint32_t clients = clients_max(descriptors, worker_count_);
   std::uint64_t wanted = 0;
   for (const config::listener& one : settings().listeners) wanted += one.max_connections;
   if (wanted > clients) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/chunked.h"
+#include "http/head.h"
 #include "net/stream.h"
 
 namespace rw::gateway {
@@ -40,30 +41,39 @@ inline decoded decode_in_place(http::chunked_decoder& decoder, std::span<char> i
   return found;
 }
 
+// From here on a body is worth other means than a short one; docs/performance.md has the figures.
+inline constexpr std::uint64_t long_body_bytes = 48U << 10U;
+
+// What a stream is told before a body: after a long one it receives one buffer at a time, and goes
+// on so for as long as they stay long.
+inline void expect_body(net::stream& from, http::framing body, std::uint64_t length) noexcept {
+  if (body != http::framing::length || length < long_body_bytes) {
+    from.receive_as(net::stream::receive_mode::pooled);
+  }
+}
+
 // Receives in bulk while it lives, once begin() was called, unless too many bodies of this worker
 // do: each holds a quarter of a MiB, and as much again where it goes out by TLS.
 class bulk_receive {
  public:
   static constexpr unsigned per_worker_max = 64;
-  // A body of so many bytes, or of which so many have come, is worth it.
-  static constexpr std::uint64_t least_bytes = 128U << 10U;
 
   bulk_receive(net::stream& from, unsigned& under_way) noexcept
       : from_(from), under_way_(under_way) {}
   ~bulk_receive() {
     if (!begun_) return;
     --under_way_;
-    from_.receive_in_bulk(false);
+    from_.receive_as(net::stream::receive_mode::single);  // see expect_body()
   }
   bulk_receive(const bulk_receive&) = delete;
   bulk_receive& operator=(const bulk_receive&) = delete;
 
   // `bytes`: of the body, as far as is known.
   void begin_for(std::uint64_t bytes) noexcept {
-    if (begun_ || bytes < least_bytes || under_way_ >= per_worker_max) return;
+    if (begun_ || bytes < long_body_bytes || under_way_ >= per_worker_max) return;
     begun_ = true;
     ++under_way_;
-    from_.receive_in_bulk(true);
+    from_.receive_as(net::stream::receive_mode::bulk);
   }
 
  private:

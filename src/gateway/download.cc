@@ -3,6 +3,7 @@
 #include "gateway/forward.h"
 #include "gateway/head_space.h"
 #include "gateway/respond.h"
+#include "gateway/splice.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
@@ -130,11 +131,13 @@ io::task<> download(exchange& x) {
   x.answer_begun = true;
   x.upstream_reusable = x.response.keep_alive && x.response.body != http::framing::until_close;
 
+  expect_body(from, x.response.body, x.response.content_length);
   rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0,
                    x.on->loop().now());
   bulk_receive bulk(from, x.on->bulk_receives());
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
+  bool may_splice = coding == body_coding::length;
   wrapping clothes;
   bool done = coding == body_coding::none ||
               (coding == body_coding::length && x.response.content_length == 0);
@@ -185,6 +188,19 @@ io::task<> download(exchange& x) {
     head_left = {};
     from.consume(s->consumed);
     done = s->last;
+    if (!done && std::exchange(may_splice, false)) {
+      const std::uint64_t before = passed;
+      const result<> spliced = co_await splice_body(
+          {from, *x.downstream, x.to->settings->gap_timeout, rules.write_gap, floor},
+          x.response.content_length - passed, passed);
+      x.bytes_out += passed - before;
+      if (!spliced) {
+        spliced.error().from == origin::upstream ? fail(x, spliced.error())
+                                                 : fail_client(x, spliced.error());
+        co_return;
+      }
+      done = passed == x.response.content_length;
+    }
     if (!floor.keeps_up(passed, x.on->loop().now())) {
       fail_client(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
       co_return;

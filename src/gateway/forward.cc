@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "gateway/body.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/head_space.h"
@@ -176,6 +177,7 @@ io::task<> forward(exchange& x) {
     co_await respond(x);
     co_return;
   }
+  if (x.body_read) expect_body(*x.downstream, http::framing::none, 0);
   total_timer total(x);
   const upstream::server_pool* tried = nullptr;
   for (;;) {

@@ -1,6 +1,7 @@
 #include "gateway/body.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
+#include "gateway/splice.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
@@ -13,6 +14,15 @@ void fail(exchange& x, const error& why) noexcept {
   x.upload_error = why;
   x.keep_alive = false;
   if (x.upstream) x.upstream->stream.abort(fault::canceled);
+}
+
+// An origin that has answered takes no more: what it said is for read_answer() to find. That has no
+// deadline while a body goes up, so one that does neither has to be ended here.
+void stop_sending(exchange& x, const error& why) noexcept {
+  x.keep_alive = false;
+  if (!x.answer_begun && why.code == fault::timed_out) {
+    x.upstream->stream.abort(fault::timed_out);
+  }
 }
 
 // The next stretch of a request body, in the stream's input.
@@ -82,8 +92,10 @@ io::task<> upload(exchange& x) {
   net::stream& from = *x.downstream;
   const config::listener_timeouts& rules =
       x.state->listeners[x.client->listener].settings->timeouts;
+  expect_body(from, x.request.body, x.request.content_length);
   rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
   bulk_receive bulk(from, x.on->bulk_receives());
+  bool may_splice = x.request.body == http::framing::length;
   for (bool last = false; !last;) {
     if (from.input().empty()) {
       bulk.begin_for(x.request.body == http::framing::length ? x.request.content_length
@@ -110,18 +122,25 @@ io::task<> upload(exchange& x) {
     }
     if (!s->data.empty() || s->last) {
       const result<> sent = co_await send_stretch(x, *s);
-      // An origin that has answered takes no more: what it said is for read_answer() to find. That
-      // has no deadline while a body goes up, so one that does neither has to be ended here.
       if (!sent) {
-        x.keep_alive = false;
-        if (!x.answer_begun && sent.error().code == fault::timed_out) {
-          x.upstream->stream.abort(fault::timed_out);
-        }
+        stop_sending(x, sent.error());
         co_return;
       }
     }
     from.consume(s->consumed);
     last = s->last;
+    if (!last && std::exchange(may_splice, false)) {
+      const result<> spliced = co_await splice_body(
+          {from, x.upstream->stream, rules.body_gap, x.to->settings->gap_timeout, floor},
+          x.request.content_length - x.bytes_in, x.bytes_in);
+      if (x.upload_stopped) co_return;
+      if (!spliced) {
+        const error& why = spliced.error();
+        why.from == origin::downstream ? fail(x, why) : stop_sending(x, why);
+        co_return;
+      }
+      last = x.bytes_in == x.request.content_length;
+    }
   }
   x.body_read = true;
   x.upstream->stream.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);

@@ -5,6 +5,7 @@ namespace rw::io {
 loop::loop(std::unique_ptr<ring> kernel, std::size_t buffers_bytes)
     : kernel_(std::move(kernel)),
       buffers_(*kernel_, buffers_bytes),
+      pipes_(*kernel_),
       now_(kernel_->now()),
       wall_now_(kernel_->wall_now()),
       timers_(now_) {}

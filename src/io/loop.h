@@ -7,6 +7,7 @@
 
 #include "io/buffer_pool.h"
 #include "io/mailbox.h"
+#include "io/pipe_pool.h"
 #include "io/ring.h"
 #include "io/timer_wheel.h"
 
@@ -20,6 +21,7 @@ class loop {
   ring& kernel() noexcept { return *kernel_; }
   buffer_pool& buffers() noexcept { return buffers_; }
   timer_wheel& timers() noexcept { return timers_; }
+  pipe_pool& pipes() noexcept { return pipes_; }
 
   // As of the start of this turn: read once for all that happens in it.
   mono_time now() const noexcept { return now_; }
@@ -40,6 +42,7 @@ class loop {
  private:
   std::unique_ptr<ring> kernel_;
   buffer_pool buffers_;
+  pipe_pool pipes_;
   mono_time now_;
   wall_time wall_now_;
   timer_wheel timers_;

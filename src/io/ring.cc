@@ -1,11 +1,6 @@
 #include "io/ring.h"
 
-#include <fcntl.h>
 #include <liburing.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -250,6 +245,14 @@ void ring::receive(operation& op, int fd) {
   backend_->tag(sqe, op);
 }
 
+void ring::receive_once(operation& op, int fd) {
+  io_uring_sqe* sqe = backend_->start(op);
+  io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = buffer_group;
+  backend_->tag(sqe, op);
+}
+
 void ring::receive_into(operation& op, int fd, std::span<std::byte> into) {
   io_uring_sqe* sqe = backend_->start(op);
   io_uring_prep_recv(sqe, fd, into.data(), into.size(), 0);
@@ -278,6 +281,12 @@ void ring::read(operation& op, int fd, std::span<std::byte> into) {
 void ring::watch(operation& op, int fd, std::uint32_t events) {
   io_uring_sqe* sqe = backend_->start(op);
   io_uring_prep_poll_multishot(sqe, fd, events);
+  backend_->tag(sqe, op);
+}
+
+void ring::poll(operation& op, int fd, std::uint32_t events) {
+  io_uring_sqe* sqe = backend_->start(op);
+  io_uring_prep_poll_add(sqe, fd, events);
   backend_->tag(sqe, op);
 }
 
@@ -333,49 +342,6 @@ unsigned ring::dispatch() {
   kernel.counters.completions += done;
   kernel.counters.overflows = *kernel.uring.cq.koverflow;
   return done;
-}
-
-result<int> ring::open_stream_socket(int family) {
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failure(kernel_error(errno, origin::local));
-  return fd;
-}
-
-result<sockaddr_storage> ring::peer_address(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return failure(kernel_error(errno, origin::downstream));
-  }
-  return address;
-}
-
-void ring::set_no_delay(int fd) {
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // unix sockets refuse: no matter
-}
-
-std::size_t ring::unacknowledged(int fd) noexcept {
-  int bytes = 0;
-  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
-}
-
-void ring::shutdown_write(int fd) noexcept { ::shutdown(fd, SHUT_WR); }
-void ring::shutdown(int fd) noexcept { ::shutdown(fd, SHUT_RDWR); }
-void ring::close(int fd) noexcept { ::close(fd); }
-
-void ring::reset(int fd) noexcept {
-  const linger at_once{1, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  ::close(fd);
-}
-
-mono_time ring::now() const noexcept {
-  return std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now());
-}
-
-wall_time ring::wall_now() const noexcept {
-  return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
 }
 
 unsigned ring::in_flight() const noexcept { return backend_->in_flight; }

@@ -46,6 +46,12 @@ class operation {
   std::uint32_t slot_ = none;
 };
 
+struct pipe_ends {
+  int read = -1;
+  int write = -1;
+  std::size_t capacity = 0;  // bytes; less when what comes is in small pieces
+};
+
 struct ring_counters {
   std::uint64_t submissions = 0;
   std::uint64_t completions = 0;
@@ -73,6 +79,8 @@ class ring {
   // Multishot into offered buffers. Ends with -ENOBUFS when none is left; 0 is the end of the
   // stream.
   void receive(operation& op, int fd);
+  // The same once: of much that has come the multishot takes half a MiB before anyone is asked.
+  void receive_once(operation& op, int fd);
   void receive_into(operation& op, int fd, std::span<std::byte> into);
   // May send less than asked; no SIGPIPE. `bytes` must stay until the completion.
   void send(operation& op, int fd, std::span<const std::byte> bytes);
@@ -80,6 +88,8 @@ class ring {
   void read(operation& op, int fd, std::span<std::byte> into);
   // Multishot readiness, events as in poll(2).
   void watch(operation& op, int fd, std::uint32_t events);
+  // Readiness, once.
+  void poll(operation& op, int fd, std::uint32_t events);
   // Asks for an end; the operation still completes, with -ECANCELED unless it was faster.
   void cancel(operation& op);
 
@@ -100,6 +110,13 @@ class ring {
   result<int> open_stream_socket(int family);
   result<sockaddr_storage> peer_address(int fd);
   void set_no_delay(int fd);
+  // For splice(2); `bytes` is what the kernel is asked for, `capacity` what it granted.
+  result<pipe_ends> open_pipe(std::size_t bytes);
+  // From the socket into the pipe and from the pipe into the socket, never waiting: bytes, 0 at the
+  // end of the stream, or -errno, -EAGAIN among them. IORING_OP_SPLICE would go to a kernel thread
+  // each time.
+  std::int32_t splice_in(int socket, const pipe_ends& to, std::size_t bytes) noexcept;
+  std::int32_t splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept;
   // Bytes the peer has not acknowledged yet, sent or not; 0 when the socket cannot say.
   std::size_t unacknowledged(int fd) noexcept;
   void shutdown_write(int fd) noexcept;

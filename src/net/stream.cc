@@ -27,9 +27,9 @@ stream::~stream() { RW_ASSERT(fd_ < 0); }
 void stream::consume(std::size_t bytes) noexcept {
   RW_ASSERT(bytes <= end_ - begin_);
   begin_ += static_cast<std::uint32_t>(bytes);
-  if (begin_ != end_ || bulk_under_way_) return;
+  if (begin_ != end_ || under_way_ == receive_mode::bulk) return;
   begin_ = end_ = 0;
-  if (bulk_ && input_spill_) return;
+  if (mode_ == receive_mode::bulk && input_spill_) return;
   room_ = 0;
   input_ = nullptr;
   input_buffer_.reset();
@@ -125,10 +125,15 @@ void stream::arm_receive() noexcept {
   if (receiving_.in_flight() || ended_ || failed_ || fd_ < 0) return;
   if (paused_ && has_pending()) return;
   paused_ = false;
-  if (bulk_ && !tls_) {
+  if (mode_ == receive_mode::bulk) {
     arm_bulk();
+  } else if (mode_ == receive_mode::readiness) {
+    arm_readiness();
+  } else if (mode_ == receive_mode::single && has_pending()) {
+    return;
   } else if (loop_.buffers().may_receive()) {
-    loop_.kernel().receive(receiving_, fd_);
+    mode_ == receive_mode::single ? loop_.kernel().receive_once(receiving_, fd_)
+                                  : loop_.kernel().receive(receiving_, fd_);
   } else if (!starving_.waiting()) {
     loop_.buffers().wait(starving_);
   }
@@ -152,23 +157,21 @@ void stream::arm_bulk() noexcept {
     begin_ = 0;
     end_ = held;
   }
-  bulk_under_way_ = true;
+  under_way_ = receive_mode::bulk;
   loop_.kernel().receive_into(
       receiving_, fd_, std::as_writable_bytes(std::span(input_ + end_, std::size_t{room_} - end_)));
 }
 
-void stream::receive_in_bulk(bool on) noexcept {
-  if (bulk_ == on) return;
-  bulk_ = on;
-  if (tls_) return;
-  if (on) {
-    starving_.leave();
-    // The multishot; what it still brings is kept, and read first.
-    if (receiving_.in_flight()) loop_.kernel().cancel(receiving_);
-    return;
-  }
+void stream::receive_as(receive_mode how) noexcept {
+  if (mode_ == how || tls_) return;
+  mode_ = how;
   if (begin_ == end_) consume(0);
-  arm_receive();
+  if (how == receive_mode::bulk || how == receive_mode::readiness) starving_.leave();
+  if (!receiving_.in_flight()) {
+    arm_receive();
+  } else if (how != receive_mode::pooled) {
+    loop_.kernel().cancel(receiving_);  // what it still brings is kept, and read first
+  }
 }
 
 void stream::on_buffer(io::buffer_waiter& waiter) {
@@ -193,7 +196,13 @@ void stream::keep(io::buffer bytes, std::uint32_t size) {
 
 // True when input() has grown by it.
 bool stream::take_completion(io::completion what) noexcept {
-  const bool bulk = std::exchange(bulk_under_way_, false);
+  const receive_mode how = std::exchange(under_way_, receive_mode::pooled);
+  if (how == receive_mode::readiness && what.result > 0) {
+    if (mode_ == receive_mode::readiness) return true;
+    if (!closer_) arm_receive();
+    return false;
+  }
+  const bool bulk = how == receive_mode::bulk;
   if (bulk && what.result > 0) {
     end_ += static_cast<std::uint32_t>(what.result);
     bytes_received_ += static_cast<std::uint32_t>(what.result);
@@ -210,7 +219,8 @@ bool stream::take_completion(io::completion what) noexcept {
   } else if (what.result < 0 && what.result != -ECANCELED && what.result != -ENOBUFS) {
     fail_with(io::kernel_error(-what.result, side_));
   }
-  if (closer_ || bulk) return bulk && what.result > 0;
+  if (closer_) return false;
+  if (bulk && what.result > 0) return true;
   if (!what.more) {
     arm_receive();  // ended for want of a buffer, or because enough was held
   } else if (pending_.size() - pending_first_ >= pending_chunks_max && !paused_) {
@@ -307,63 +317,6 @@ void stream::abort_on_hangup(stream* other) noexcept {
   arm_receive();
 }
 
-namespace {
-
-struct connecting : io::operation {
-  connecting(io::loop& on, mono_time deadline) noexcept
-      : operation(&on_done), loop(on), timer(*this) {
-    loop.timers().arm(timer, deadline);
-  }
-
-  struct deadline_timer : io::timer {
-    explicit deadline_timer(connecting& c) noexcept : timer(&on_deadline), owner(c) {}
-    static void on_deadline(io::timer& t) {
-      connecting& self = static_cast<deadline_timer&>(t).owner;
-      self.timed_out = true;
-      self.loop.kernel().cancel(self);
-    }
-    connecting& owner;
-  };
-
-  static void on_done(io::operation& op, io::completion what) {
-    auto& self = static_cast<connecting&>(op);
-    self.code = what.result;
-    self.timer.disarm();
-    self.awaiting.resume();
-  }
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> h) noexcept { awaiting = h; }
-  int await_resume() const noexcept { return code; }
-
-  io::loop& loop;
-  deadline_timer timer;
-  std::coroutine_handle<> awaiting;
-  int code = 0;
-  bool timed_out = false;
-};
-
-}  // namespace
-
-io::task<result<>> stream::open(const sockaddr_storage& address, socklen_t size,
-                                mono_time deadline) {
-  RW_ASSERT(fd_ < 0);
-  if (failed_) co_return failure(why_);
-  const result<int> made = loop_.kernel().open_stream_socket(address.ss_family);
-  if (!made) co_return failure(made.error());
-  fd_ = *made;
-  loop_.kernel().set_no_delay(fd_);
-  connecting attempt(loop_, deadline);
-  loop_.kernel().connect(attempt, fd_, reinterpret_cast<const sockaddr*>(&address), size);
-  sending_ = &attempt;
-  const int code = co_await attempt;
-  sending_ = nullptr;
-  if (failed_) co_return failure(why_);
-  if (attempt.timed_out) co_return failure(fail(fault::timed_out, "no connection in time"));
-  if (code < 0) co_return failure(io::kernel_error(-code, side_));
-  arm_receive();  // so that an origin that closes while idle is noticed
-  co_return {};
-}
-
 io::task<> stream::close() {
   if (fd_ < 0) co_return;
   RW_ASSERT(!reader_ && sending_ == nullptr);
@@ -381,7 +334,7 @@ io::task<> stream::close() {
     };
     co_await quiet{*this};
   }
-  bulk_ = false;
+  mode_ = receive_mode::pooled;
   const int fd = std::exchange(fd_, -1);
   cut_ ? loop_.kernel().reset(fd) : loop_.kernel().close(fd);
   consume(end_ - begin_);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "io/loop.h"
 #include "io/task.h"
+#include "net/send_gap.h"
 #include "tls/codec.h"
 
 namespace rw::net {
@@ -53,11 +54,17 @@ class stream {
   void receive_by(mono_time deadline) noexcept;
   // The receive() under way, if there is one, fails with fault::canceled; the stream goes on.
   void interrupt_receive() noexcept;
-  // While set, receives are of up to bulk_bytes into memory of this stream's own, one at a time and
-  // only while receive() waits: for a body that flows, where the size of a receive decides what a
-  // byte costs. Plain streams only; TLS ignores it.
+  // How bytes are received. TLS ignores all but `pooled`.
+  enum class receive_mode : std::uint8_t {
+    pooled,  // as they come, into the loop's buffers: an idle stream holds none
+    single,  // the same, one buffer at a time: for a stream that is likely to bring another long
+             // body, so that its head does not come with half a MiB of copied bytes
+    bulk,    // up to bulk_bytes into memory of the stream's own, while receive() waits: for a body
+             // that flows, where the size of a receive decides what a byte costs
+    readiness  // not at all: receive() ends when splice_to() has something to move
+  };
   static constexpr std::size_t bulk_bytes = 256U << 10U;
-  void receive_in_bulk(bool on) noexcept;
+  void receive_as(receive_mode how) noexcept;
   // The peer has ended its side, and nothing is left to read.
   bool ended() const noexcept;
 
@@ -69,6 +76,16 @@ class stream {
   class send_awaiter;
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
+
+  // ---- from socket to socket, past user space; both streams plain (moves_plain())
+  bool moves_plain() const noexcept { return !tls_ && !raw_; }
+  // Moves up to `most` bytes into the pipe, which is empty, without waiting; 0 when there are none
+  // yet, or some that receive() has to bring first. In receive_mode::readiness only. Errors as of
+  // receive().
+  result<std::size_t> splice_to(io::pipe& to, std::size_t most) noexcept;
+  // `co_await s.send(pipe, gap)`: until the kernel has all that the pipe holds; as send() else.
+  class splice_awaiter;
+  splice_awaiter send(io::pipe& from, nanoseconds gap) noexcept;
 
   // ---- the connection
   // Opens a socket and connects. `address` must stay until then.
@@ -117,6 +134,7 @@ class stream {
   static void on_receive_deadline(io::timer& timer);
   void arm_receive() noexcept;
   void arm_bulk() noexcept;
+  void arm_readiness() noexcept;
   void keep(io::buffer bytes, std::uint32_t size);
   bool take_completion(io::completion what) noexcept;
   bool fill() noexcept;
@@ -139,9 +157,10 @@ class stream {
   bool paused_ = false;  // receiving was stopped: enough is held
   bool failed_ = false;
   bool cut_ = false;  // by abort()
-  bool bulk_ = false;
-  bool bulk_under_way_ = false;  // the kernel has input_spill_ to write into, from end_ on
-  error why_;                    // when failed_
+  receive_mode mode_ = receive_mode::pooled;
+  receive_mode under_way_ = receive_mode::pooled;  // of receiving_; bulk: the kernel has
+                                                   // input_spill_ to write into, from end_ on
+  error why_;                                      // when failed_
 
   char* input_ = nullptr;  // into input_buffer_ or input_spill_
   std::uint32_t begin_ = 0;
@@ -192,8 +211,6 @@ class stream::send_awaiter {
 
  private:
   static void on_sent(io::operation& op, io::completion what);
-  static void on_deadline(io::timer& timer);
-  void look_again() noexcept;
   template <class Base>
   struct owned : Base {
     template <class... A>
@@ -207,11 +224,7 @@ class stream::send_awaiter {
 
   stream& stream_;
   std::array<std::string_view, pieces_max> pieces_;
-  nanoseconds gap_;
   bool encrypted_;
-  bool timed_out_ = false;
-  unsigned idle_looks_ = 0;                // in a row that saw nothing acknowledged
-  std::size_t unacknowledged_ = SIZE_MAX;  // at the last of them
   result<> outcome_;
   std::coroutine_handle<> awaiting_;
   std::array<iovec, pieces_max> vectors_{};
@@ -221,7 +234,31 @@ class stream::send_awaiter {
   std::uint32_t records_begin_ = 0;
   std::uint32_t records_end_ = 0;
   owned<io::operation> op_{*this, &on_sent};
-  owned<io::timer> timer_{*this, &on_deadline};
+  send_gap gap_;
+};
+
+class stream::splice_awaiter {
+ public:
+  splice_awaiter(stream& s, io::pipe& from, nanoseconds gap) noexcept
+      : stream_(s), from_(from), op_(*this), gap_(s.loop_, s.fd_, op_, gap) {}
+  bool await_ready() noexcept;
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept;
+  result<> await_resume() const noexcept { return outcome_; }
+
+ private:
+  struct readiness : io::operation {
+    explicit readiness(splice_awaiter& of) noexcept : operation(&on_writable), owner(of) {}
+    splice_awaiter& owner;
+  };
+  static void on_writable(io::operation& op, io::completion what);
+  bool move() noexcept;  // false: it has to wait until the socket takes more
+
+  stream& stream_;
+  io::pipe& from_;
+  result<> outcome_;
+  std::coroutine_handle<> awaiting_;
+  readiness op_;
+  send_gap gap_;
 };
 
 inline stream::receive_awaiter stream::receive(mono_time deadline) noexcept {
@@ -229,6 +266,9 @@ inline stream::receive_awaiter stream::receive(mono_time deadline) noexcept {
 }
 inline stream::send_awaiter stream::send(std::string_view first, nanoseconds gap) noexcept {
   return {*this, {first, {}, {}}, gap};
+}
+inline stream::splice_awaiter stream::send(io::pipe& from, nanoseconds gap) noexcept {
+  return {*this, from, gap};
 }
 inline stream::send_awaiter stream::send(std::array<std::string_view, pieces_max> pieces,
                                          nanoseconds gap) noexcept {

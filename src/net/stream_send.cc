@@ -6,15 +6,12 @@
 #include "net/stream.h"
 
 namespace rw::net {
-namespace {
-
-constexpr unsigned looks_per_gap = 4;
-
-}  // namespace
-
 stream::send_awaiter::send_awaiter(stream& s, std::array<std::string_view, pieces_max> pieces,
                                    nanoseconds gap) noexcept
-    : stream_(s), pieces_(pieces), gap_(gap), encrypted_(s.tls_.has_value() && !s.raw_) {}
+    : stream_(s),
+      pieces_(pieces),
+      encrypted_(s.tls_.has_value() && !s.raw_),
+      gap_(s.loop_, s.fd_, op_, gap) {}
 
 // Drops `bytes` from the front of what is to be sent.
 void stream::send_awaiter::advance(std::size_t bytes) noexcept {
@@ -109,26 +106,7 @@ bool stream::send_awaiter::await_ready() noexcept {
 void stream::send_awaiter::await_suspend(std::coroutine_handle<> awaiting) noexcept {
   awaiting_ = awaiting;
   stream_.sending_ = &op_;
-  look_again();
-}
-
-void stream::send_awaiter::look_again() noexcept {
-  stream_.loop_.timers().arm(timer_, stream_.loop_.now() + gap_ / looks_per_gap);
-}
-
-// The kernel calls a socket writable once a third of its buffer is free, and that buffer may hold
-// minutes of a slow peer: what tells a slow one from one that is gone is what it acknowledges.
-void stream::send_awaiter::on_deadline(io::timer& timer) {
-  send_awaiter& self = static_cast<owned<io::timer>&>(timer).owner;
-  const std::size_t left = self.stream_.loop_.kernel().unacknowledged(self.stream_.fd_);
-  const bool moved = left != std::exchange(self.unacknowledged_, left);
-  self.idle_looks_ = moved ? 0 : self.idle_looks_ + 1;
-  if (self.idle_looks_ < looks_per_gap) {
-    self.look_again();
-    return;
-  }
-  self.timed_out_ = true;
-  self.stream_.loop_.kernel().cancel(self.op_);
+  gap_.start();
 }
 
 void stream::send_awaiter::on_sent(io::operation& op, io::completion what) {
@@ -145,16 +123,15 @@ void stream::send_awaiter::on_sent(io::operation& op, io::completion what) {
   }
   if (s.failed_) {
     self.outcome_ = failure(s.why_);
-  } else if (self.timed_out_) {
+  } else if (self.gap_.expired()) {
     self.outcome_ = failure(s.fail(fault::timed_out, "the peer takes nothing"));
   } else if (what.result < 0) {
     self.outcome_ = failure(io::kernel_error(-what.result, s.side_));
   } else if (self.start()) {
-    self.idle_looks_ = 0;
-    self.look_again();
+    self.gap_.start();
     return;
   }
-  self.timer_.disarm();
+  self.gap_.stop();
   s.sending_ = nullptr;
   self.awaiting_.resume();
 }

@@ -2,6 +2,7 @@
 #include "backend.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,11 +59,15 @@ void ring::backend::attempt(std::uint32_t index) {
   slots[index].waiting = false;
   switch (slots[index].what) {
     case kind::receive:
+    case kind::receive_once:
       return receive(index);
     case kind::receive_into:
       return receive_into(index);
     case kind::send:
       return send(index);
+    case kind::readable:
+    case kind::writable:
+      return poll(index);
     case kind::connect:
       return connect(index);
     case kind::accept:
@@ -104,7 +109,7 @@ void ring::backend::receive(std::uint32_t index) {
   if (mischief(0.2)) size = in.skewed(1, size);
   std::memcpy(into.bytes.data(), from.readable().data(), size);
   from.consume(size);
-  const bool more = !mischief(0.05);
+  const bool more = slots[index].what == kind::receive && !mischief(0.05);
   post(index, {static_cast<std::int32_t>(size), into.id, more});
   if (more) try_later(index);
 }
@@ -149,6 +154,49 @@ void ring::backend::send(std::uint32_t index) {
   if (mischief(0.15)) size = in.skewed(1, size);
   to.send(std::string_view(bytes).substr(0, size));
   end(index, static_cast<std::int32_t>(size));
+}
+
+void ring::backend::poll(std::uint32_t index) {
+  const slot& at = slots[index];
+  const socket& on = *in.at(at.fd);
+  const bool broken = on.was_reset();
+  if (at.what == kind::readable) {
+    if (!on.readable().empty() || on.ended() || broken) return end(index, POLLIN);
+  } else if (on.is_writable() || !on.may_send() || broken) {
+    return end(index, POLLOUT);
+  }
+  wait_for_change(index);
+}
+
+std::int32_t ring::backend::splice_in(int socket, int pipe, std::size_t bytes) {
+  sim::socket& from = *in.at(socket);
+  std::string& into = pipes.at(pipe);
+  if (from.readable().empty()) {
+    if (from.was_reset()) return -ECONNRESET;
+    return from.ended() ? 0 : -EAGAIN;
+  }
+  if (mischief(0.05)) return -EAGAIN;  // as when the pipe has no slot left
+  std::size_t size = std::min(from.readable().size(), bytes);
+  if (mischief(0.2)) size = in.skewed(1, size);
+  into.append(from.readable().substr(0, size));
+  from.consume(size);
+  in.trace("spliced {} of {} into {}", size, socket, pipe);
+  return static_cast<std::int32_t>(size);
+}
+
+std::int32_t ring::backend::splice_out(int pipe, int socket, std::size_t bytes) {
+  sim::socket& to = *in.at(socket);
+  std::string& from = pipes.at(pipe);
+  RW_ASSERT(bytes == from.size() && bytes > 0);
+  if (to.was_reset()) return in.chance(0.5) ? -EPIPE : -ECONNRESET;
+  if (!to.may_send()) return -EPIPE;
+  std::size_t size = std::min(from.size(), to.room());
+  if (size == 0) return -EAGAIN;
+  if (mischief(0.15)) size = in.skewed(1, size);
+  to.send(std::string_view(from).substr(0, size));
+  from.erase(0, size);
+  in.trace("spliced {} of {} into {}", size, pipe, socket);
+  return static_cast<std::int32_t>(size);
 }
 
 void ring::backend::connect(std::uint32_t index) {

@@ -1,6 +1,8 @@
 // The simulated kernel's side of a ring: what is in flight, and what becomes of it.
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,7 +21,17 @@ world* used() noexcept;
 namespace rw::io {
 
 struct ring::backend {
-  enum class kind : std::uint8_t { receive, receive_into, send, connect, accept, wait };
+  enum class kind : std::uint8_t {
+    receive,
+    receive_once,
+    receive_into,
+    send,
+    readable,
+    writable,
+    connect,
+    accept,
+    wait
+  };
 
   struct slot {
     operation* op = nullptr;
@@ -47,7 +59,8 @@ struct ring::backend {
   };
 
   static std::string_view name(kind what) noexcept {
-    constexpr std::string_view names[] = {"receive", "receive into", "send",
+    constexpr std::string_view names[] = {"receive", "receive once", "receive into",
+                                          "send",    "readable",     "writable",
                                           "connect", "accept",       "wait"};
     return names[static_cast<std::size_t>(what)];
   }
@@ -60,6 +73,7 @@ struct ring::backend {
   void attempt(std::uint32_t index);
   void receive(std::uint32_t index);
   void receive_into(std::uint32_t index);
+  void poll(std::uint32_t index);
   void send(std::uint32_t index);
   void connect(std::uint32_t index);
   void accept(std::uint32_t index);
@@ -68,6 +82,8 @@ struct ring::backend {
   void end(std::uint32_t index, std::int32_t result) { post(index, {result, -1, false}); }
   void wait_for_change(std::uint32_t index) { slots[index].waiting = true; }
   void changed(int fd);
+  std::int32_t splice_in(int socket, int pipe, std::size_t bytes);
+  std::int32_t splice_out(int pipe, int socket, std::size_t bytes);
   bool mischief(double probability) { return in.chance(probability * in.mischief); }
 
   static inline std::vector<backend*> rings;  // for ring::wake()
@@ -82,6 +98,7 @@ struct ring::backend {
   std::vector<offered> offers;   // to be seen by the next wait()
   std::vector<offered> buffers;  // the kernel's
   std::vector<ready> completed;
+  std::map<int, std::string> pipes;  // what is in them, by their writing end
   unsigned in_flight = 0;
   bool woken = false;
   ring_counters counters;

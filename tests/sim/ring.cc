@@ -1,6 +1,8 @@
 // The class of src/io/ring.h again, on a world in memory in place of the kernel.
 #include "io/ring.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -33,6 +35,9 @@ void ring::connect(operation& op, int fd, const sockaddr* address, socklen_t) {
 void ring::receive(operation& op, int fd) {
   backend_->start(op, {.what = backend::kind::receive, .fd = fd});
 }
+void ring::receive_once(operation& op, int fd) {
+  backend_->start(op, {.what = backend::kind::receive_once, .fd = fd});
+}
 void ring::receive_into(operation& op, int fd, std::span<std::byte> into) {
   backend_->start(op, {.what = backend::kind::receive_into, .fd = fd, .into = into});
 }
@@ -45,6 +50,11 @@ void ring::send(operation& op, int fd, const msghdr* message) {
 // Nothing a worker serves is read or watched; such an operation waits until it is canceled.
 void ring::read(operation& op, int fd, std::span<std::byte>) { backend_->start(op, {.fd = fd}); }
 void ring::watch(operation& op, int fd, std::uint32_t) { backend_->start(op, {.fd = fd}); }
+
+void ring::poll(operation& op, int fd, std::uint32_t events) {
+  const auto what = (events & POLLOUT) != 0 ? backend::kind::writable : backend::kind::readable;
+  backend_->start(op, {.what = what, .fd = fd});
+}
 
 void ring::cancel(operation& op) {
   if (!op.in_flight()) return;
@@ -122,6 +132,22 @@ result<sockaddr_storage> ring::peer_address(int fd) { return backend_->in.at(fd)
 
 void ring::set_no_delay(int) {}
 
+result<pipe_ends> ring::open_pipe(std::size_t bytes) {
+  world& in = backend_->in;
+  if (in.chance(0.1 * in.exhaustion)) return failure(kernel_error(EMFILE, origin::local));
+  const pipe_ends made{in.add(nullptr), in.add(nullptr), in.chance(0.1) ? 4096 : bytes};
+  backend_->pipes[made.write];
+  return made;
+}
+
+std::int32_t ring::splice_in(int socket, const pipe_ends& to, std::size_t bytes) noexcept {
+  return backend_->splice_in(socket, to.write, bytes);
+}
+
+std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept {
+  return backend_->splice_out(from.write, socket, bytes);
+}
+
 std::size_t ring::unacknowledged(int fd) noexcept {
   const socket* one = backend_->in.at(fd);
   return one == nullptr ? 0 : one->unread_by_peer();
@@ -149,6 +175,7 @@ void ring::close(int fd) noexcept {
     one->on_change = nullptr;
     one->close();
   }
+  backend_->pipes.erase(fd);
   backend_->in.forget(fd);
 }
 

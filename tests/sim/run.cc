@@ -124,7 +124,7 @@ void run::invite() {
   const double faults = book_.calm ? 0.0 : 1.0;
   for (const std::uint16_t port : origin_ports) {
     origin_habits habits{.faults = faults};
-    if (with_.brief) habits = {.faults = 0, .body_bytes_max = 40'000, .late = 0.2};
+    if (with_.brief) habits = {.faults = 0, .body_bytes_max = 90'000, .late = 0.2};
     origins_.emplace_back(world_, book_, port, habits);
   }
   client_habits habits{.faults = faults};
@@ -275,7 +275,8 @@ void run::finish() {
   expect_zero(loop_->buffers().in_use(), "buffers");
   expect_zero(loop_->timers().armed(), "timers");
   expect_zero(io::frames_alive(), "coroutine frames");
-  expect_zero(world_.open_descriptors(), "descriptors");
+  expect_zero(loop_->pipes().lent(), "pipes lent");
+  expect_zero(world_.open_descriptors() - 2 * loop_->pipes().kept(), "descriptors");
   // Nothing is received for any more, so what can be offered is.
   loop_->buffers().replenish();
   const std::size_t offered = std::min(io::buffer_pool::offered_max, loop_->buffers().size() / 2);

@@ -11,6 +11,7 @@ namespace {
 
 using namespace test;
 using io::test::tcp_pair;
+using receive_mode = stream::receive_mode;
 
 class StreamBulk : public StreamTest {};
 
@@ -27,7 +28,7 @@ TEST_F(StreamBulk, BringsTheSameBytes) {
   std::size_t largest = 0;
   // On and off again, in the middle of what has come and of what is still to come.
   for (int round = 0; got.size() < sent.size(); ++round) {
-    s.receive_in_bulk(round % 4 != 3);
+    s.receive_as(round % 4 != 3 ? receive_mode::bulk : receive_mode::pooled);
     outcome<result<>> more;
     start(receive(s, in(seconds{5})), more);
     ASSERT_TRUE(until([&] {
@@ -51,20 +52,21 @@ TEST_F(StreamBulk, EndsByDeadlineInterruptOrClose) {
   for (const bool interrupted : {false, true}) {
     tcp_pair both;
     stream& s = make(both.ours.release());
-    s.receive_in_bulk(true);
+    s.receive_as(receive_mode::bulk);
     outcome<result<>> none;
     start(receive(s, interrupted ? mono_time::max() : in(milliseconds{20})), none);
     idle();
     if (interrupted) s.interrupt_receive();
     ASSERT_TRUE(until([&] { return none.done(); }));
     EXPECT_EQ(none.value->error().code, interrupted ? fault::canceled : fault::timed_out);
-    s.receive_in_bulk(false);  // its receive is still in the kernel's hands, with our memory
+    s.receive_as(
+        receive_mode::pooled);  // its receive is still in the kernel's hands, with our memory
     put(both.theirs, "late");
     outcome<result<>> late;
     start(receive(s, in(seconds{5})), late);
     ASSERT_TRUE(until([&] { return late.done(); }));
     EXPECT_EQ(s.input(), "late");
-    s.receive_in_bulk(true);
+    s.receive_as(receive_mode::bulk);
     s.consume(4);
     outcome<result<>> again;
     start(receive(s, in(milliseconds{20})), again);
@@ -75,13 +77,13 @@ TEST_F(StreamBulk, EndsByDeadlineInterruptOrClose) {
 TEST_F(StreamBulk, OnceOverAHangupIsNoticedAgain) {
   tcp_pair both;
   stream& s = make(both.ours.release());
-  s.receive_in_bulk(true);
+  s.receive_as(receive_mode::bulk);
   outcome<result<>> got;
   start(receive(s, in(seconds{5})), got);
   put(both.theirs, "body");
   ASSERT_TRUE(until([&] { return got.done(); }));
   s.consume(4);
-  s.receive_in_bulk(false);
+  s.receive_as(receive_mode::pooled);
   EXPECT_TRUE(s.quiet());
   both.theirs.reset();
   EXPECT_TRUE(until([&] { return !s.quiet(); }));

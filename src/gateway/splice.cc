@@ -1,0 +1,62 @@
+#include "gateway/splice.h"
+
+#include <algorithm>
+
+namespace rw::gateway {
+namespace {
+
+// Of what has not arrived with the head; less is copied at the same cost.
+constexpr std::uint64_t least_bytes = 32U << 10U;
+// After so much without having had to wait, others are served.
+constexpr std::size_t turn_bytes = 1U << 20U;
+
+struct readiness_mode {
+  explicit readiness_mode(net::stream& s) noexcept : of(s) {
+    of.receive_as(net::stream::receive_mode::readiness);
+  }
+  readiness_mode(const readiness_mode&) = delete;
+  readiness_mode& operator=(const readiness_mode&) = delete;
+  ~readiness_mode() { of.receive_as(net::stream::receive_mode::single); }  // see expect_body()
+  net::stream& of;
+};
+
+}  // namespace
+
+io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_t& moved) {
+  net::stream& from = through.from;
+  net::stream& to = through.to;
+  if (left < least_bytes || !from.moves_plain() || !to.moves_plain()) co_return {};
+  io::pipe pipe = from.loop().pipes().take();
+  if (!pipe) co_return {};
+  const readiness_mode mode(from);
+  std::size_t since_wait = 0;
+  while (left > 0) {
+    const std::size_t most = std::min<std::uint64_t>(left, io::pipe_pool::pipe_bytes);
+    const result<std::size_t> got = since_wait < turn_bytes ? from.splice_to(pipe, most) : 0;
+    if (!got) co_return failure(got.error());
+    std::size_t size = *got;
+    if (size == 0) {
+      since_wait = 0;
+      const result<> more = co_await from.receive(from.loop().now() + through.receive_gap);
+      if (!more) co_return more;
+      // What the ordinary receive still brought.
+      size = std::min<std::uint64_t>(left, from.input().size());
+      if (size == 0) continue;
+      const result<> sent = co_await to.send(from.input().substr(0, size), through.send_gap);
+      if (!sent) co_return sent;
+      from.consume(size);
+    } else {
+      since_wait += size;
+      const result<> sent = co_await to.send(pipe, through.send_gap);
+      if (!sent) co_return sent;
+    }
+    left -= size;
+    moved += size;
+    if (!through.floor.keeps_up(moved, from.loop().now())) {
+      co_return failure({fault::timed_out, origin::downstream, false, 0, "below the least rate"});
+    }
+  }
+  co_return {};
+}
+
+}  // namespace rw::gateway
