@@ -89,6 +89,19 @@ int hash_key(const std::string& name) {
   return 0;
 }
 
+const char* describe(io::kernel_tls what) noexcept {
+  switch (what) {
+    case io::kernel_tls::no:
+      return "no, records are made by wolfSSL: the tls module is not loaded (modprobe tls)";
+    case io::kernel_tls::fixed_keys:
+      return "makes the records of what is sent; a client that asks for new keys is answered once "
+             "more (the kernel renews them from 6.14 on)";
+    case io::kernel_tls::renewable_keys:
+      return "makes the records of what is sent, and renews its keys";
+  }
+  return "";
+}
+
 int print_version() {
   const io::capabilities found = io::probe();
   const tls::library_features tls = tls::features();
@@ -99,8 +112,7 @@ int print_version() {
              tls.aes_cpu ? ", AES by the CPU" : ", AES without the CPU's help");
   fmt::print("kernel     {}\n", found.kernel);
   fmt::print("io_uring   {}\n", found.io_uring ? "yes" : found.refusal);
-  fmt::print("kernel TLS {}\n",
-             found.kernel_tls ? "the module is loaded" : "the module is not loaded");
+  fmt::print("kernel TLS {}\n", describe(found.tls));
   fmt::print("idle       {}\n", found.no_iowait
                                     ? "not accounted as iowait (kernel 6.15 and newer)"
                                     : "accounted as iowait: tools show waiting as busy");

@@ -106,7 +106,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     }
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
 
-    open = x.keep_alive && !w.draining();
+    open = x.keep_alive && !w.draining() && !c.downstream.worn_out();
     record(x);
     w.end(x);
   }

@@ -131,7 +131,7 @@ void take_head(exchange& x) {
 void decide(exchange& x) {
   const listener_plan& from = x.state->listeners[x.client->listener];
   take_head(x);
-  x.keep_alive = x.request.keep_alive && !x.on->draining();
+  x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out();
   find_client(x, from.trusted);
   find_request_id(x);
   x.decision = judge(x, from);

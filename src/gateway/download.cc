@@ -111,6 +111,7 @@ io::task<> download(exchange& x) {
       x.state->listeners[x.client->listener].settings->timeouts;
   const body_coding coding = coding_for(x);
   if (coding == body_coding::until_close || x.on->draining()) x.keep_alive = false;
+  if (x.downstream->worn_out()) x.keep_alive = false;
   if (!x.body_read) x.keep_alive = false;  // answered before it was asked in full
 
   head_space space(x.on->loop().buffers());

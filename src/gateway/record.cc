@@ -106,6 +106,7 @@ void record_handshake(connection& c, const result<>& outcome) noexcept {
   const tls::server_codec& tls = *c.downstream.tls();
   counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13
                                                             : observe::counter::handshakes_tls12);
+  if (c.downstream.sends_plain()) counted.add(observe::counter::kernel_tls);
   if (tls.resumed()) counted.add(observe::counter::handshakes_resumed);
 }
 

@@ -25,7 +25,7 @@ struct readiness_mode {
 io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_t& moved) {
   net::stream& from = through.from;
   net::stream& to = through.to;
-  if (left < least_bytes || !from.moves_plain() || !to.moves_plain()) co_return {};
+  if (left < least_bytes || from.tls() != nullptr || !to.sends_plain()) co_return {};
   io::pipe pipe = from.loop().pipes().take();
   if (!pipe) co_return {};
   const readiness_mode mode(from);
@@ -47,6 +47,10 @@ io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_
       from.consume(size);
     } else {
       since_wait += size;
+      if (to.owes_records()) {
+        const result<> told = co_await to.send(std::string_view{}, through.send_gap);
+        if (!told) co_return told;
+      }
       const result<> sent = co_await to.send(pipe, through.send_gap);
       if (!sent) co_return sent;
     }

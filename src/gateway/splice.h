@@ -18,9 +18,10 @@ struct passage {
   rate_floor& floor;
 };
 
-// Where what is left of a body is long enough to be worth it, both streams are plain and there is a
-// pipe: moves `left` bytes on, counted in `moved` as they go. Otherwise moves none: the caller
-// copies. Errors carry the side they came from; too slow a sender is fault::timed_out of `from`.
+// Where what is left of a body is long enough to be worth it, comes from a plain stream, goes to
+// one whose records, if any, are the kernel's, and there is a pipe: moves `left` bytes on, counted
+// in `moved` as they go. Otherwise moves none: the caller copies. Errors carry the side they came
+// from; too slow a sender is fault::timed_out of `from`.
 io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_t& moved);
 
 }  // namespace rw::gateway

@@ -66,7 +66,7 @@ capabilities probe() {
   utsname name{};
   uname(&name);
   found.kernel = name.release;
-  found.kernel_tls = access("/sys/module/tls", F_OK) == 0;
+  found.tls = probe_kernel_tls();
   const auto made = ring::create(8);
   found.io_uring = made.has_value();
   if (!made) found.refusal = explain_refusal(made.error());

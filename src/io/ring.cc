@@ -8,10 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <ctime>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/assert.h"
+#include "io/capability.h"
 
 namespace rw::io {
 namespace {
@@ -50,6 +52,7 @@ struct ring::backend {
   std::uint32_t first_free = operation::none;
   unsigned in_flight = 0;
   bool woken = false;
+  std::optional<kernel_tls> tls;
   ring_counters counters;
 
   ~backend();
@@ -342,6 +345,11 @@ unsigned ring::dispatch() {
   kernel.counters.completions += done;
   kernel.counters.overflows = *kernel.uring.cq.koverflow;
   return done;
+}
+
+kernel_tls ring::sends_tls() noexcept {
+  if (!backend_->tls) backend_->tls = probe_kernel_tls();
+  return *backend_->tls;
 }
 
 unsigned ring::in_flight() const noexcept { return backend_->in_flight; }

@@ -16,6 +16,10 @@ namespace rw::io {
 
 class ring;
 
+// Whether the kernel makes TLS records of what a TCP socket sends, and whether it takes new keys in
+// the middle (from 6.14 on).
+enum class kernel_tls : std::uint8_t { no, fixed_keys, renewable_keys };
+
 // What the kernel says of an operation: bytes, a descriptor or 0, or -errno.
 struct completion {
   std::int32_t result = 0;
@@ -119,6 +123,10 @@ class ring {
   std::int32_t splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept;
   // Bytes the peer has not acknowledged yet, sent or not; 0 when the socket cannot say.
   std::size_t unacknowledged(int fd) noexcept;
+  kernel_tls sends_tls() noexcept;  // asks the kernel when first called
+  // From the next byte on; again to change the keys. `crypto_info`: as linux/tls.h has it. False:
+  // nothing has changed.
+  bool send_as_tls(int fd, std::span<const std::byte> crypto_info) noexcept;
   void shutdown_write(int fd) noexcept;
   void shutdown(int fd) noexcept;
   void close(int fd) noexcept;

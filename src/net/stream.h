@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "io/loop.h"
 #include "io/task.h"
+#include "net/kernel_tls.h"
 #include "net/send_gap.h"
 #include "tls/codec.h"
 
@@ -77,8 +78,7 @@ class stream {
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
 
-  // ---- from socket to socket, past user space; both streams plain (moves_plain())
-  bool moves_plain() const noexcept { return !tls_ && !raw_; }
+  // ---- from a plain socket to one that sends_plain(), past user space
   // Moves up to `most` bytes into the pipe, which is empty, without waiting; 0 when there are none
   // yet, or some that receive() has to bring first. In receive_mode::readiness only. Errors as of
   // receive().
@@ -94,6 +94,15 @@ class stream {
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
                                mono_time deadline);
   const tls::server_codec* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
+  // What is sent goes to the kernel as it is: no TLS, or TLS whose records the kernel makes.
+  bool sends_plain() const noexcept { return !tls_ || kernel_sends_; }
+  // Of TLS's own, with the kernel making records; the next send() of pieces takes them along.
+  bool owes_records() const noexcept {
+    return kernel_sends_ && (new_keys_due_ || !control_.empty());
+  }
+  // The kernel's keys should not be used for long, and it takes no others: to be ended after the
+  // answer under way.
+  bool worn_out() const noexcept { return worn_out_; }
   // Everything that waits, and everything after, fails with `why`; close() then resets the
   // connection, so that nobody takes what was cut off for complete. Never resumes anyone itself.
   void abort(fault why) noexcept;
@@ -148,6 +157,14 @@ class stream {
   void fail_with(error why) noexcept;
   error fail(fault code, const char* text) const noexcept { return {code, side_, false, 0, text}; }
   error tls_failure() const noexcept;
+  void let_kernel_send();
+  void want_new_keys() noexcept;
+  void take_unsent();
+  void queue_alert(std::byte number);
+  const msghdr* next_record();
+  bool record_sent();
+  void count_records(std::size_t bytes) noexcept;
+  io::task<> drain_records(mono_time deadline);
 
   io::loop& loop_;
   int fd_;
@@ -156,7 +173,10 @@ class stream {
   bool ended_ = false;   // the peer's FIN, or its close_notify
   bool paused_ = false;  // receiving was stopped: enough is held
   bool failed_ = false;
-  bool cut_ = false;  // by abort()
+  bool cut_ = false;           // by abort()
+  bool kernel_sends_ = false;  // records of TLS are the kernel's work
+  bool new_keys_due_ = false;  // kernel_sends_: a KeyUpdate goes before what is sent next
+  bool worn_out_ = false;
   receive_mode mode_ = receive_mode::pooled;
   receive_mode under_way_ = receive_mode::pooled;  // of receiving_; bulk: the kernel has
                                                    // input_spill_ to write into, from end_ on
@@ -182,7 +202,10 @@ class stream {
   io::operation* sending_ = nullptr;  // of the send_awaiter under way
   stream* hangup_target_ = nullptr;
   std::optional<tls::server_codec> tls_;
-  std::vector<std::byte> control_;  // TLS: answers to key updates, sent before the next send()
+  // TLS: answers to key updates, sent before the next send(); kernel_sends_: alerts, 2 bytes each.
+  std::vector<std::byte> control_;
+  std::unique_ptr<control_record> record_;  // being sent by the send_awaiter under way
+  std::uint32_t records_sent_ = 0;          // with the kernel's present keys, at least
   std::uint64_t bytes_received_ = 0;
   std::uint64_t bytes_sent_ = 0;
 };

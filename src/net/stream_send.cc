@@ -10,7 +10,7 @@ stream::send_awaiter::send_awaiter(stream& s, std::array<std::string_view, piece
                                    nanoseconds gap) noexcept
     : stream_(s),
       pieces_(pieces),
-      encrypted_(s.tls_.has_value() && !s.raw_),
+      encrypted_(!s.sends_plain() && !s.raw_),
       gap_(s.loop_, s.fd_, op_, gap) {}
 
 // Drops `bytes` from the front of what is to be sent.
@@ -76,6 +76,12 @@ bool stream::send_awaiter::start() noexcept {
          records_end_ - records_begin_});
     return true;
   }
+  if (stream_.kernel_sends_) {
+    if (const msghdr* first = stream_.next_record()) {
+      stream_.loop_.kernel().send(op_, stream_.fd_, first);
+      return true;
+    }
+  }
   std::size_t count = 0;
   std::string_view last;
   for (std::string_view piece : pieces_) {
@@ -112,13 +118,17 @@ void stream::send_awaiter::await_suspend(std::coroutine_handle<> awaiting) noexc
 void stream::send_awaiter::on_sent(io::operation& op, io::completion what) {
   send_awaiter& self = static_cast<owned<io::operation>&>(op).owner;
   stream& s = self.stream_;
-  if (what.result >= 0) {
+  bool renewed = true;
+  if (s.record_) {
+    renewed = what.result < 0 || s.record_sent();
+  } else if (what.result >= 0) {
     const auto bytes = static_cast<std::size_t>(what.result);
     s.bytes_sent_ += bytes;
     if (self.encrypted_) {
       self.records_begin_ += static_cast<std::uint32_t>(bytes);
     } else {
       self.advance(bytes);
+      if (s.kernel_sends_) s.count_records(bytes);
     }
   }
   if (s.failed_) {
@@ -127,6 +137,8 @@ void stream::send_awaiter::on_sent(io::operation& op, io::completion what) {
     self.outcome_ = failure(s.fail(fault::timed_out, "the peer takes nothing"));
   } else if (what.result < 0) {
     self.outcome_ = failure(io::kernel_error(-what.result, s.side_));
+  } else if (!renewed) {
+    self.outcome_ = failure(s.fail(fault::tls, "the kernel takes no new keys"));
   } else if (self.start()) {
     self.gap_.start();
     return;

@@ -47,12 +47,13 @@ bool stream::splice_awaiter::move() noexcept {
     }
     from_.drained(static_cast<std::size_t>(moved));
     stream_.bytes_sent_ += static_cast<std::size_t>(moved);
+    if (stream_.kernel_sends_) stream_.count_records(static_cast<std::size_t>(moved));
   }
   return true;
 }
 
 bool stream::splice_awaiter::await_ready() noexcept {
-  RW_ASSERT(stream_.sending_ == nullptr && stream_.moves_plain());
+  RW_ASSERT(stream_.sending_ == nullptr && stream_.sends_plain());
   if (!stream_.failed_) return move();
   outcome_ = failure(stream_.why_);
   return true;

@@ -11,6 +11,7 @@ constexpr std::size_t control_bytes_max = 4096;
 // A flight of ours fits any socket buffer: a peer that leaves it untaken this long is not there.
 constexpr std::chrono::seconds handshake_send_gap{10};
 constexpr std::chrono::seconds farewell_send_gap{1};
+constexpr std::byte close_notify{0};
 
 std::string_view text_of(const tls::output& out) noexcept {
   return {reinterpret_cast<const char*>(out.data), out.size};
@@ -52,6 +53,7 @@ bool stream::decrypt() noexcept {
       tls_->read(in, {reinterpret_cast<std::byte*>(input_) + end_, std::size_t{room_} - end_}, out);
   end_ += static_cast<std::uint32_t>(done.size);
   control_.insert(control_.end(), answer.data(), answer.data() + out.size);
+  if (kernel_sends_) take_unsent();
   if (offered > 0) {
     front().begin = front().end - static_cast<std::uint32_t>(in.size());
     if (in.empty()) drop_front();
@@ -70,7 +72,7 @@ bool stream::decrypt() noexcept {
 
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
                                      mono_time deadline) {
-  tls_.emplace(std::move(context));
+  tls_.emplace(std::move(context), loop_.kernel().sends_tls() != io::kernel_tls::no);
   raw_ = true;
   tls::step at = tls::step::want_input;
   for (;;) {
@@ -104,12 +106,20 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
     if (!more) co_return more;
   }
   raw_ = false;
+  let_kernel_send();
   co_return {};
 }
 
 io::task<> stream::finish(mono_time deadline) {
   if (fd_ < 0 || failed_) co_return;
-  if (tls_ && tls_->established()) {
+  if (kernel_sends_) {
+    raw_ = true;
+    queue_alert(close_notify);
+    const result<> sent = co_await send(std::string_view{}, farewell_send_gap);
+    if (!sent) co_return;
+    consume(end_ - begin_);
+    co_await drain_records(deadline);
+  } else if (tls_ && tls_->established()) {
     io::buffer bytes = loop_.buffers().take();
     tls::output out{bytes.data(), 0, io::buffer::capacity()};
     tls_->close(out);

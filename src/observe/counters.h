@@ -22,6 +22,7 @@ enum class counter : std::uint8_t {
   handshakes_tls13,
   handshakes_resumed,
   handshakes_failed,
+  kernel_tls,  // connections whose records the kernel makes
   request_bytes,
   response_bytes,
   retries,

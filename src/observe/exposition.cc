@@ -30,6 +30,8 @@ constexpr described plain[] = {
      "TLS handshakes that resumed a session."},
     {counter::handshakes_failed, "ringward_tls_handshake_failures_total", "counter",
      "TLS handshakes that failed."},
+    {counter::kernel_tls, "ringward_ktls_connections_total", "counter",
+     "TLS connections whose records the kernel makes on the sending side."},
     {counter::request_bytes, "ringward_request_body_bytes_total", "counter",
      "Bytes of request bodies."},
     {counter::response_bytes, "ringward_response_bytes_total", "counter",

@@ -8,10 +8,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "tls/context.h"
+#include "tls/traffic_keys.h"
 
 struct WOLFSSL;
 
@@ -57,7 +59,9 @@ struct transfer {
 // more input until it could hand it over. It keeps one flight of the handshake at most.
 class server_codec {
  public:
-  explicit server_codec(std::shared_ptr<const server_context> context) noexcept;
+  // `exportable`: write_keys() will be asked for, or keep_writing() be called.
+  explicit server_codec(std::shared_ptr<const server_context> context,
+                        bool exportable = false) noexcept;
   server_codec(server_codec&& other) noexcept;
   server_codec& operator=(server_codec&& other) noexcept;
   ~server_codec();
@@ -80,6 +84,25 @@ class server_codec {
 
   // Hands over what an earlier call had to keep. done or want_output.
   step flush(output& out);
+
+  // ---- records that somebody else makes: the kernel
+  // What the next record is to be encrypted with; everything that wolfSSL has to send of its own
+  // accord, tickets above all, has left it by the end of the handshake. Established and flushed
+  // only. False when there is no memory.
+  bool write_keys(traffic_keys& out) const;
+  // write_keys() are somebody else's now: no write(), close() or flush() any more. `renewable`:
+  // next_keys() may be asked for.
+  void hand_over_writing(bool renewable) noexcept;
+  // Nobody took them: what they could have been made of is forgotten.
+  void keep_writing() noexcept { secret_.reset(); }
+  // Those that follow a KeyUpdate of ours (RFC 8446 4.6.3). False when there is no memory.
+  bool next_keys(traffic_keys& out);
+  // What read() would have sent since it was last asked.
+  struct unsent {
+    bool key_update = false;
+    int warning = -1;  // the number of an alert
+  };
+  unsent take_unsent() noexcept { return std::exchange(unsent_, {}); }
 
   bool established() const noexcept { return stage_ == stage::established; }
   bool failed() const noexcept { return stage_ == stage::failed; }
@@ -117,11 +140,13 @@ class server_codec {
   step refuse(fault code, const char* text, int alert, output& out);
   step fail(int library_code, output& out);
   void append_alert(int alert);
+  void note_discarded() noexcept;
 
   WOLFSSL* ssl_ = nullptr;
   std::shared_ptr<const server_context> context_;
   std::vector<std::byte> kept_;          // output that found no room
   std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
+  std::unique_ptr<traffic_secret> secret_;  // of what we write; TLS 1.3, while it is needed
   std::string server_name_;
   failure_report failure_;
   std::string_view protocol_;       // in the context's options
@@ -130,6 +155,9 @@ class server_codec {
   bool resumed_ = false;
   bool close_sent_ = false;
   bool peer_closed_ = false;
+  bool exportable_;
+  bool handed_over_ = false;
+  unsent unsent_;
 };
 
 }  // namespace rw::tls

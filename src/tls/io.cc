@@ -24,6 +24,10 @@ int receive(WOLFSSL*, char* to, int size, void* context) noexcept {
 
 int send(WOLFSSL*, char* data, int size, void* context) noexcept {
   call& now = *static_cast<call*>(context);
+  if (now.discards) {
+    now.discarded = true;
+    return size;
+  }
   std::span<const std::byte> from(reinterpret_cast<const std::byte*>(data),
                                   static_cast<std::size_t>(size));
   if (now.kept->empty()) {
@@ -34,6 +38,15 @@ int send(WOLFSSL*, char* data, int size, void* context) noexcept {
   }
   now.kept->insert(now.kept->end(), from.begin(), from.end());
   return size;
+}
+
+int keep_secret(WOLFSSL* ssl, int id, const unsigned char* secret, int size, void*) noexcept {
+  const auto& now = *static_cast<const call*>(wolfSSL_GetIOReadCtx(ssl));
+  if (id == SERVER_TRAFFIC_SECRET && now.secret != nullptr) {
+    *now.secret = std::make_unique<traffic_secret>(
+        std::as_bytes(std::span(secret, static_cast<std::size_t>(size))));
+  }
+  return 0;
 }
 
 // wolfSSL's room for a ticket's nonce is 16 bytes and for its tag 32: ours is 24 and 16.
@@ -92,6 +105,10 @@ void attach_io(WOLFSSL_CTX* context) noexcept {
 void begin(WOLFSSL* ssl, call& now) noexcept {
   wolfSSL_SetIOReadCtx(ssl, &now);
   wolfSSL_SetIOWriteCtx(ssl, &now);
+}
+
+void attach_secret(WOLFSSL* ssl) noexcept {
+  wolfSSL_set_tls13_secret_cb(ssl, keep_secret, nullptr);
 }
 
 void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view listener) {

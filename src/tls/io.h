@@ -19,6 +19,11 @@ struct call {
   output* out = nullptr;
   std::vector<std::byte>* kept = nullptr;
   std::string_view server_name;
+  // Where to keep the server's application traffic secret (TLS 1.3); null: nobody wants it.
+  std::unique_ptr<traffic_secret>* secret = nullptr;
+  // The records are made by somebody else: wolfSSL's own go nowhere, and this says that one did.
+  bool discards = false;
+  bool discarded = false;
 };
 
 // For every WOLFSSL of `context`: receive from and send to the `call` under way.
@@ -26,6 +31,9 @@ void attach_io(WOLFSSL_CTX* context) noexcept;
 
 // Points wolfSSL at `now` for its next call.
 void begin(WOLFSSL* ssl, call& now) noexcept;
+
+// Has wolfSSL give the secret that `call::secret` asks for, during the handshake.
+void attach_secret(WOLFSSL* ssl) noexcept;
 
 // Tickets sealed with `keys` for this listener and certificate; null: none are issued or taken.
 void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view listener);

@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "tls/traffic_keys.h"
+
 namespace rw::tls {
 
 struct suite {
@@ -13,6 +15,7 @@ struct suite {
   const char* library;       // wolfSSL's
   std::uint16_t id;          // on the wire
   enum class auth : std::uint8_t { any, ecdsa, rsa } needs;  // any: TLS 1.3
+  aead cipher;
 };
 
 // All there are; nothing without forward secrecy, nothing without an AEAD.

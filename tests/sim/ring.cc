@@ -153,6 +153,10 @@ std::size_t ring::unacknowledged(int fd) noexcept {
   return one == nullptr ? 0 : one->unread_by_peer();
 }
 
+// No records are made here: what peers say to each other is plain.
+kernel_tls ring::sends_tls() noexcept { return kernel_tls::no; }
+bool ring::send_as_tls(int, std::span<const std::byte>) noexcept { return false; }
+
 void ring::shutdown_write(int fd) noexcept {
   if (socket* one = backend_->in.at(fd)) one->end_writing();
 }

@@ -1,0 +1,59 @@
+// Handing the writing side of a connection over to somebody else: the kernel.
+#include <wolfssl/ssl.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "tls/codec.h"
+#include "tls/suites.h"
+
+namespace rw::tls {
+
+bool server_codec::write_keys(traffic_keys& out) const {
+  RW_ASSERT(stage_ == stage::established && kept_.empty() && exportable_);
+  const suite* const agreed =
+      find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
+  if (agreed == nullptr) return false;
+  if (version() == protocol_version::tls13) {
+    if (!secret_ || !secret_->derive(agreed->cipher, out)) return false;
+  } else {
+    out.cipher = agreed->cipher;
+    out.tls13 = false;
+    const std::size_t iv_bytes = agreed->cipher == aead::chacha20_poly1305 ? out.iv.size() : 4;
+    std::memcpy(out.key.data(), wolfSSL_GetServerWriteKey(ssl_), key_bytes(agreed->cipher));
+    std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), iv_bytes);
+  }
+  word64 sequence = 0;
+  wolfSSL_GetSequenceNumber(ssl_, &sequence);
+  out.sequence = sequence;
+  return true;
+}
+
+void server_codec::hand_over_writing(bool renewable) noexcept {
+  RW_ASSERT(stage_ == stage::established && kept_.empty());
+  handed_over_ = true;
+  if (!renewable) secret_.reset();
+}
+
+bool server_codec::next_keys(traffic_keys& out) {
+  RW_ASSERT(handed_over_ && secret_);
+  const suite* const agreed =
+      find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
+  return agreed != nullptr && secret_->advance() && secret_->derive(agreed->cipher, out);
+}
+
+// wolfSSL answers two things by itself: a request for new keys, and in TLS 1.2 one for a new
+// handshake (no_renegotiation).
+void server_codec::note_discarded() noexcept {
+  if (version() == protocol_version::tls13) {
+    unsent_.key_update = true;
+    return;
+  }
+  WOLFSSL_ALERT_HISTORY alerts{};
+  if (wolfSSL_get_alert_history(ssl_, &alerts) == WOLFSSL_SUCCESS) {
+    unsent_.warning = alerts.last_tx.code;
+  }
+}
+
+}  // namespace rw::tls
