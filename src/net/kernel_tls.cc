@@ -35,13 +35,7 @@ void crypto_info::fill(const tls::traffic_keys& keys, std::uint16_t type) noexce
     std::memcpy(to.iv, keys.iv.data(), sizeof to.iv);
   } else {
     std::memcpy(to.salt, keys.iv.data(), sizeof to.salt);
-    // TLS 1.2 sends these 8 bytes with each record, and the kernel counts them up from here.
-    // wolfSSL counted them with its records: nothing is used twice.
-    if (keys.tls13) {
-      std::memcpy(to.iv, keys.iv.data() + sizeof to.salt, sizeof to.iv);
-    } else {
-      std::memcpy(to.iv, sequence.data(), sizeof to.iv);
-    }
+    std::memcpy(to.iv, keys.iv.data() + sizeof to.salt, sizeof to.iv);
   }
   std::memcpy(bytes_.data(), &to, sizeof to);
   size_ = sizeof to;

@@ -26,7 +26,8 @@ void stream::let_kernel_send() {
     kernel_sends_ = loop_.kernel().send_as_tls(fd_, info.bytes());
   }
   if (kernel_sends_) {
-    tls_->hand_over_writing(able == io::kernel_tls::renewable_keys);
+    tls_->hand_over_writing(able == io::kernel_tls::renewable_keys &&
+                            tls_->version() == tls::protocol_version::tls13);
   } else {
     tls_->keep_writing();
   }

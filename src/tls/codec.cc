@@ -77,7 +77,7 @@ server_codec::server_codec(server_codec&& other) noexcept
       context_(std::move(other.context_)),
       kept_(std::move(other.kept_)),
       hello_(std::move(other.hello_)),
-      secret_(std::move(other.secret_)),
+      seen_(std::move(other.seen_)),
       server_name_(std::move(other.server_name_)),
       failure_(other.failure_),
       protocol_(other.protocol_),
@@ -198,7 +198,10 @@ step server_codec::start(std::span<const std::byte> message, std::span<const std
   }
   ssl_ = wolfSSL_new(entry->context);
   if (ssl_ == nullptr) return fail(MEMORY_E, out);
-  if (exportable_) attach_secret(ssl_);
+  if (exportable_) {
+    seen_ = std::make_unique<traffic_state>();
+    attach_secret(ssl_);
+  }
   stage_ = stage::negotiating;
   if (hello.has_protocols && !context_->options().protocols.empty()) {
     protocol_ = context_->choose_protocol(hello);
@@ -232,7 +235,7 @@ bool server_codec::restrict_groups(const client_hello& hello) {
 step server_codec::negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in,
                              output& out) {
   call now{.hello = hello, .in = &in, .out = &out, .kept = &kept_, .server_name = server_name_};
-  if (exportable_) now.secret = &secret_;
+  now.seen = seen_.get();
   begin(ssl_, now);
   const int accepted = wolfSSL_accept(ssl_);
   if (accepted != WOLFSSL_SUCCESS) {

@@ -94,7 +94,7 @@ class server_codec {
   // next_keys() may be asked for.
   void hand_over_writing(bool renewable) noexcept;
   // Nobody took them: what they could have been made of is forgotten.
-  void keep_writing() noexcept { secret_.reset(); }
+  void keep_writing() noexcept { seen_.reset(); }
   // Those that follow a KeyUpdate of ours (RFC 8446 4.6.3). False when there is no memory.
   bool next_keys(traffic_keys& out);
   // What read() would have sent since it was last asked.
@@ -146,7 +146,7 @@ class server_codec {
   std::shared_ptr<const server_context> context_;
   std::vector<std::byte> kept_;          // output that found no room
   std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
-  std::unique_ptr<traffic_secret> secret_;  // of what we write; TLS 1.3, while it is needed
+  std::unique_ptr<traffic_state> seen_;  // while it may be asked for
   std::string server_name_;
   failure_report failure_;
   std::string_view protocol_;       // in the context's options

@@ -11,18 +11,27 @@
 namespace rw::tls {
 
 bool server_codec::write_keys(traffic_keys& out) const {
-  RW_ASSERT(stage_ == stage::established && kept_.empty() && exportable_);
+  RW_ASSERT(stage_ == stage::established && kept_.empty() && seen_);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
   if (agreed == nullptr) return false;
   if (version() == protocol_version::tls13) {
-    if (!secret_ || !secret_->derive(agreed->cipher, out)) return false;
+    if (!seen_->secret || !seen_->secret->derive(agreed->cipher, out)) return false;
   } else {
     out.cipher = agreed->cipher;
     out.tls13 = false;
-    const std::size_t iv_bytes = agreed->cipher == aead::chacha20_poly1305 ? out.iv.size() : 4;
     std::memcpy(out.key.data(), wolfSSL_GetServerWriteKey(ssl_), key_bytes(agreed->cipher));
-    std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), iv_bytes);
+    if (agreed->cipher == aead::chacha20_poly1305) {
+      std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), out.iv.size());
+    } else {
+      std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), 4);
+      std::copy(seen_->nonce.begin(), seen_->nonce.end(), out.iv.begin() + 4);
+      // wolfSSL begins anywhere and counts, so that this is one it has not used.
+      for (std::size_t i = out.iv.size(); i-- > 4;) {
+        out.iv[i] = static_cast<std::byte>(static_cast<unsigned>(out.iv[i]) + 1);
+        if (out.iv[i] != std::byte{0}) break;
+      }
+    }
   }
   word64 sequence = 0;
   wolfSSL_GetSequenceNumber(ssl_, &sequence);
@@ -33,14 +42,15 @@ bool server_codec::write_keys(traffic_keys& out) const {
 void server_codec::hand_over_writing(bool renewable) noexcept {
   RW_ASSERT(stage_ == stage::established && kept_.empty());
   handed_over_ = true;
-  if (!renewable) secret_.reset();
+  if (!renewable) seen_.reset();
 }
 
 bool server_codec::next_keys(traffic_keys& out) {
-  RW_ASSERT(handed_over_ && secret_);
+  RW_ASSERT(handed_over_ && seen_ && seen_->secret);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
-  return agreed != nullptr && secret_->advance() && secret_->derive(agreed->cipher, out);
+  return agreed != nullptr && seen_->secret->advance() &&
+         seen_->secret->derive(agreed->cipher, out);
 }
 
 // wolfSSL answers two things by itself: a request for new keys, and in TLS 1.2 one for a new

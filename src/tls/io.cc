@@ -30,6 +30,10 @@ int send(WOLFSSL*, char* data, int size, void* context) noexcept {
   }
   std::span<const std::byte> from(reinterpret_cast<const std::byte*>(data),
                                   static_cast<std::size_t>(size));
+  // Of a handshake the last record is Finished: nonce, 16 bytes, tag (RFC 5246 7.4.9, RFC 5288 3).
+  if (constexpr std::size_t finished = 8 + 16 + 16; now.seen != nullptr && from.size() > finished) {
+    std::memcpy(now.seen->nonce.data(), from.last(finished).data(), now.seen->nonce.size());
+  }
   if (now.kept->empty()) {
     const auto fits = from.first(std::min(from.size(), now.out->room()));
     if (!fits.empty()) std::memcpy(now.out->data + now.out->size, fits.data(), fits.size());
@@ -42,9 +46,8 @@ int send(WOLFSSL*, char* data, int size, void* context) noexcept {
 
 int keep_secret(WOLFSSL* ssl, int id, const unsigned char* secret, int size, void*) noexcept {
   const auto& now = *static_cast<const call*>(wolfSSL_GetIOReadCtx(ssl));
-  if (id == SERVER_TRAFFIC_SECRET && now.secret != nullptr) {
-    *now.secret = std::make_unique<traffic_secret>(
-        std::as_bytes(std::span(secret, static_cast<std::size_t>(size))));
+  if (id == SERVER_TRAFFIC_SECRET && now.seen != nullptr) {
+    now.seen->secret.emplace(std::as_bytes(std::span(secret, static_cast<std::size_t>(size))));
   }
   return 0;
 }

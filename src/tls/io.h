@@ -19,8 +19,7 @@ struct call {
   output* out = nullptr;
   std::vector<std::byte>* kept = nullptr;
   std::string_view server_name;
-  // Where to keep the server's application traffic secret (TLS 1.3); null: nobody wants it.
-  std::unique_ptr<traffic_secret>* secret = nullptr;
+  traffic_state* seen = nullptr;  // null: nobody wants it
   // The records are made by somebody else: wolfSSL's own go nowhere, and this says that one did.
   bool discards = false;
   bool discarded = false;
@@ -32,7 +31,7 @@ void attach_io(WOLFSSL_CTX* context) noexcept;
 // Points wolfSSL at `now` for its next call.
 void begin(WOLFSSL* ssl, call& now) noexcept;
 
-// Has wolfSSL give the secret that `call::secret` asks for, during the handshake.
+// Has wolfSSL give the secret for `call::seen`, during the handshake.
 void attach_secret(WOLFSSL* ssl) noexcept;
 
 // Tickets sealed with `keys` for this listener and certificate; null: none are issued or taken.

@@ -15,8 +15,10 @@ using enum aead;
 
 // The order is the default one where the CPU has AES; ChaCha20 moves to the front where it has not.
 constexpr std::array<suite, 9> all_suites = {{
-    {"TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", "TLS13-AES128-GCM-SHA256", 0x1301, any, aes128_gcm},
-    {"TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", "TLS13-AES256-GCM-SHA384", 0x1302, any, aes256_gcm},
+    {"TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", "TLS13-AES128-GCM-SHA256", 0x1301, any,
+     aes128_gcm},
+    {"TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", "TLS13-AES256-GCM-SHA384", 0x1302, any,
+     aes256_gcm},
     {"TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256",
      "TLS13-CHACHA20-POLY1305-SHA256", 0x1303, any, chacha20_poly1305},
     {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256",

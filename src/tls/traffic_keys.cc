@@ -24,12 +24,11 @@ bool expand(std::span<const std::byte> secret, std::string_view label,
   info[2] = static_cast<unsigned char>(size);
   std::copy(prefix.begin(), prefix.end(), info.begin() + 3);
   std::copy(label.begin(), label.end(), info.begin() + 3 + prefix.size());
-  return wc_HKDF_Expand(secret.size() == WC_SHA384_DIGEST_SIZE ? WC_SHA384 : WC_SHA256,
-                        reinterpret_cast<const unsigned char*>(secret.data()),
-                        static_cast<word32>(secret.size()), info.data(),
-                        static_cast<word32>(2 + 1 + size + 1),
-                        reinterpret_cast<unsigned char*>(out.data()),
-                        static_cast<word32>(out.size())) == 0;
+  return wc_HKDF_Expand(
+             secret.size() == WC_SHA384_DIGEST_SIZE ? WC_SHA384 : WC_SHA256,
+             reinterpret_cast<const unsigned char*>(secret.data()),
+             static_cast<word32>(secret.size()), info.data(), static_cast<word32>(2 + 1 + size + 1),
+             reinterpret_cast<unsigned char*>(out.data()), static_cast<word32>(out.size())) == 0;
 }
 
 }  // namespace
@@ -39,8 +38,7 @@ traffic_keys::~traffic_keys() {
   wipe(iv.data(), iv.size());
 }
 
-traffic_secret::traffic_secret(std::span<const std::byte> secret) noexcept
-    : size_(secret.size()) {
+traffic_secret::traffic_secret(std::span<const std::byte> secret) noexcept : size_(secret.size()) {
   RW_ASSERT(size_ == WC_SHA256_DIGEST_SIZE || size_ == WC_SHA384_DIGEST_SIZE);
   std::copy(secret.begin(), secret.end(), bytes_.begin());
 }
@@ -58,8 +56,8 @@ bool traffic_secret::derive(aead cipher, traffic_keys& out) const noexcept {
 
 bool traffic_secret::advance() noexcept {
   std::array<std::byte, bytes_max> next{};
-  const bool done = expand(std::span(bytes_).first(size_), "traffic upd",
-                           std::span(next).first(size_));
+  const bool done =
+      expand(std::span(bytes_).first(size_), "traffic upd", std::span(next).first(size_));
   if (done) bytes_ = next;
   wipe(next.data(), next.size());
   return done;

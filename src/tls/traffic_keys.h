@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace rw::tls {
@@ -25,8 +26,8 @@ struct traffic_keys {
   bool tls13 = false;
   std::uint64_t sequence = 0;       // of the next record
   std::array<std::byte, 32> key{};  // key_bytes() of it
-  // The static part of the nonce: all of it, or its first 4 bytes for AES-GCM in TLS 1.2 (RFC 5288
-  // 3), where the other 8 go with each record: its sequence number here.
+  // The static part of the nonce. For AES-GCM in TLS 1.2 (RFC 5288 3) that is the first 4 bytes;
+  // the other 8 are what goes with the next record, counted up with each.
   std::array<std::byte, 12> iv{};
 };
 
@@ -49,6 +50,12 @@ class traffic_secret {
  private:
   std::array<std::byte, bytes_max> bytes_{};
   std::size_t size_;
+};
+
+// What wolfSSL shows of its keys only while it uses them.
+struct traffic_state {
+  std::optional<traffic_secret> secret;  // TLS 1.3: the server's
+  std::array<std::byte, 8> nonce{};      // TLS 1.2 with AES-GCM: what went with our last record
 };
 
 }  // namespace rw::tls

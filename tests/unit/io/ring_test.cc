@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/capability.h"
 #include "sockets.h"
 
 namespace rw::io {
@@ -364,6 +365,13 @@ TEST_F(Ring, WakesAnothersWait) {
   }
   other.join();
   EXPECT_EQ(wakes, 200);
+}
+
+TEST_F(Ring, SendsTlsOrSaysThatItDoesNot) {
+  pair both;
+  const std::array<std::byte, 40> nothing{};
+  EXPECT_EQ(ring_->sends_tls(), probe_kernel_tls());
+  EXPECT_FALSE(ring_->send_as_tls(both.ours, nothing)) << "no version, no cipher, no keys";
 }
 
 // Waking a ring that is gone costs nobody anything.

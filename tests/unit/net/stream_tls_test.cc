@@ -92,6 +92,26 @@ TEST_F(StreamTls, ShakesHandsAndEchoes) {
   }
 }
 
+// On most machines that build this it cannot; tests/appliance/ktls.sh runs all of these on one that
+// can.
+TEST_F(StreamTls, TheKernelSendsWhereItCan) {
+  stream& s = make(sockets_->ours.release());
+  tls::testing::client client;
+  connect(client, s);
+  EXPECT_EQ(s.sends_plain(), loop_->kernel().sends_tls() != io::kernel_tls::no);
+  EXPECT_FALSE(s.worn_out());
+  client.update_key();
+  client.write("x");
+  std::string got;
+  outcome<result<>> some;
+  start(receive(s, in(seconds{5})), some);
+  ASSERT_TRUE(until([&] {
+    pump(client);
+    return some.done();
+  }));
+  EXPECT_EQ(s.worn_out(), loop_->kernel().sends_tls() == io::kernel_tls::fixed_keys);
+}
+
 TEST_F(StreamTls, WorksByteByByte) {
   stream& s = make(sockets_->ours.release());
   tls::testing::client client;
