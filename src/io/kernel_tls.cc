@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "io/capability.h"
 
 namespace rw::io {
@@ -46,6 +48,15 @@ kernel_tls probe_kernel_tls() noexcept {
     return kernel_tls::no;
   }
   return set_keys(one.fd, 2) ? kernel_tls::renewable_keys : kernel_tls::fixed_keys;
+}
+
+bool ring::send_as_tls(int fd, std::span<const std::byte> crypto_info) noexcept {
+  // EEXIST: it is there already, and the keys are new ones.
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 && errno != EEXIST) {
+    return false;
+  }
+  return ::setsockopt(fd, SOL_TLS, TLS_TX, crypto_info.data(),
+                      static_cast<socklen_t>(crypto_info.size())) == 0;
 }
 
 }  // namespace rw::io

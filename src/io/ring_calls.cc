@@ -1,7 +1,6 @@
 // The system calls of the border that need no waiting, and so no ring.
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -72,15 +71,6 @@ std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t byt
 std::size_t ring::unacknowledged(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
-}
-
-bool ring::send_as_tls(int fd, std::span<const std::byte> crypto_info) noexcept {
-  // EEXIST: it is there already, and the keys are new ones.
-  if (::setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 && errno != EEXIST) {
-    return false;
-  }
-  return ::setsockopt(fd, SOL_TLS, TLS_TX, crypto_info.data(),
-                      static_cast<socklen_t>(crypto_info.size())) == 0;
 }
 
 void ring::shutdown_write(int fd) noexcept { ::shutdown(fd, SHUT_WR); }

@@ -70,14 +70,13 @@ const char* reason(int code, bool established) noexcept {
 }  // namespace
 
 server_codec::server_codec(std::shared_ptr<const server_context> context, bool exportable) noexcept
-    : context_(std::move(context)), exportable_(exportable) {}
+    : context_(std::move(context)), export_{.wanted = exportable} {}
 
 server_codec::server_codec(server_codec&& other) noexcept
     : ssl_(std::exchange(other.ssl_, nullptr)),
       context_(std::move(other.context_)),
       kept_(std::move(other.kept_)),
       hello_(std::move(other.hello_)),
-      seen_(std::move(other.seen_)),
       server_name_(std::move(other.server_name_)),
       failure_(other.failure_),
       protocol_(other.protocol_),
@@ -86,9 +85,7 @@ server_codec::server_codec(server_codec&& other) noexcept
       resumed_(other.resumed_),
       close_sent_(other.close_sent_),
       peer_closed_(other.peer_closed_),
-      exportable_(other.exportable_),
-      handed_over_(other.handed_over_),
-      unsent_(other.unsent_) {}
+      export_(std::move(other.export_)) {}
 
 server_codec& server_codec::operator=(server_codec&& other) noexcept {
   if (this == &other) return *this;
@@ -198,8 +195,8 @@ step server_codec::start(std::span<const std::byte> message, std::span<const std
   }
   ssl_ = wolfSSL_new(entry->context);
   if (ssl_ == nullptr) return fail(MEMORY_E, out);
-  if (exportable_) {
-    seen_ = std::make_unique<traffic_state>();
+  if (export_.wanted) {
+    export_.seen = std::make_unique<traffic_state>();
     attach_secret(ssl_);
   }
   stage_ = stage::negotiating;
@@ -235,7 +232,7 @@ bool server_codec::restrict_groups(const client_hello& hello) {
 step server_codec::negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in,
                              output& out) {
   call now{.hello = hello, .in = &in, .out = &out, .kept = &kept_, .server_name = server_name_};
-  now.seen = seen_.get();
+  now.seen = export_.seen.get();
   begin(ssl_, now);
   const int accepted = wolfSSL_accept(ssl_);
   if (accepted != WOLFSSL_SUCCESS) {
@@ -255,7 +252,7 @@ transfer server_codec::read(std::span<const std::byte>& in, std::span<std::byte>
   if (flush(out) != step::done) return {.state = step::want_output};
   if (peer_closed_) return {.state = step::closed};
   call now{.hello = {}, .in = &in, .out = &out, .kept = &kept_, .server_name = server_name_};
-  now.discards = handed_over_;
+  now.discards = export_.done;
   begin(ssl_, now);
   const std::size_t given = in.size();
   transfer got = decrypt(in, plaintext, out);
@@ -337,7 +334,7 @@ class gatherer {
 
 transfer server_codec::write(std::span<const std::span<const std::byte>> parts, output& out) {
   if (stage_ == stage::failed) return flush(out), transfer{.state = step::failed};
-  RW_ASSERT(stage_ == stage::established && !close_sent_ && !handed_over_);
+  RW_ASSERT(stage_ == stage::established && !close_sent_ && !export_.done);
   RW_ASSERT(out.capacity >= fragment_bytes_min + record_overhead_max);
   if (flush(out) != step::done) return {.state = step::want_output};
   std::span<const std::byte> nothing;
@@ -364,7 +361,7 @@ transfer server_codec::write(std::span<const std::span<const std::byte>> parts, 
 
 step server_codec::close(output& out) {
   if (stage_ == stage::established && !close_sent_) {
-    RW_ASSERT(!handed_over_);
+    RW_ASSERT(!export_.done);
     close_sent_ = true;
     std::span<const std::byte> nothing;
     call now{.hello = {}, .in = &nothing, .out = &out, .kept = &kept_, .server_name = server_name_};

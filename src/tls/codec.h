@@ -94,7 +94,7 @@ class server_codec {
   // next_keys() may be asked for.
   void hand_over_writing(bool renewable) noexcept;
   // Nobody took them: what they could have been made of is forgotten.
-  void keep_writing() noexcept { seen_.reset(); }
+  void keep_writing() noexcept { export_.seen.reset(); }
   // Those that follow a KeyUpdate of ours (RFC 8446 4.6.3). False when there is no memory.
   bool next_keys(traffic_keys& out);
   // What read() would have sent since it was last asked.
@@ -102,7 +102,7 @@ class server_codec {
     bool key_update = false;
     int warning = -1;  // the number of an alert
   };
-  unsent take_unsent() noexcept { return std::exchange(unsent_, {}); }
+  unsent take_unsent() noexcept { return std::exchange(export_.dropped, {}); }
 
   bool established() const noexcept { return stage_ == stage::established; }
   bool failed() const noexcept { return stage_ == stage::failed; }
@@ -146,7 +146,6 @@ class server_codec {
   std::shared_ptr<const server_context> context_;
   std::vector<std::byte> kept_;          // output that found no room
   std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
-  std::unique_ptr<traffic_state> seen_;  // while it may be asked for
   std::string server_name_;
   failure_report failure_;
   std::string_view protocol_;       // in the context's options
@@ -155,9 +154,12 @@ class server_codec {
   bool resumed_ = false;
   bool close_sent_ = false;
   bool peer_closed_ = false;
-  bool exportable_;
-  bool handed_over_ = false;
-  unsent unsent_;
+  struct exporting {
+    bool wanted = false;
+    bool done = false;  // what wolfSSL writes goes nowhere
+    unsent dropped;
+    std::unique_ptr<traffic_state> seen;  // while it may be asked for
+  } export_;
 };
 
 }  // namespace rw::tls

@@ -11,12 +11,12 @@
 namespace rw::tls {
 
 bool server_codec::write_keys(traffic_keys& out) const {
-  RW_ASSERT(stage_ == stage::established && kept_.empty() && seen_);
+  RW_ASSERT(stage_ == stage::established && kept_.empty() && export_.seen);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
   if (agreed == nullptr) return false;
   if (version() == protocol_version::tls13) {
-    if (!seen_->secret || !seen_->secret->derive(agreed->cipher, out)) return false;
+    if (!export_.seen->secret || !export_.seen->secret->derive(agreed->cipher, out)) return false;
   } else {
     out.cipher = agreed->cipher;
     out.tls13 = false;
@@ -25,7 +25,7 @@ bool server_codec::write_keys(traffic_keys& out) const {
       std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), out.iv.size());
     } else {
       std::memcpy(out.iv.data(), wolfSSL_GetServerWriteIV(ssl_), 4);
-      std::copy(seen_->nonce.begin(), seen_->nonce.end(), out.iv.begin() + 4);
+      std::copy(export_.seen->nonce.begin(), export_.seen->nonce.end(), out.iv.begin() + 4);
       // wolfSSL begins anywhere and counts, so that this is one it has not used.
       for (std::size_t i = out.iv.size(); i-- > 4;) {
         out.iv[i] = static_cast<std::byte>(static_cast<unsigned>(out.iv[i]) + 1);
@@ -41,28 +41,28 @@ bool server_codec::write_keys(traffic_keys& out) const {
 
 void server_codec::hand_over_writing(bool renewable) noexcept {
   RW_ASSERT(stage_ == stage::established && kept_.empty());
-  handed_over_ = true;
-  if (!renewable) seen_.reset();
+  export_.done = true;
+  if (!renewable) export_.seen.reset();
 }
 
 bool server_codec::next_keys(traffic_keys& out) {
-  RW_ASSERT(handed_over_ && seen_ && seen_->secret);
+  RW_ASSERT(export_.done && export_.seen && export_.seen->secret);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
-  return agreed != nullptr && seen_->secret->advance() &&
-         seen_->secret->derive(agreed->cipher, out);
+  return agreed != nullptr && export_.seen->secret->advance() &&
+         export_.seen->secret->derive(agreed->cipher, out);
 }
 
 // wolfSSL answers two things by itself: a request for new keys, and in TLS 1.2 one for a new
 // handshake (no_renegotiation).
 void server_codec::note_discarded() noexcept {
   if (version() == protocol_version::tls13) {
-    unsent_.key_update = true;
+    export_.dropped.key_update = true;
     return;
   }
   WOLFSSL_ALERT_HISTORY alerts{};
   if (wolfSSL_get_alert_history(ssl_, &alerts) == WOLFSSL_SUCCESS) {
-    unsent_.warning = alerts.last_tx.code;
+    export_.dropped.warning = alerts.last_tx.code;
   }
 }
 
