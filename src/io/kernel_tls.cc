@@ -41,8 +41,9 @@ kernel_tls probe_kernel_tls() noexcept {
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   auto* const address = reinterpret_cast<sockaddr*>(&at);
   socklen_t size = sizeof at;
-  if (::bind(listener.fd, address, size) != 0 || ::listen(listener.fd, 1) != 0 ||
-      ::getsockname(listener.fd, address, &size) != 0 || ::connect(one.fd, address, size) != 0 ||
+  if (listener.fd < 0 || one.fd < 0 || ::bind(listener.fd, address, size) != 0 ||
+      ::listen(listener.fd, 1) != 0 || ::getsockname(listener.fd, address, &size) != 0 ||
+      ::connect(one.fd, address, size) != 0 ||
       ::setsockopt(one.fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 ||
       !set_keys(one.fd, 1)) {
     return kernel_tls::no;
