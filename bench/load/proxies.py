@@ -2,11 +2,12 @@
 
 import getpass
 import grp
+import http.client
 import os
 import re
 
 from process import Trouble
-from server import SUITE, Server, output_of, write
+from server import SUITE, Server, free_port, output_of, write
 from tokens import AUDIENCE, ISSUER
 
 
@@ -36,6 +37,22 @@ class Ringward(Server):
     @classmethod
     def version(cls, build):
         return output_of(cls.path(build), "version")
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.admin_port = free_port()
+
+    def metric(self, name):
+        """Of its own, as a number."""
+        link = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
+        try:
+            link.request("GET", "/metrics")
+            found = re.search(rf"^{name} (\S+)$", link.getresponse().read().decode(), re.MULTILINE)
+        finally:
+            link.close()
+        if not found:
+            raise Trouble(f"ringward has no metric {name}")
+        return float(found[1])
 
     def keys(self):
         """The tables of an API key that is good."""
@@ -84,7 +101,7 @@ class Ringward(Server):
 
             [admin]
             socket = "off"
-            address = "off"
+            address = "127.0.0.1:{self.admin_port}"
 
             [[listener]]
             name = "bench"

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "tls/library.h"
 
 namespace rw::gateway {
 namespace {
@@ -194,6 +195,8 @@ io::task<> worker::keep_house() {
     counters().set(observe::counter::ring_no_buffers, ring.no_buffers);
     counters().set(observe::counter::ring_overflows, ring.overflows);
     counters().set(observe::counter::buffers_from_heap, loop_.buffers().from_heap());
+    const auto tls_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, tls::heap_bytes()));
+    counters().set(observe::counter::connection_bytes, io::frame_bytes() + tls_bytes);
     counters().set(observe::counter::token_cache_hits, authenticator_.cache_hits());
     counters().set(observe::counter::token_cache_misses, authenticator_.cache_misses());
   }

@@ -25,6 +25,7 @@ class frame_lists {
 
   void* take(std::size_t bytes) {
     ++alive_;
+    bytes_ += rounded(bytes);
     const std::size_t index = (bytes - 1) / class_bytes;
     if (index >= classes) return ::operator new(bytes);
     free_frame_node* node = first_[index];
@@ -36,6 +37,7 @@ class frame_lists {
 
   void give_back(void* frame, std::size_t bytes) noexcept {
     --alive_;
+    bytes_ -= rounded(bytes);
     const std::size_t index = (bytes - 1) / class_bytes;
     if (index >= classes || kept_[index] >= kept_per_class) {
       ::operator delete(frame);
@@ -46,11 +48,16 @@ class frame_lists {
   }
 
   std::size_t alive() const noexcept { return alive_; }
+  std::size_t bytes() const noexcept { return bytes_; }
 
  private:
+  static std::size_t rounded(std::size_t bytes) noexcept {
+    return (bytes + class_bytes - 1) / class_bytes * class_bytes;
+  }
   std::array<free_frame_node*, classes> first_{};
   std::array<unsigned, classes> kept_{};
   std::size_t alive_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 thread_local frame_lists frames;
@@ -60,5 +67,6 @@ thread_local frame_lists frames;
 void* allocate_frame(std::size_t bytes) { return frames.take(bytes); }
 void free_frame(void* frame, std::size_t bytes) noexcept { frames.give_back(frame, bytes); }
 std::size_t frames_alive() noexcept { return frames.alive(); }
+std::size_t frame_bytes() noexcept { return frames.bytes(); }
 
 }  // namespace rw::io

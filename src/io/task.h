@@ -20,6 +20,7 @@ void* allocate_frame(std::size_t bytes);
 void free_frame(void* frame, std::size_t bytes) noexcept;
 // Coroutine frames alive on this thread: zero when nothing is under way.
 std::size_t frames_alive() noexcept;
+std::size_t frame_bytes() noexcept;  // of those
 
 template <class T>
 class task;

@@ -35,6 +35,7 @@ enum class counter : std::uint8_t {
   ring_no_buffers,
   ring_overflows,
   buffers_from_heap,
+  connection_bytes,  // held now by frames and TLS, idle connections' for the most part
   end
 };
 

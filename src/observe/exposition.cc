@@ -95,6 +95,13 @@ void expose_plain(workers all, std::string& out) {
   head(out, "ringward_connections", "gauge", "Client connections open now.");
   fmt::format_to(std::back_inserter(out), "ringward_connections {}\n",
                  accepted - std::min(accepted, closed));
+  head(
+      out, "ringward_bytes_per_idle_connection", "gauge",
+      "Bytes that coroutine frames and TLS hold, per open connection: what an idle one costs, when "
+      "most are. As of the last second.");
+  fmt::format_to(std::back_inserter(out), "ringward_bytes_per_idle_connection {}\n",
+                 sum(all, counter::connection_bytes) /
+                     std::max<std::uint64_t>(1, accepted - std::min(accepted, closed)));
   head(out, "ringward_tls_handshakes_total", "counter", "TLS handshakes completed, by version.");
   fmt::format_to(std::back_inserter(out),
                  "ringward_tls_handshakes_total{{version=\"1.2\"}} {}\n"

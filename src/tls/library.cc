@@ -1,17 +1,43 @@
 #include "tls/library.h"
 
+#include <malloc.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/chacha20_poly1305.h>
 #include <wolfssl/wolfcrypt/hash.h>
 
 #include <array>
+#include <cstdlib>
 #include <memory>
 
 #include "tls/suites.h"
 
 namespace rw::tls {
 namespace {
+
+// Part of the allocator, like the lists of coroutine frames.
+thread_local std::int64_t held_bytes = 0;
+
+void* counted_malloc(std::size_t bytes) {
+  void* const made = std::malloc(bytes);
+  held_bytes += static_cast<std::int64_t>(malloc_usable_size(made));
+  return made;
+}
+
+void counted_free(void* what) {
+  held_bytes -= static_cast<std::int64_t>(malloc_usable_size(what));
+  std::free(what);
+}
+
+void* counted_realloc(void* what, std::size_t bytes) {
+  const std::size_t before = malloc_usable_size(what);
+  void* const made = std::realloc(what, bytes);
+  if (made != nullptr) {
+    held_bytes +=
+        static_cast<std::int64_t>(malloc_usable_size(made)) - static_cast<std::int64_t>(before);
+  }
+  return made;
+}
 
 // wolfSSL looks at the CPU when it first hashes, encrypts or makes a key, and keeps what it chose
 // in plain variables, some of them pairs of function pointers. Two workers that come first at once
@@ -51,12 +77,16 @@ bool choose_implementations() noexcept {
 
 result<> library_init() {
   // Counts its calls itself and starts once; C++ makes the first call of several threads wait.
-  static const bool started = wolfSSL_Init() == WOLFSSL_SUCCESS && choose_implementations();
+  static const bool started =
+      wolfSSL_SetAllocators(&counted_malloc, &counted_free, &counted_realloc) == 0 &&
+      wolfSSL_Init() == WOLFSSL_SUCCESS && choose_implementations();
   if (!started) {
     return failure({.code = fault::tls, .text = "wolfSSL does not start"});
   }
   return {};
 }
+
+std::int64_t heap_bytes() noexcept { return held_bytes; }
 
 std::string_view library_version() noexcept { return wolfSSL_lib_version(); }
 

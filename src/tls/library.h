@@ -1,6 +1,7 @@
 // wolfSSL as a whole: starting it, and what the linked one can do.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/error.h"
@@ -13,6 +14,9 @@ result<> library_init();
 
 // The linked library's own version, "5.9.2". Any thread.
 std::string_view library_version() noexcept;
+// Bytes that wolfSSL holds of what this thread has allocated for it, less what the thread has freed:
+// of a worker, its connections.
+std::int64_t heap_bytes() noexcept;
 
 // What differs between the wolfSSL releases this builds with, and between CPUs. Any thread.
 struct library_features {

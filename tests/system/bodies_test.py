@@ -111,6 +111,27 @@ class Bodies(harness.SystemTest):
     def test_tls_with_a_checksum(self):
         self.both_ways(True)
 
+    def short_and_long_in_turn(self, encrypted):
+        """One connection on which the ways that bodies take change with each request; 48 KiB is long."""
+        gate = self.start(encrypted=encrypted)
+        kib = 1024
+        sizes = [0, 1, 47 * kib, 48 * kib, 48 * kib + 1, 300 * kib, 3, 65 * kib, 2 << 20, 40 * kib, 80 * kib]
+        with gate.connect(tls=encrypted) as connection:
+            for size in [*sizes, *reversed(sizes)]:
+                for framing in ("length", "chunked"):
+                    with self.subTest(size=size, framing=framing):
+                        answer = connection.request("GET", f"/{framing}/{size}")
+                        self.assertEqual(hashlib.sha256(answer.body).hexdigest(), digest(size))
+                body = b"".join(repeated(size))
+                answer = connection.request("PUT", "/", {"Content-Length": str(size)}, body)
+                self.assertEqual(answer.body.decode(), digest(size), f"{size} bytes up")
+
+    def test_short_and_long_in_turn(self):
+        self.short_and_long_in_turn(False)
+
+    def test_short_and_long_in_turn_over_tls(self):
+        self.short_and_long_in_turn(True)
+
     def slow_reader(self, encrypted):
         connections = []
         gate = self.start(lambda c, r: (connections.append(c), serve(c, r)), encrypted)

@@ -1,5 +1,7 @@
 """TLS as real clients speak it: versions, suites, names, resumption, certificates on disk."""
 
+import contextlib
+import re
 import ssl
 import subprocess
 
@@ -118,6 +120,21 @@ class Handshakes(Tls):
                     done = self.s_client(gate, version, "-sess_in", str(ticket))
                     self.assertIn("Reused, ", done.stdout)
                     self.assertIn("over tls", done.stdout)
+
+    def test_an_idle_connection_is_small(self):
+        """And the gate says how small; other memory of the process is not in that figure."""
+        gate = self.start()
+        name = "ringward_bytes_per_idle_connection"
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(200):
+                one = open_ones.enter_context(gate.connect(tls=True))
+                self.assertEqual(one.request("GET", "/").status, 200)
+
+            def figure():
+                text = gate.admin_get("/metrics").body.decode()
+                return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
+
+            harness.eventually(lambda: 3000 < figure() <= 5500, 5, f"{name} between 3,000 and 5,500")
 
     def test_no_tickets_when_they_are_off(self):
         gate = self.start(configs.tls(tls="session_tickets = false"))
