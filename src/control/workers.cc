@@ -49,7 +49,7 @@ unsigned worker_count(unsigned configured) {
   return configured != 0 ? configured : static_cast<unsigned>(allowed_cpus().size());
 }
 
-void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>& running) {
+void workers::run(one& self, gateway::worker_parts parts) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(self.cpu, &set);
@@ -59,7 +59,8 @@ void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>&
   // Made here: a ring of one issuer belongs to the thread that enables it.
   auto kernel = io::ring::create(ring_entries);
   if (!kernel) {
-    running.fetch_sub(1, std::memory_order_release);
+    running_.fetch_sub(1, std::memory_order_release);
+    posting_->count_down();
     self.ready.set_value(failure(kernel.error()));
     return;
   }
@@ -69,7 +70,9 @@ void workers::run(one& self, gateway::worker_parts parts, std::atomic<unsigned>&
     self.ready.set_value(&loop);
     worker.run();
   }
-  running.fetch_sub(1, std::memory_order_release);
+  running_.fetch_sub(1, std::memory_order_release);
+  // Another one, which has yet to hear of the end, may be about to hand over a connection.
+  posting_->arrive_and_wait();
 }
 
 result<std::unique_ptr<workers>> workers::start(
@@ -81,6 +84,8 @@ result<std::unique_ptr<workers>> workers::start(
   clients->most = clients_max;
   const std::vector<int> cpus = allowed_cpus();
   made->running_ = count;
+  made->posting_.emplace(count);
+  const auto loads = count > 1 ? std::make_shared<gateway::worker_loads>(count) : nullptr;
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
@@ -93,8 +98,8 @@ result<std::unique_ptr<workers>> workers::start(
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
     parts.clients = clients;
-    self->thread =
-        std::thread(&workers::run, std::ref(*self), std::move(parts), std::ref(made->running_));
+    parts.loads = loads;
+    self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
     made->all_.push_back(std::move(self));
   }
   error refused;

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <functional>
+#include <latch>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,10 +47,11 @@ class workers {
  private:
   struct one;
   workers() = default;
-  static void run(one& self, gateway::worker_parts parts, std::atomic<unsigned>& running);
+  void run(one& self, gateway::worker_parts parts);
 
   std::vector<std::unique_ptr<one>> all_;
   std::atomic<unsigned> running_ = 0;
+  std::optional<std::latch> posting_;  // workers that may still post to each other
 };
 
 }  // namespace rw::control

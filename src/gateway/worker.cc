@@ -27,6 +27,14 @@ observe::access_formatter formatter_for(const config::log& log) {
 
 }  // namespace
 
+handed_over::~handed_over() {
+  if (fd_ < 0) return;
+  to_.kernel().close(fd_);
+  place_.give_back();
+}
+
+void handed_over::run(worker& on) { on.take_over(std::exchange(fd_, -1), listener_); }
+
 // One listening socket's multishot accept.
 struct worker::acceptor : io::operation {
   acceptor(worker& w, int socket, std::uint32_t index)
@@ -141,6 +149,7 @@ bool worker::take_place(std::uint32_t listener) noexcept {
       plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections;
   const bool anywhere =
       parts_.clients->open.fetch_add(1, std::memory_order_relaxed) < parts_.clients->most;
+  if (parts_.loads) load().clients.fetch_add(1, std::memory_order_relaxed);
   if (!here || !anywhere) give_place_back(listener);
   return here && anywhere;
 }
@@ -148,6 +157,32 @@ bool worker::take_place(std::uint32_t listener) noexcept {
 void worker::give_place_back(std::uint32_t listener) noexcept {
   state().listeners[listener].open->fetch_sub(1, std::memory_order_relaxed);
   parts_.clients->open.fetch_sub(1, std::memory_order_relaxed);
+  if (parts_.loads) load().clients.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// Its place is taken.
+void worker::admit(int fd, std::uint32_t listener) {
+  counters().add(observe::counter::connections_accepted);
+  io::spawn(serve(*this, fd, listener), connections_);
+}
+
+void worker::hand_over(int fd, std::uint32_t listener, std::size_t to) {
+  worker_load& other = (*parts_.loads)[to];
+  other.clients.fetch_add(1, std::memory_order_relaxed);
+  load().clients.fetch_sub(1, std::memory_order_relaxed);
+  counters().add(observe::counter::connections_handed_over);
+  client_place its{state().listeners[listener].open, parts_.clients, parts_.loads, to};
+  other.loop->post(loop_.kernel(), new handed_over(*other.loop, fd, listener, std::move(its)));
+}
+
+void worker::take_over(int fd, std::uint32_t listener) {
+  if (!draining_) {
+    admit(fd, listener);
+    return;
+  }
+  loop_.kernel().close(fd);
+  give_place_back(listener);
+  counters().add(observe::counter::connections_refused);
 }
 
 void worker::accept(acceptor& at) {
@@ -162,8 +197,13 @@ void worker::on_accepted(io::operation& op, io::completion what) {
       self.loop_.kernel().close(what.result);
       self.counters().add(observe::counter::connections_refused);
     } else {
-      self.counters().add(observe::counter::connections_accepted);
-      io::spawn(serve(self, what.result, at.listener), self.connections_);
+      const std::size_t own = self.parts_.index;
+      const std::size_t to = self.parts_.loads ? who_serves(*self.parts_.loads, own) : own;
+      if (to == own) {
+        self.admit(what.result, at.listener);
+      } else {
+        self.hand_over(what.result, at.listener, to);
+      }
     }
   }
   if (what.more) return;
@@ -199,12 +239,17 @@ io::task<> worker::keep_house() {
     counters().set(observe::counter::connection_bytes, io::frame_bytes() + tls_bytes);
     counters().set(observe::counter::token_cache_hits, authenticator_.cache_hits());
     counters().set(observe::counter::token_cache_misses, authenticator_.cache_misses());
+    if (parts_.loads) {
+      load().saturated.store(saturation_.since_last(loop_.now(), loop_.kernel().thread_time()),
+                             std::memory_order_relaxed);
+    }
   }
 }
 
 void worker::drain(nanoseconds at_most) {
   if (draining_) return;
   draining_ = true;
+  if (parts_.loads) load().takes.store(false, std::memory_order_relaxed);
   io::spawn(finish(at_most), chores_);
 }
 
@@ -240,6 +285,10 @@ io::task<> worker::finish(nanoseconds at_most) {
 }
 
 void worker::run() {
+  if (parts_.loads) {
+    load().loop = &loop_;
+    load().takes.store(true, std::memory_order_release);
+  }
   for (std::size_t i = 0; i < parts_.listening.size(); ++i) {
     acceptors_.push_back(
         std::make_unique<acceptor>(*this, parts_.listening[i], static_cast<std::uint32_t>(i)));

@@ -5,9 +5,11 @@
 #include <atomic>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "auth/authenticate.h"
+#include "gateway/balance.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/exchange.h"
@@ -23,13 +25,6 @@
 
 namespace rw::gateway {
 
-// Client connections of all workers together: so many that each can have its upstream connection,
-// and the process some descriptors of its own.
-struct connection_bound {
-  std::atomic<std::uint32_t> open = 0;
-  std::uint32_t most = UINT32_MAX;
-};
-
 // What a worker is given; all of it outlives the worker.
 struct worker_parts {
   unsigned index = 0;
@@ -39,6 +34,7 @@ struct worker_parts {
   observe::counters* counters = nullptr;
   observe::log_queue* access = nullptr;  // null: no access log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
+  std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
 
 class worker {
@@ -54,6 +50,8 @@ class worker {
   // ---- by message from the control thread, on this one
   // From the next request on; connections stay.
   void adopt(std::shared_ptr<const snapshot> state);
+  // A connection that another worker has accepted, its place taken: closed when this one drains.
+  void take_over(int fd, std::uint32_t listener);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
   void drain(nanoseconds at_most);
 
@@ -82,6 +80,9 @@ class worker {
   void accept(acceptor& at);
   bool take_place(std::uint32_t listener) noexcept;
   void give_place_back(std::uint32_t listener) noexcept;
+  void admit(int fd, std::uint32_t listener);
+  void hand_over(int fd, std::uint32_t listener, std::size_t to);
+  worker_load& load() noexcept { return (*parts_.loads)[parts_.index]; }
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -103,6 +104,7 @@ class worker {
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
+  saturation saturation_;
   io::gate connections_;
   io::gate chores_;
   io::sleep* pause_ = nullptr;  // of keep_house()
@@ -113,6 +115,22 @@ class worker {
 // A message to a worker.
 struct command : io::message {
   virtual void run(worker& on) = 0;
+};
+
+// A connection on its way to another worker, with its place, that worker's among them. When it is
+// never run it closes the connection and gives the place back.
+class handed_over : public command {
+ public:
+  handed_over(io::loop& to, int fd, std::uint32_t listener, client_place its) noexcept
+      : to_(to), fd_(fd), listener_(listener), place_(std::move(its)) {}
+  ~handed_over() override;
+  void run(worker& on) override;
+
+ private:
+  io::loop& to_;  // on its thread it is run and deleted
+  int fd_;
+  std::uint32_t listener_;
+  client_place place_;
 };
 
 }  // namespace rw::gateway

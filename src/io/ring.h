@@ -134,6 +134,7 @@ class ring {
   void reset(int fd) noexcept;
   mono_time now() const noexcept;
   wall_time wall_now() const noexcept;
+  nanoseconds thread_time() const noexcept;  // CPU time of the calling thread so far
 
   unsigned in_flight() const noexcept;
   const ring_counters& counters() const noexcept;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "io/ring.h"
 
@@ -89,6 +90,12 @@ mono_time ring::now() const noexcept {
 
 wall_time ring::wall_now() const noexcept {
   return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
+}
+
+nanoseconds ring::thread_time() const noexcept {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + nanoseconds{used.tv_nsec};
 }
 
 }  // namespace rw::io

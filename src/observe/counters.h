@@ -16,8 +16,9 @@ namespace rw::observe {
 enum class counter : std::uint8_t {
   connections_accepted,
   connections_closed,
-  connections_refused,  // over max_connections, or while draining
-  accept_exhausted,     // no descriptor or memory left
+  connections_handed_over,  // to another worker, which counts them as accepted
+  connections_refused,      // over max_connections, or while draining
+  accept_exhausted,         // no descriptor or memory left
   handshakes_tls12,
   handshakes_tls13,
   handshakes_resumed,

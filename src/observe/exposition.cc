@@ -22,6 +22,8 @@ struct described {
 constexpr described plain[] = {
     {counter::connections_accepted, "ringward_connections_accepted_total", "counter",
      "Client connections accepted."},
+    {counter::connections_handed_over, "ringward_connections_handed_over_total", "counter",
+     "Client connections that a worker accepted and gave to one that has fewer."},
     {counter::connections_refused, "ringward_connections_refused_total", "counter",
      "Client connections closed at once: over max_connections, or draining."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
@@ -84,24 +86,33 @@ std::string label(std::string_view value) {
 // Named ones are there from the start, at zero; "other" when the table of names has been too small.
 bool is_shown(std::uint32_t id, std::uint64_t count) { return id != names::other || count != 0; }
 
-void expose_plain(workers all, std::string& out) {
-  for (const described& one : plain) {
-    head(out, one.name, one.type, one.help);
-    fmt::format_to(std::back_inserter(out), "{} {}\n", one.name, sum(all, one.what));
+// What is closed meanwhile was accepted before: read in this order, and still never below zero.
+void expose_connections(workers all, std::string& out) {
+  head(out, "ringward_worker_connections", "gauge", "Client connections open now, by worker.");
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::uint64_t closed = all[i]->get(counter::connections_closed);
+    const std::uint64_t accepted = all[i]->get(counter::connections_accepted);
+    const std::uint64_t open = accepted - std::min(accepted, closed);
+    total += open;
+    fmt::format_to(std::back_inserter(out), "ringward_worker_connections{{worker=\"{}\"}} {}\n", i,
+                   open);
   }
-  // In this order: what is closed meanwhile was accepted before.
-  const std::uint64_t closed = sum(all, counter::connections_closed);
-  const std::uint64_t accepted = sum(all, counter::connections_accepted);
   head(out, "ringward_connections", "gauge", "Client connections open now.");
-  fmt::format_to(std::back_inserter(out), "ringward_connections {}\n",
-                 accepted - std::min(accepted, closed));
+  fmt::format_to(std::back_inserter(out), "ringward_connections {}\n", total);
   head(
       out, "ringward_bytes_per_idle_connection", "gauge",
       "Bytes that coroutine frames and TLS hold, per open connection: what an idle one costs, when "
       "most are. As of the last second.");
   fmt::format_to(std::back_inserter(out), "ringward_bytes_per_idle_connection {}\n",
-                 sum(all, counter::connection_bytes) /
-                     std::max<std::uint64_t>(1, accepted - std::min(accepted, closed)));
+                 sum(all, counter::connection_bytes) / std::max<std::uint64_t>(1, total));
+}
+
+void expose_plain(workers all, std::string& out) {
+  for (const described& one : plain) {
+    head(out, one.name, one.type, one.help);
+    fmt::format_to(std::back_inserter(out), "{} {}\n", one.name, sum(all, one.what));
+  }
   head(out, "ringward_tls_handshakes_total", "counter", "TLS handshakes completed, by version.");
   fmt::format_to(std::back_inserter(out),
                  "ringward_tls_handshakes_total{{version=\"1.2\"}} {}\n"
@@ -220,6 +231,7 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
 void expose(workers all, const label_names& labels, const process_facts& facts, std::string& out) {
   expose_process(facts, all.size(), out);
   expose_plain(all, out);
+  expose_connections(all, out);
   expose_routes(all, labels.routes.all(), out);
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);

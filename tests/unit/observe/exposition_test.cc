@@ -46,7 +46,11 @@ TEST(Exposition, SumsTheWorkers) {
   w.first->limit(w.labels.limits.id_of("per-ip")).refused.add();
   w.second->upstream(w.labels.upstreams.id_of("origin")).answered.add(7);
   w.first->add(counter::connections_accepted, 5);
-  w.second->add(counter::connections_closed, 2);
+  w.first->add(counter::connections_closed, 3);
+  w.second->add(counter::connections_accepted, 2);
+  w.second->add(counter::connections_closed, 1);
+  w.first->add(counter::connections_handed_over, 4);
+  w.second->add(counter::connections_handed_over, 2);
   w.first->refusals.add("rate_limited");
   static const char elsewhere[] = "rate_limited";  // the same text at another address
   w.second->refusals.add(elsewhere);
@@ -59,6 +63,7 @@ TEST(Exposition, SumsTheWorkers) {
       text,
       HasSubstr("ringward_upstream_requests_total{upstream=\"origin\",outcome=\"answered\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("ringward_connections 3\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_connections_handed_over_total 6\n"));
   EXPECT_THAT(text, HasSubstr("ringward_refusals_total{reason=\"rate_limited\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("ringward_build_info{version=\"0.1.0\",wolfssl=\"5.9.2\"} 1\n"));
   EXPECT_THAT(text,
@@ -91,6 +96,16 @@ TEST(Exposition, OtherShowsWhenItIsNeeded) {
   EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"other\",code=\"4xx\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("{upstream=\"other\",outcome=\"failed\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("{limit=\"other\",outcome=\"admitted\"} 1\n"));
+}
+
+TEST(Exposition, ShowsEachWorkersConnections) {
+  world w;
+  w.first->add(counter::connections_accepted, 5);
+  w.second->add(counter::connections_accepted, 9);
+  w.second->add(counter::connections_closed, 2);
+  const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_worker_connections{worker=\"0\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_worker_connections{worker=\"1\"} 7\n"));
 }
 
 // Workers are read one after the other, so a close may be seen without its accept.
