@@ -14,8 +14,8 @@ result<> library_init();
 
 // The linked library's own version, "5.9.2". Any thread.
 std::string_view library_version() noexcept;
-// Bytes that wolfSSL holds of what this thread has allocated for it, less what the thread has freed:
-// of a worker, its connections.
+// Bytes that wolfSSL holds of what this thread has allocated for it, less what the thread has
+// freed: of a worker, its connections.
 std::int64_t heap_bytes() noexcept;
 
 // What differs between the wolfSSL releases this builds with, and between CPUs. Any thread.
