@@ -18,6 +18,7 @@ namespace {
 // Part of the allocator, like the lists of coroutine frames.
 thread_local std::int64_t held_bytes = 0;
 
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): wolfSSL asks for malloc's three functions by contract.
 void* counted_malloc(std::size_t bytes) {
   void* const made = std::malloc(bytes);
   held_bytes += static_cast<std::int64_t>(malloc_usable_size(made));
@@ -38,6 +39,7 @@ void* counted_realloc(void* what, std::size_t bytes) {
   }
   return made;
 }
+// NOLINTEND(cppcoreguidelines-no-malloc)
 
 // wolfSSL looks at the CPU when it first hashes, encrypts or makes a key, and keeps what it chose
 // in plain variables, some of them pairs of function pointers. Two workers that come first at once
