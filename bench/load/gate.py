@@ -9,7 +9,7 @@ from dataclasses import replace
 from measure import measure_row, ratio
 from process import Trouble
 from report import RESULTS, circumstances, table, write_json
-from rows import STANDING
+from rows import ROWS, STANDING
 
 COMMITTED = os.path.join(RESULTS, "gate.json")
 ALLOWED = 1.10
@@ -35,10 +35,10 @@ def committed_ratios():
 
 def update(plan, progress):
     rows = {}
-    for row in STANDING:
-        samples = measure_row(plan, row, progress)
-        print(table(row, samples))
-        rows[row] = ratios_of(samples)
+    for name in STANDING:
+        samples = measure_row(plan, ROWS[name], progress)
+        print(table(ROWS[name], samples))
+        rows[name] = ratios_of(samples)
     path = write_json(COMMITTED, {"circumstances": circumstances(plan), "ringward_over": rows})
     print(f"gate: written {path}")
     return 0
@@ -46,7 +46,7 @@ def update(plan, progress):
 
 def memory_is_good(plan, progress):
     """What an idle TLS connection costs needs no relay to be held against: it is not a matter of speed."""
-    sample, = measure_row(replace(plan, names=["ringward"], rounds=1), "memory", progress)["ringward"]
+    sample, = measure_row(replace(plan, names=["ringward"], rounds=1), ROWS["memory"], progress)["ringward"]
     resident, counted = sample["bytes_per_connection"], sample["own_metric"]
     good = resident <= IDLE_BYTES_MAX and counted <= IDLE_BYTES_MAX
     print(f"gate: memory: {resident:.0f} bytes of an idle TLS connection are resident, ringward counts "
@@ -62,7 +62,7 @@ def check(plan, progress):
     for row in STANDING:
         was = bounds[row]
         for attempt in range(ATTEMPTS):
-            now = ratios_of(measure_row(plan, row, progress))
+            now = ratios_of(measure_row(plan, ROWS[row], progress))
             others = ", ".join(f"{value:.3f} x {name}" for name, value in now.items() if name != "relay")
             good = now["relay"] <= was * ALLOWED
             print(f"gate: {row}: {now['relay']:.3f} x relay ({others or 'no peer'}), committed {was:.3f}, "

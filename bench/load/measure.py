@@ -5,12 +5,11 @@ import statistics
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import handshakes
 from process import Trouble
 from proxies import KINDS
-from rows import ROWS
 from server import Origin, Setting, make_certificate
 from tokens import make_tokens
 
@@ -28,8 +27,9 @@ class Plan:
     warm_up_seconds: int = 1
     connections: int = 64
     proxy_cpu: int = 0
-    load_cpu: int = 1
+    load_cpu: int | str = 1  # or several, as taskset takes them
     peer_logs: bool = True
+    kinds: dict = field(default_factory=lambda: KINDS)  # Server classes by name
     attempts: int = 4  # at a measurement that loses time to other machines
 
 
@@ -57,7 +57,7 @@ def servers_of(plan, row):
                           plan.peer_logs)
         started = []
         for name in names_for(plan, row):
-            server = KINDS[name](setting)
+            server = plan.kinds[name](setting)
             stack.callback(server.stop)
             server.start()
             started.append(server)
@@ -66,9 +66,10 @@ def servers_of(plan, row):
 
 def stolen_ticks(cpus):
     """Of 1/100 s in which the hypervisor ran something else where these CPUs wanted to run, by CPU."""
+    wanted = {f"cpu{cpu}" for each in cpus for cpu in str(each).split(",")}
     with open("/proc/stat") as stat:
         lines = (line.split() for line in stat)
-        return {words[0]: int(words[8]) for words in lines if words[0] in {f"cpu{cpu}" for cpu in cpus}}
+        return {words[0]: int(words[8]) for words in lines if words[0] in wanted}
 
 
 def measure_undisturbed(plan, server):
@@ -87,9 +88,8 @@ def measure_undisturbed(plan, server):
     return min(taken, key=lambda sample: sample["stolen_percent"])
 
 
-def measure_row(plan, name, progress):
+def measure_row(plan, row, progress):
     """Samples by server name, one per round; the order turns by one each round."""
-    row = ROWS[name]
     samples = {server: [] for server in names_for(plan, row)}
     runs = plan.rounds if row.method.FRESH else 1
     for run in range(runs):
@@ -97,7 +97,7 @@ def measure_row(plan, name, progress):
             if row.new_connections:
                 for server in servers:
                     resumed, full = handshakes.check(plan, server)
-                    progress(f"{name}: {server.name}: of wrk's connections {resumed} resumed, {full} full")
+                    progress(f"{row.name}: {server.name}: of wrk's connections {resumed} resumed, {full} full")
             turns = [run] if row.method.FRESH else range(plan.rounds)
             for turn in turns:
                 shift = turn % len(servers)
@@ -106,7 +106,7 @@ def measure_row(plan, name, progress):
                     samples[server.name].append(sample)
                     figures = ", ".join(f"{title} {sample[field]:.{decimals}f}"
                                         for title, field, decimals in row.columns[:3])
-                    progress(f"{name} {turn + 1}/{plan.rounds} {server.name}: {figures}, "
+                    progress(f"{row.name} {turn + 1}/{plan.rounds} {server.name}: {figures}, "
                              f"stolen {sample['stolen_percent']:.1f} %")
     return samples
 

@@ -4,8 +4,6 @@ lowest to the highest."""
 import statistics
 from html import escape
 
-from rows import ROWS
-
 WIDTH, LEFT, RIGHT = 720, 110, 90  # pixels; the servers' names are at the left, figures at the right
 BAR, GAP, TITLE, MARGIN = 18, 8, 34, 16
 COLOURS = {"ringward": "#0b6e99", "relay": "#b8b8b8"}
@@ -28,13 +26,13 @@ def bar(top, server, figures, scale, decimals):
     return out
 
 
-def panel(top, name, samples):
+def panel(top, row, samples):
     """The row's elements, and where the next one begins."""
-    title, field, decimals = ROWS[name].columns[0]
+    title, field, decimals = row.columns[0]
     figures = {server: [sample[field] for sample in taken] for server, taken in samples.items()}
     most = max(max(taken) for taken in figures.values())
     scale = (WIDTH - LEFT - RIGHT) / most if most > 0 else 0
-    out = [f'<text class="row" x="{LEFT}" y="{top + 16}">{escape(name)}'
+    out = [f'<text class="row" x="{LEFT}" y="{top + 16}">{escape(row.name)}'
            f'<tspan class="unit" dx="8">{escape(title)}</tspan></text>']
     top += TITLE - GAP
     for server, taken in figures.items():
@@ -44,10 +42,10 @@ def panel(top, name, samples):
 
 
 def save(path, rows):
-    """`rows`: samples by row and server. Hands back the path."""
+    """`rows`: samples by Row and server. Hands back the path."""
     drawn, top = [], MARGIN
-    for name, samples in rows.items():
-        elements, top = panel(top, name, samples)
+    for row, samples in rows.items():
+        elements, top = panel(top, row, samples)
         drawn += elements
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" ' \
            f'viewBox="0 0 {WIDTH} {top}">'

@@ -3,6 +3,7 @@
 import getpass
 import grp
 import http.client
+import json
 import os
 import re
 
@@ -28,6 +29,9 @@ class Ringward(Server):
     """With everything on that the row promises: a key, two limits, an access log."""
 
     name = program = "ringward"
+    workers = 1
+    issuers = ("bench",)  # that the route admits
+    more = ""  # tables of the configuration that come before the others
 
     @classmethod
     def path(cls, build):
@@ -63,11 +67,16 @@ class Ringward(Server):
             raise Trouble(f"ringward key new bench: no key or no key line in\n{made}")
         self.headers = {"x-api-key": key.group(0)}
         self.refused = [{}]
-        file = write(os.path.join(self.directory, "api-keys"), line.group(0) + "\n", 0o600)
+        lines = "".join(f"{each}\n" for each in (*self.other_keys(), line.group(0)))
+        file = write(os.path.join(self.directory, "api-keys"), lines, 0o600)
         return f"""
             [auth.api_keys]
             file = "{file}"
             """
+
+    def other_keys(self):
+        """Lines of keys that nobody presents."""
+        return ()
 
     def issuer(self):
         """Those of an issuer of tokens."""
@@ -92,7 +101,7 @@ class Ringward(Server):
             """ if s.tls else ""
         config = write(os.path.join(d, "ringward.toml"), f"""
             [server]
-            workers = 1
+            workers = {self.workers}
             state = "{d}"
 
             [log]
@@ -107,7 +116,7 @@ class Ringward(Server):
             name = "bench"
             address = "127.0.0.1:{self.port}"
             protocols = ["http/1.1"]
-            {tls}{self.issuer() if s.row.token else self.keys()}
+            {tls}{self.more}{self.issuer() if s.row.token else self.keys()}
             [[limit]]
             name = "per-ip"
             by = "client.ip"
@@ -130,7 +139,7 @@ class Ringward(Server):
             name = "bench"
             path_prefix = "/"
             upstream = "origin"
-            auth = ["{"jwt:bench" if s.row.token else "api_keys"}"]
+            auth = {json.dumps([f"jwt:{name}" for name in self.issuers] if s.row.token else ["api_keys"])}
             limits = ["per-ip", "per-identity"]
             """)
         return [self.path(s.build), "run", "--config", config]

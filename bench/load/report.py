@@ -9,20 +9,18 @@ import subprocess
 import plot
 from measure import median_of, ratio
 from proxies import KINDS
-from rows import ROWS
 from server import ROOT
 
 RESULTS = os.path.join(ROOT, "bench/results")
 
 
-def table(name, samples):
+def table(row, samples):
     """One Markdown table; ratios are those of the first server to each of the others."""
-    row = ROWS[name]
     first, *others = samples
     figure = row.method.FIGURE
     titles = [title for title, _, _ in row.columns]
     head = ["server", titles[0], "lowest", *titles[1:], f"{first} / it"]
-    lines = [f"### {name}", "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    lines = [f"### {row.name}", "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     for server, taken in samples.items():
         cells = [f"{median_of(taken, field):.{decimals}f}" for _, field, decimals in row.columns]
         lowest = f"{min(sample[figure] for sample in taken):.{row.columns[0][2]}f}"
@@ -77,7 +75,7 @@ def circumstances(plan):
 def save(name, plan, rows):
     """Both files that a run leaves."""
     path = os.path.join(RESULTS, f"{name}.json")
-    write_json(path, {"circumstances": circumstances(plan), "rows": rows})
+    write_json(path, {"circumstances": circumstances(plan), "rows": {row.name: samples for row, samples in rows.items()}})
     return path, plot.save(os.path.join(RESULTS, f"{name}.svg"), rows)
 
 

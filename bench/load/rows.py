@@ -23,11 +23,12 @@ class Row:
     tickets: bool = True  # TLS sessions may be resumed
     streams: bool = False  # the origin sends events
     connections: int = 0  # of wrk; 0: as the plan has it
+    at: str = "/"  # the path that is asked for when there is no body to bring down
     servers: tuple = ()  # those that can do it; empty: all
 
     @property
     def path(self):
-        return f"/bytes/{self.down}" if self.down else "/"
+        return f"/bytes/{self.down}" if self.down else self.at
 
     @property
     def body_bytes(self):

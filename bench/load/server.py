@@ -87,6 +87,7 @@ class Server:
     name = program = ""
     headers = {}  # what a client must send to be let through
     refused = ()  # headers that must be answered with 401
+    cpus = None  # of its own, as taskset takes them; none: the setting's
     most = None  # requests/s, once a measurement has found it out
 
     def __init__(self, setting):
@@ -117,7 +118,7 @@ class Server:
         return {}
 
     def start(self):
-        self.process = Process(self.name, self.command(), self.setting.cpu, self.directory,
+        self.process = Process(self.name, self.command(), self.cpus or self.setting.cpu, self.directory,
                                self.environment())
         self.process.wait_until(self.answers)
         self.check()

@@ -143,6 +143,7 @@ io::task<> download(exchange& x) {
   bool done = coding == body_coding::none ||
               (coding == body_coding::length && x.response.content_length == 0);
   if (done && !head_left.empty()) {
+    if (!x.keep_alive) x.downstream->end_with_next_send();
     const result<> sent = co_await x.downstream->send(head_left, rules.write_gap);
     x.bytes_out += head_left.size();
     if (!sent) fail_client(x, sent.error());
@@ -177,6 +178,7 @@ io::task<> download(exchange& x) {
     }
     const std::string_view front = head_left.empty() ? clothes.head.view() : head_left;
     if (!front.empty() || !s->data.empty() || !clothes.tail.empty()) {
+      if (s->last && !x.keep_alive) x.downstream->end_with_next_send();
       const result<> sent =
           co_await x.downstream->send({front, s->data, clothes.tail}, rules.write_gap);
       if (!sent) {

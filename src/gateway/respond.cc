@@ -142,6 +142,7 @@ io::task<> respond(exchange& x) {
   }
   x.answer_begun = true;
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
+  if (!x.keep_alive) x.downstream->end_with_next_send();
   const result<> sent =
       co_await x.downstream->send({head.view(), with_body ? a.body : std::string_view{}, {}}, gap);
   x.bytes_out += head.size() + (with_body ? a.body.size() : 0);

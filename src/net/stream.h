@@ -78,6 +78,10 @@ class stream {
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
 
+  // The next send() has the last bytes of all: over TLS, close_notify goes with them instead of in
+  // a send of its own. finish() still has to come.
+  void end_with_next_send() noexcept { last_send_ = true; }
+
   // ---- from a plain socket to one that sends_plain(), past user space
   // Moves up to `most` bytes into the pipe, which is empty, without waiting; 0 when there are none
   // yet, or some that receive() has to bring first. In receive_mode::readiness only. Errors as of
@@ -177,6 +181,7 @@ class stream {
   bool kernel_sends_ = false;  // records of TLS are the kernel's work
   bool new_keys_due_ = false;  // kernel_sends_: a KeyUpdate goes before what is sent next
   bool worn_out_ = false;
+  bool last_send_ = false;  // see end_with_next_send()
   receive_mode mode_ = receive_mode::pooled;
   receive_mode under_way_ = receive_mode::pooled;  // of receiving_; bulk: the kernel has
                                                    // input_spill_ to write into, from end_ on
@@ -202,8 +207,11 @@ class stream {
   io::operation* sending_ = nullptr;  // of the send_awaiter under way
   stream* hangup_target_ = nullptr;
   std::optional<tls::server_codec> tls_;
-  // TLS: answers to key updates, sent before the next send(); kernel_sends_: alerts, 2 bytes each.
+  // TLS: what goes before the next send(), tickets and answers to key updates; kernel_sends_:
+  // alerts, 2 bytes each.
   std::vector<std::byte> control_;
+  void take_control(tls::output& out);
+  bool only_tickets() const noexcept;
   std::unique_ptr<control_record> record_;  // being sent by the send_awaiter under way
   std::uint32_t records_sent_ = 0;          // with the kernel's present keys, at least
   std::uint64_t bytes_received_ = 0;

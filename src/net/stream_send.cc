@@ -40,13 +40,7 @@ tls::output stream::send_awaiter::room() {
 bool stream::send_awaiter::encrypt() noexcept {
   if (records_begin_ != records_end_) return true;
   tls::output out = room();
-  if (!stream_.control_.empty()) {
-    const std::size_t size = std::min(stream_.control_.size(), out.room());
-    std::copy_n(stream_.control_.begin(), size, out.data);
-    stream_.control_.erase(stream_.control_.begin(),
-                           stream_.control_.begin() + static_cast<std::ptrdiff_t>(size));
-    out.size = size;
-  }
+  stream_.take_control(out);
   std::array<std::span<const std::byte>, pieces_max> parts;
   std::size_t count = 0;
   for (std::string_view piece : pieces_) {
@@ -59,6 +53,7 @@ bool stream::send_awaiter::encrypt() noexcept {
       return false;
     }
     advance(done.size);
+    if (done.state == tls::step::done && stream_.last_send_) stream_.tls_->close(out);
   } else if (count == 0) {
     stream_.tls_->flush(out);
   }

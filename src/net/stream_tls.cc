@@ -1,4 +1,4 @@
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -70,6 +70,24 @@ bool stream::decrypt() noexcept {
   return done.state == tls::step::want_input && offered > 0;
 }
 
+// As much of control_ as `out` has room for. An idle connection keeps nothing of it.
+void stream::take_control(tls::output& out) {
+  if (control_.empty()) return;
+  const std::size_t size = std::min(control_.size(), out.room());
+  std::copy_n(control_.begin(), size, out.data + out.size);
+  out.size += size;
+  control_.erase(control_.begin(), control_.begin() + static_cast<std::ptrdiff_t>(size));
+  if (control_.empty()) control_ = {};
+}
+
+// Whether what the handshake ends with is nothing that the client waits for: it can go with the
+// first answer then, in one send. TLS 1.3 ends with the client's Finished (RFC 8446 4.6.1); the
+// kernel can only take over when all of ours is out.
+bool stream::only_tickets() const noexcept {
+  return tls_->version() == tls::protocol_version::tls13 &&
+         loop_.kernel().sends_tls() == io::kernel_tls::no;
+}
+
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
                                      mono_time deadline) {
   tls_.emplace(std::move(context), loop_.kernel().sends_tls() != io::kernel_tls::no);
@@ -90,7 +108,9 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
       front().begin = front().end - static_cast<std::uint32_t>(in.size());
       if (in.empty()) drop_front();
     }
-    if (out.size > 0) {
+    if (at == tls::step::done && only_tickets()) {
+      control_.assign(out.data, out.data + out.size);
+    } else if (out.size > 0) {
       const result<> sent = co_await send(text_of(out), handshake_send_gap);
       if (!sent) co_return sent;
     }
@@ -122,6 +142,7 @@ io::task<> stream::finish(mono_time deadline) {
   } else if (tls_ && tls_->established()) {
     io::buffer bytes = loop_.buffers().take();
     tls::output out{bytes.data(), 0, io::buffer::capacity()};
+    take_control(out);
     tls_->close(out);
     raw_ = true;
     const result<> sent = co_await send(text_of(out), farewell_send_gap);

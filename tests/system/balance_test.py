@@ -50,7 +50,7 @@ class Balance(harness.SystemTest):
             self.assertEqual(self.held[-1].request("GET", "/").status, 200)
 
     def metrics(self, gate):
-        text = gate.admin_get("/metrics").body.decode()
+        text = gate.metrics()
         counts = re.findall(r'^ringward_worker_connections\{worker="\d+"\} (\d+)$', text, re.M)
         handed = re.search(r"^ringward_connections_handed_over_total (\d+)$", text, re.M)
         return [int(n) for n in counts], int(handed[1])

@@ -212,6 +212,13 @@ class Gate:
         with client.connect(self.admin) as connection:
             return connection.request("GET", target)
 
+    def metrics(self):
+        """The text of /metrics, however often it is asked for: a client that asks too often has to wait."""
+        def answer():
+            got = self.admin_get("/metrics")
+            return got.status != 429 and got
+        return eventually(answer, what="an answer of /metrics").body.decode()
+
     def signal(self, number):
         self.process.send_signal(number)
 

@@ -45,7 +45,7 @@ class Kernel(harness.SystemTest):
         return c.answer(200, BODY if request.target == "/big" else b"small")
 
     def counted(self, name):
-        text = self.gate.admin_get("/metrics").body.decode()
+        text = self.gate.metrics()
         return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
 
     def assert_offloaded(self, connections):

@@ -80,7 +80,7 @@ class Limits(Limited):
         self.assertRegex(third.get("ratelimit"), r'^"one";r=0\b')
         entry = gate.wait_for_access(status=429)
         self.assertTrue(entry["reason"])
-        self.assertRegex(gate.admin_get("/metrics").body.decode(),
+        self.assertRegex(gate.metrics(),
                          r'limit_decisions_total\{[^}]*"one"[^}]*refused[^}]*\} 1\n')
 
     def test_it_fills_up_again(self):

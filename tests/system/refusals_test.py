@@ -100,7 +100,7 @@ class Refusals(harness.SystemTest):
 
     def counted(self, gate):
         """All refusals by the counter: reason -> number."""
-        lines = gate.admin_get("/metrics").body.decode().splitlines()
+        lines = gate.metrics().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines
                  if line.startswith("ringward_refusals_total{"))
         return {name.split('"')[1]: int(value) for name, value in pairs}
@@ -228,7 +228,7 @@ class Refusals(harness.SystemTest):
         gate = self.start()
         gate.get("/")
         gate.get("/%00")
-        text = gate.admin_get("/metrics").body
+        text = gate.metrics().encode()
         done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, b""))
         for probe in ("/healthz", "/readyz"):

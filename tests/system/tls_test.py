@@ -131,7 +131,7 @@ class Handshakes(Tls):
                 self.assertEqual(one.request("GET", "/").status, 200)
 
             def figure():
-                text = gate.admin_get("/metrics").body.decode()
+                text = gate.metrics()
                 return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
 
             harness.eventually(lambda: 3000 < figure() <= 5500, 5, f"{name} between 3,000 and 5,500")

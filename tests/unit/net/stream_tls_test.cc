@@ -164,6 +164,81 @@ TEST_F(StreamTls, PassesMuchThroughBothWays) {
   EXPECT_TRUE(answer == down);
 }
 
+// What the client does not wait for is not worth a send of its own (RFC 8446 4.6.1).
+TEST_F(StreamTls, TicketsComeWithTheFirstAnswer) {
+  stream& s = make(sockets_->ours.release());
+  if (loop_->kernel().sends_tls() != io::kernel_tls::no) GTEST_SKIP() << "all has to be out first";
+  tls::testing::client client;
+  connect(client, s);
+  const std::uint64_t before = s.bytes_sent();
+  idle();
+  client.received.append(take_all(sockets_->theirs));
+  EXPECT_EQ(client.read(), "");
+  EXPECT_FALSE(client.has_ticket());
+  outcome<result<>> sent;
+  start(send(s, "first", {}, {}, seconds{5}), sent);
+  std::string got;
+  ASSERT_TRUE(until([&] {
+    pump(client);
+    got.append(client.read());
+    return got == "first";
+  }));
+  EXPECT_TRUE(client.has_ticket());
+  EXPECT_GT(s.bytes_sent(), before + 100);
+}
+
+TEST_F(StreamTls, TheEndIsWellFormedWithoutAnAnswer) {
+  for (const auto version : {tls::protocol_version::tls12, tls::protocol_version::tls13}) {
+    sockets_.emplace();
+    stream& s = make(sockets_->ours.release());
+    tls::testing::client client({.max_version = version});
+    connect(client, s);
+    outcome<bool> finished;
+    start(finish(s, in(seconds{5})), finished);
+    ASSERT_TRUE(until([&] {
+      pump(client);
+      client.read();
+      if (client.saw_close()) ::shutdown(sockets_->theirs, SHUT_WR);
+      return finished.done() || client.error() != 0;
+    }));
+    EXPECT_TRUE(client.saw_close());
+    EXPECT_EQ(client.error(), 0);
+  }
+}
+
+// Whatever does not fit beside the last bytes follows them.
+TEST_F(StreamTls, TheLastSendBringsTheEnd) {
+  for (const std::size_t size : {3UL, 16'300UL, 16'384UL, 16'900UL, 32'000UL, 300'000UL}) {
+    sockets_.emplace();
+    stream& s = make(sockets_->ours.release());
+    tls::testing::client client;
+    connect(client, s);
+    const std::string body = pattern(size);
+    s.end_with_next_send();
+    outcome<result<>> sent;
+    start(send(s, body, {}, {}, seconds{5}), sent);
+    std::string got;
+    ASSERT_TRUE(until([&] {
+      pump(client);
+      got.append(client.read());
+      return sent.done() && got.size() == body.size();
+    })) << size;
+    EXPECT_TRUE(got == body);
+    if (s.sends_plain()) continue;
+    ASSERT_TRUE(until([&] {
+      pump(client);
+      client.read();
+      return client.saw_close();
+    })) << size;
+    const std::uint64_t before = s.bytes_sent();
+    outcome<bool> finished;
+    start(finish(s, in(seconds{5})), finished);
+    ::shutdown(sockets_->theirs, SHUT_WR);
+    ASSERT_TRUE(until([&] { return finished.done(); }));
+    EXPECT_EQ(s.bytes_sent(), before) << size;
+  }
+}
+
 // Clients that connect and say nothing, or only begin, hold no buffer while we wait for them.
 TEST_F(StreamTls, WaitingForAHandshakeHoldsNoBuffer) {
   stream& s = make(sockets_->ours.release());
