@@ -94,7 +94,8 @@ class stream {
   // ---- the connection
   // Opens a socket and connects. `address` must stay until then.
   io::task<result<>> open(const sockaddr_storage& address, socklen_t size, mono_time deadline);
-  // The server side of a TLS handshake; ALPN, SNI and the rest are then in tls().
+  // The server side of a TLS handshake; ALPN, SNI and the rest are then in tls(). Waits a moment
+  // for the client's first bytes, so that session tickets need no send of their own.
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
                                mono_time deadline);
   const tls::server_codec* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }

@@ -11,6 +11,8 @@ constexpr std::size_t control_bytes_max = 4096;
 // A flight of ours fits any socket buffer: a peer that leaves it untaken this long is not there.
 constexpr std::chrono::seconds handshake_send_gap{10};
 constexpr std::chrono::seconds farewell_send_gap{1};
+// A client that asks by then gets its tickets with the answer.
+constexpr std::chrono::milliseconds ticket_patience{10};
 constexpr std::byte close_notify{0};
 
 std::string_view text_of(const tls::output& out) noexcept {
@@ -127,6 +129,13 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
   }
   raw_ = false;
   let_kernel_send();
+  if (!control_.empty()) {
+    const result<> asked = co_await receive(loop_.now() + ticket_patience);
+    if (!asked && asked.error().code == fault::timed_out) {
+      const result<> sent = co_await send(std::string_view{}, handshake_send_gap);
+      if (!sent) co_return sent;
+    }
+  }
   co_return {};
 }
 
