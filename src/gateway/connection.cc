@@ -59,10 +59,10 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
   if (open && w.state().listeners[listener].tls) {
-    const mono_time by =
-        w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
+    const mono_time began = w.loop().now();
+    const mono_time by = began + w.state().listeners[listener].settings->timeouts.handshake;
     const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);
-    record_handshake(c, secured);
+    record_handshake(c, secured, began);
     open = secured.has_value();
   }
 
@@ -104,10 +104,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       if (head == head_state::refused) forget_head(x);
       co_await respond(x);
     }
+    record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
-
     open = x.keep_alive && !w.draining() && !c.downstream.worn_out();
-    record(x);
     w.end(x);
   }
 

@@ -148,7 +148,7 @@ io::task<> upload(exchange& x) {
 }
 
 io::task<> discard_body(exchange& x) {
-  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.body_gap;
+  const mono_time by = x.on->loop().now() + discard_time_max;
   x.bytes_in = 0;
   while (!x.body_read) {
     if (x.bytes_in > discarded_bytes_max) {
@@ -156,7 +156,7 @@ io::task<> discard_body(exchange& x) {
       co_return;
     }
     if (x.downstream->input().empty()) {
-      const result<> more = co_await x.downstream->receive(x.on->loop().now() + gap);
+      const result<> more = co_await x.downstream->receive(by);
       if (!more) {
         x.keep_alive = false;
         co_return;
