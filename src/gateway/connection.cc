@@ -1,5 +1,7 @@
 #include "gateway/connection.h"
 
+#include <algorithm>
+
 #include "gateway/client_address.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
@@ -12,6 +14,8 @@ namespace {
 
 // How long a peer that was told the end may go on sending before it is cut off.
 constexpr std::chrono::seconds farewell{2};
+// A client that has just come while we are about to go may have its request under way.
+constexpr nanoseconds last_call = std::chrono::seconds{1};
 
 // What parse_request() and the deadline have to say of the head as far as it has come.
 enum class head_state : std::uint8_t { partial, complete, refused };
@@ -70,7 +74,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     if (c.downstream.input().empty()) {
       c.idle = true;
       const config::listener_timeouts& now = w.state().listeners[listener].settings->timeouts;
-      const mono_time by = w.loop().now() + (c.requests == 0 ? now.head : now.keepalive);
+      nanoseconds patience = c.requests == 0 ? now.head : now.keepalive;
+      if (w.draining()) patience = std::min(patience, last_call);
+      const mono_time by = w.loop().now() + patience;
       const result<> some = co_await c.downstream.receive(by);
       c.idle = false;
       if (!some) break;
@@ -85,6 +91,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       seen = c.downstream.input().size();
       const result<> more = co_await c.downstream.receive(by);
       if (!more) {
+        look_at_head(x, seen, rules.limits);  // its bytes may have moved, and the log shows some
         x.decision = incomplete(more.error());
         head = head_state::refused;
         break;
