@@ -219,7 +219,7 @@ class stream {
   // alerts, 2 bytes each.
   std::vector<std::byte> control_;
   void take_control(tls::output& out);
-  bool only_tickets() const noexcept;
+  bool only_tickets(bool offload) const noexcept;
   std::unique_ptr<control_record> record_;  // being sent by the send_awaiter under way
   std::uint32_t records_sent_ = 0;          // with the kernel's present keys, at least
   std::uint64_t bytes_received_ = 0;

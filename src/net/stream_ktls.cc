@@ -20,7 +20,6 @@ constexpr std::uint32_t records_max = 1U << 23U;
 // After the handshake, with everything sent.
 void stream::let_kernel_send() {
   const io::kernel_tls able = loop_.kernel().sends_tls();
-  if (able == io::kernel_tls::no) return;
   tls::traffic_keys keys;
   if (tls_->write_keys(keys)) {
     const crypto_info info(keys);
