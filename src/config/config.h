@@ -56,7 +56,6 @@ struct log {
 struct admin {
   std::string socket = "/run/ringward/admin.sock";  // or "off"
   std::string address = "127.0.0.1:9180";           // or "off"
-  secret_source credential;
 };
 
 struct certificate {
@@ -71,6 +70,7 @@ struct listener_tls {
   std::vector<std::string> ciphers;  // empty: the default list
   bool strict_sni = false;
   bool session_tickets = true;
+  bool kernel_offload = true;  // where the kernel can; "auto"
 };
 
 struct listener_timeouts {

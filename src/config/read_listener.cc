@@ -96,9 +96,9 @@ void read_tls(table_reader& in, listener_tls& out) {
   }
   in.flag("strict_sni", out.strict_sni);
   in.flag("session_tickets", out.session_tickets);
+  in.choice("kernel_offload", out.kernel_offload, {{"auto", true}, {"off", false}});
   in.later("client_auth", "off");
   in.later("client_ca", "");
-  in.later("kernel_offload", "off");
 }
 
 void read_timeouts(table_reader& in, listener_timeouts& out) {

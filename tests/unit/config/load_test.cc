@@ -45,9 +45,7 @@ TEST_F(Full, Process) {
   EXPECT_EQ(full_.log.access_sample, 0.25);
   EXPECT_THAT(full_.log.redact, ElementsAre("authorization", "x-tenant-secret", "?sig"));
   EXPECT_EQ(full_.admin.socket, "/run/ringward/control.sock");
-  EXPECT_EQ(full_.admin.address, "192.0.2.10:9181");
-  EXPECT_EQ(full_.admin.credential.from, secret_source::kind::credential);
-  EXPECT_EQ(full_.admin.credential.name, "admin");
+  EXPECT_EQ(full_.admin.address, "[::1]:9181");
   EXPECT_THAT(full_.files, ElementsAre(vector_path("full.toml")));
 }
 
@@ -87,6 +85,7 @@ TEST_F(Full, Tls) {
               ElementsAre("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
   EXPECT_TRUE(https.tls.strict_sni);
   EXPECT_FALSE(https.tls.session_tickets);
+  EXPECT_FALSE(https.tls.kernel_offload);
 }
 
 TEST_F(Full, Auth) {
@@ -221,6 +220,19 @@ TEST(Load, DefaultsAreTheContracts) {
   EXPECT_EQ(read.upstreams.at(0).total_timeout, 0s);
   EXPECT_THAT(read.routes.at(0).hosts, ElementsAre("*"));
   EXPECT_EQ(read.security_headers.size(), 5U);
+}
+
+TEST(Load, TheKernelMakesTlsRecordsUnlessToldNotTo) {
+  const auto offload = [](std::string_view line) {
+    return must_parse(std::string(with_listener) +
+                      "tls.certificates = [{ chain = \"/c\", key = { file = \"/k\" } }]\n" +
+                      std::string(line))
+        .listeners.at(0)
+        .tls.kernel_offload;
+  };
+  EXPECT_TRUE(offload(""));
+  EXPECT_TRUE(offload("tls.kernel_offload = \"auto\""));
+  EXPECT_FALSE(offload("tls.kernel_offload = \"off\""));
 }
 
 TEST(Load, TenMistakesAreSaidInOneGo) {

@@ -74,7 +74,15 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[admin]\nsocket = \"here\"",
                 "t:5:10: error: admin.socket: must be an absolute path, or \"off\""},
         refusal{"[admin]\naddress = \"0.0.0.0:9180\"",
-                "t:5:11: error: admin.address: is not loopback, so admin.credential is required"},
+                "t:5:11: error: admin.address: must be loopback, as in \"127.0.0.1:9180\": others "
+                "need admin.credential, which is not yet supported"},
+        refusal{"[admin]\naddress = \"0.0.0.0:9180\"\ncredential = \"off\"",
+                "t:5:11: error: admin.address: must be loopback, as in \"127.0.0.1:9180\": others "
+                "need admin.credential, which is not yet supported"},
+        refusal{"[admin]\ncredential = { file = \"/c\" }",
+                "t:5:1: error: admin.credential: not yet supported"},
+        refusal{"[admin]\ncredential = \"hunter2\"",
+                "t:5:1: error: admin.credential: not yet supported"},
         refusal{"[admin]\naddress = \"localhost:9180\"",
                 "t:5:11: error: admin.address: must be an IP address and a port, as in "
                 "\"127.0.0.1:9180\", or \"off\""}));
@@ -173,6 +181,10 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"tls.min_version = \"1.3\"\ntls.ciphers = [\"ECDHE-RSA-AES128-GCM-SHA256\"]",
                 "t:6:15: error: listener.tls.ciphers: has no suite of TLS 1.3, and min_version "
                 "allows nothing older"},
+        refusal{"tls.kernel_offload = \"on\"",
+                "t:5:22: error: listener.tls.kernel_offload: must be one of \"auto\", \"off\""},
+        refusal{"tls.kernel_offload = true",
+                "t:5:22: error: listener.tls.kernel_offload: must be a string, not true or false"},
         refusal{"tls.strict_sni = 1",
                 "t:5:18: error: listener.tls.strict_sni: must be true or false, not a number"}));
 
@@ -256,8 +268,7 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     EXPECT_THAT(after_listener(text),
                 ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
   }
-  for (const char* line : {"tls.client_auth = \"required\"", "tls.client_ca = \"/ca\"",
-                           "tls.kernel_offload = \"auto\""}) {
+  for (const char* line : {"tls.client_auth = \"required\"", "tls.client_ca = \"/ca\""}) {
     const std::string_view text(line);
     EXPECT_THAT(after_listener(std::string(some_tls) + line),
                 ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
@@ -302,7 +313,8 @@ TEST(NotYet, WhatAsksForNothingMayBeWritten) {
                              "proxy_protocol_from = []\nmax_connections_per_client = 0\n"
                              "handshakes_per_client = \"off\"\nredirect_to_https = false\n"
                              "tls.client_auth = \"off\"\ntls.client_ca = \"\"\n"
-                             "tls.kernel_offload = \"off\"\n[log]\naudit = { path = \"off\" }\n"),
+                             "[log]\naudit = { path = \"off\" }\n"
+                             "[admin]\ncredential = \"off\"\n"),
               ElementsAre(no_route));
 }
 
