@@ -74,13 +74,15 @@ void read_spelled(table_reader& in, std::string_view key, std::span<const spelli
 }
 
 void read_certificate(table_reader& in, certificate& out) {
-  in.text("chain", out.chain, need::required);
+  const node* at = in.text("chain", out.chain, need::required);
+  out.chain_at = at == nullptr ? in.at() : at->at;
   in.secret("key", out.key, need::required);
 }
 
 bool is_tls13(std::string_view cipher) { return !cipher.contains("_WITH_"); }
 
 void read_tls(table_reader& in, listener_tls& out) {
+  out.at = in.at();
   in.tables(
       "certificates",
       [&](table_reader& one) { read_certificate(one, out.certificates.emplace_back()); },

@@ -43,6 +43,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "number and ms, s, m, h or d"},
         refusal{"[server]\ndrain_timeout = \"2d\"",
                 "t:5:17: error: server.drain_timeout: must be from 0s to 1d"},
+        refusal{"[server]\nstate = \"var\"",
+                "t:5:9: error: server.state: must be an absolute path"},
+        refusal{"[server]\nstate = \"\"", "t:5:9: error: server.state: must be an absolute path"},
         refusal{"[server]\nbuffers = \"16MB\"",
                 "t:5:11: error: server.buffers: must be a size such as \"64KiB\": a whole number "
                 "and B, KiB, MiB or GiB"},
@@ -71,6 +74,12 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[log]\naccess = { sample = nan }",
                 "t:5:21: error: log.access.sample: must be from 0.0 to 1.0"},
         refusal{"[log]\nredact = [\"a b\"]", "t:5:11: error: log.redact: is not a header name"},
+        refusal{"[log]\nredact = [\"x_token\"]",
+                "t:5:11: error: log.redact: must not have an underscore: no message with one in a "
+                "header's name is let through"},
+        refusal{"[security_headers]\nX_Frame_Options = \"DENY\"",
+                "t:5:1: error: security_headers.X_Frame_Options: must not have an underscore: no "
+                "message with one in a header's name is let through"},
         refusal{"[admin]\nsocket = \"here\"",
                 "t:5:10: error: admin.socket: must be an absolute path, or \"off\""},
         refusal{"[admin]\naddress = \"0.0.0.0:9180\"",
@@ -193,6 +202,13 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         refusal{"[auth.api_keys]\nheaders = []",
                 "t:5:11: error: auth.api_keys.headers: must not be empty"},
+        refusal{"[auth.api_keys]\nheaders = [\"authorization\", \"x-key\"]",
+                "t:5:29: error: auth.api_keys.headers: must be one of \"x-api-key\", "
+                "\"authorization\""},
+        refusal{"[auth.api_keys]\nfile = 1",
+                "t:5:8: error: auth.api_keys.file: must be a string, not a number"},
+        refusal{"[auth.api_keys]\ncache = \"5m\"",
+                "t:5:1: error: auth.api_keys.cache: not yet supported"},
         refusal{"[auth.jwt]\nmain = 1",
                 "t:5:8: error: auth.jwt.main: must be a table, not a number"},
         refusal{"[auth.jwt.main]\nissuer = \"\"\naudiences = [\"a\"]\njwks = { file = \"/j\" }",
@@ -234,6 +250,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "t:7:6: error: limit.by: names one thing twice"},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"identity+header:X-Org\"",
                 "t:7:6: error: limit.by: \"header:NAME\" is not yet supported"},
+        refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
+                "retry.attempts = 3",
+                "t:7:18: error: upstream.retry.attempts: must be from 1 to 2"},
         refusal{"[[upstream]]\nname = \"u\"", "t:4:1: error: upstream.servers: required"},
         refusal{"[[upstream]]\nname = \"u\"\nservers = [\"127.0.0.1:80\"]",
                 "t:6:12: error: upstream.servers: must be a list of tables, not a string"},
@@ -248,7 +267,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "timeouts.total = \"0s\"",
                 "t:7:18: error: upstream.timeouts.total: must be from 1ms to 7d"},
         refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\nretry.attempts = 0",
-                "t:7:18: error: upstream.retry.attempts: must be from 1 to 10"},
+                "t:7:18: error: upstream.retry.attempts: must be from 1 to 2"},
         refusal{"[security_headers]\nconnection = \"close\"",
                 "t:5:1: error: security_headers.connection: frames the message or belongs to one "
                 "connection; Ringward alone sets and removes it"},
