@@ -33,6 +33,7 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
   }
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
+  options.kernel_offload = from.tls.kernel_offload;
   auto made =
       tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
   if (!made) {

@@ -29,12 +29,14 @@ GET = "GET /{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
 
 
 class Kernel(harness.SystemTest):
+    tls = ""  # keys of [listener.tls]
+
     def setUp(self):
         super().setUp()
         made = credentials.certificate()
         self.half_seen = threading.Event()
         upstream = self.origin(self.serve)
-        self.gate = self.gate(configs.tls(), origin=upstream.address,
+        self.gate = self.gate(configs.tls(tls=self.tls), origin=upstream.address,
                               files={"cert.pem": made.chain, "key.pem": made.key})
 
     def serve(self, c, request):
@@ -138,6 +140,15 @@ class Bodies(Kernel):
                                                       target="").stdout)
                 self.assertEqual(self.counted("ringward_tls_resumed_total"), number)
         self.assert_offloaded(4)
+
+
+class SwitchedOff(Kernel):
+    tls = 'kernel_offload = "off"'
+
+    def test_no_kernel_makes_records(self):
+        for version in ("-tls1_2", "-tls1_3"):
+            self.assertIn(BODY, self.s_client(version).stdout)
+        self.assertEqual(self.counted("ringward_ktls_connections_total"), 0)
 
 
 class TheEnd(Kernel):
