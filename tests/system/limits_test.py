@@ -1,5 +1,6 @@
 """How much is let in: never more than burst + rate x time over all workers, and hardly less."""
 
+import re
 import threading
 import time
 
@@ -82,6 +83,24 @@ class Limits(Limited):
         self.assertTrue(entry["reason"])
         self.assertRegex(gate.metrics(),
                          r'limit_decisions_total\{[^}]*"one"[^}]*refused[^}]*\} 1\n')
+
+    def test_a_metric_counts_what_was_let_in(self):
+        """What one limit admits and another then refuses is given back: it was not let in."""
+        few = limit("few", rate="1/h", burst=2)
+        wide = limit("wide", by="route", rate="1/h", burst=100)
+        for limits in (few + wide, wide + few):
+            with self.subTest(limits):
+                gate = self.start(limits)
+                statuses = [gate.get("/").status for _ in range(5)]
+                self.assertEqual(statuses, [200, 200, 429, 429, 429])
+                text = gate.metrics()
+                gate.stop()
+                counted = dict(re.findall(
+                    r"^ringward_limit_decisions_total\{(.*)\} (\d+)$", text, re.M))
+                for name, outcome, count in (("few", "admitted", "2"), ("few", "refused", "3"),
+                                             ("wide", "admitted", "2"), ("wide", "refused", "0")):
+                    self.assertEqual(counted[f'limit="{name}",outcome="{outcome}"'], count,
+                                     f"{name} {outcome}")
 
     def test_it_fills_up_again(self):
         gate = self.start(limit(rate="5/s", burst=1))
