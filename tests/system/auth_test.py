@@ -5,6 +5,7 @@ import json
 import re
 import time
 
+import configs
 import credentials
 import harness
 
@@ -140,6 +141,45 @@ class Keys(Auth):
         self.ask(("x-api-key", self.alice), target=f"/?api_key={self.alice}")
         self.gateway.wait_for_access(identity="alice")
         self.assertNotIn(self.alice, "\n".join(self.gateway.output + self.gateway.log))
+
+
+class KeyHeaders(harness.SystemTest):
+    """auth.api_keys.headers: a header that is left out holds no key."""
+
+    def statuses(self, headers):
+        key, line = new_key("alice")
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(
+            auth='["api_keys"]',
+            more=f'[auth.api_keys]\nfile = "$dir/keys"\nheaders = {headers}\n'),
+            origin=origin.address, files={"keys": line + "\n"})
+        statuses = [gate.get("/", headers=[one]).status
+                    for one in (("x-api-key", key), bearer(key), ("Authorization", key))]
+        self.assertEqual(gate.get("/").status, 401)
+        self.assertEqual(len(origin.requests), statuses.count(200))
+        gate.stop()
+        return statuses
+
+    def test_each_alone(self):
+        self.assertEqual(self.statuses('["x-api-key"]'), [200, 401, 401])
+        self.assertEqual(self.statuses('["authorization"]'), [401, 200, 200])
+
+    def test_one_of_ones_own_is_read_or_refused_by_name(self):
+        key, line = new_key("alice")
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        text = configs.plain(
+            auth='["api_keys"]',
+            more='[auth.api_keys]\nfile = "$dir/keys"\nheaders = ["x-my-key"]\n')
+        self.write("keys", line + "\n")
+        checked = harness.ringward("check", "--config",
+                                   self.write_config(text, origin=origin.address))
+        if checked.returncode:
+            self.assertIn("x-my-key", checked.stdout + checked.stderr)
+            return
+        gate = self.gate(text, origin=origin.address)
+        self.assertEqual(gate.get("/", headers={"x-my-key": key}).status, 200)
+        self.assertEqual(gate.get("/", headers={"x-api-key": key}).status, 401)
+        self.assertNotIn(key.encode(), origin.requests[0].head)  # credentials stay at the gate
 
 
 class Refusals(Auth):

@@ -240,14 +240,15 @@ class OverTls(harness.SystemTest):
 
     def ask_anew(self, enough, served):
         """A connection and a handshake for every two requests; anything unusual raises."""
-        session = None
+        session, used = None, 0
         while not enough.is_set():
             with self.running.connect(tls=self.context, session=session) as connection:
                 for _ in range(2):
                     answer = connection.request("GET", "/")
                     self.assertEqual((answer.status, answer.body), (200, self.body))
                     served.append(1)
-                session = connection.socket.session
+                used += 1
+                session = connection.socket.session if used % 10 else None
 
     def ask_to_the_end(self, served, kept):
         """Until nobody listens: a request is answered in full, or its connection ends without a
