@@ -163,8 +163,13 @@ class WriteGap(Timeouts):
 
 
 class LeastRate(Timeouts):
-    """listener.timeouts.least_rate: bytes a second over 10 s, either way; three at once, as each
-    of them takes that long."""
+    """listener.timeouts.least_rate: bytes a second over 10 s, either way, of bodies whose length is
+    known. All at once, as each of them takes that long."""
+
+    def setUp(self):
+        super().setUp()
+        self.enough = threading.Event()
+        self.addCleanup(self.enough.set)
 
     def serve(self, c, request):
         if request.target == "/down":
@@ -175,55 +180,66 @@ class LeastRate(Timeouts):
             c.send(CHUNKED)
             while not self.enough.is_set():
                 c.chunk(b"x")
-                self.enough.wait(0.2)
+                self.enough.wait(0.1)
             c.send(b"0\r\n\r\n")
         else:
-            c.receive()  # of the body; its end is not waited for
-            self.enough.wait(harness.patience(60))
+            c.answer(200, b"%d" % len(c.read_body(request)))
+
+    @staticmethod
+    def ended(connection, going_on):
+        """Whether that has come to an end: True, or what was said to it."""
+        try:
+            connection.socket.settimeout(0.05)
+            return going_on() or False
+        except TimeoutError:
+            return False
+        except (BrokenPipeError, ConnectionResetError):
+            return True
 
     def test_a_body_that_drips_is_ended_and_a_stream_is_not(self):
-        self.enough = threading.Event()
-        self.addCleanup(self.enough.set)
-        gate = self.start(self.serve, listener='[listener.timeouts]\nleast_rate = "1MiB"\n',
+        gate = self.start(self.serve, listener='[listener.timeouts]\nleast_rate = "4MiB"\n',
                           origin={"read_body": False})
-        with gate.connect() as up, gate.connect() as down, gate.connect() as stream:
-            up.send_request("POST", "/up", {"Content-Length": str(LARGE)})
+        with contextlib.ExitStack() as stack:
+            up, chunks, down, stream = (stack.enter_context(gate.connect()) for _ in range(4))
+            up.send_request("PUT", "/up", {"Content-Length": str(LARGE)})
+            chunks.send_request("PUT", "/chunks", {"Transfer-Encoding": "chunked"})
             down.send_request("GET", "/down")
             stream.send_request("GET", "/stream")
             for one in (down, stream):
                 self.assertEqual(one.read_head().status, 200)
             began = time.monotonic()
-            ended = {}
+            ends = {}
+            sent = [0]
 
-            def drip():
-                """Both go on all the time, far too slowly."""
-                if "up" not in ended:
-                    try:
-                        up.send(b"x" * 100)
-                        up.socket.settimeout(0.1)
-                        ended["up"] = up.receive()
-                    except TimeoutError:
-                        pass
-                    except (BrokenPipeError, ConnectionResetError):
-                        ended["up"] = b""
-                if "down" not in ended:
-                    try:
-                        if not down.receive(8192):
-                            ended["down"] = True
-                    except ConnectionResetError:
-                        ended["down"] = True
-                time.sleep(0.05)
-                return len(ended) == 2
-            harness.eventually(drip, within=40, what="the end of both")
-            self.assertGreater(time.monotonic() - began, 9)
-            if ended["up"]:
-                self.assertTrue(ended["up"].startswith(b"HTTP/1.1 408 "), ended["up"])
+            def drip_up():
+                up.send(b"x" * 100)
+                return up.receive() or True
+
+            def drip_down():
+                return not down.receive(8192)
+
+            def go_on():
+                """None of them is ever silent for long."""
+                chunks.send(b"1\r\nx\r\n")
+                sent[0] += 1
+                for name, one, step in (("up", up, drip_up), ("down", down, drip_down)):
+                    if name not in ends and (end := self.ended(one, step)):
+                        ends[name] = (end, time.monotonic() - began)
+                time.sleep(0.02)
+                return len(ends) == 2
+            harness.eventually(go_on, within=40, what="the end of both")
+            self.assertGreater(min(at for _, at in ends.values()), 9)
+            said = ends["up"][0]  # an answer, or it was too late to be told
+            self.assertTrue(said is True or said.startswith(b"HTTP/1.1 408 "), said)
             self.assertEqual(gate.wait_for_access(path="/up")["status"], 408)
             for path in ("/up", "/down"):
                 self.assertTrue(gate.wait_for_access(path=path)["reason"])
             self.enough.set()
             stream.read_chunked(answer := client.Response())
             self.assertGreater(len(answer.body), 40)
+            with self.subTest("a request body of unknown length is exempt too"):
+                chunks.send(b"0\r\n\r\n")
+                self.assertEqual(chunks.read_response().body, b"%d" % sent[0])
         self.assertIsNone(gate.wait_for_access(path="/stream").get("reason"))
 
 
