@@ -1,4 +1,4 @@
-"""What an attacker tried and must not succeed with again: each test is a fault that once was here."""
+"""What an attacker tried and must not succeed with again: each is a fault that once was here."""
 
 import os
 import resource
@@ -127,7 +127,7 @@ class Clients(Attacks):
         toml = configs.plain(more='[server]\nworkers = 1\n[admin]\nsocket = "off"\n'
                                   'address = "127.0.0.1:0"\n')
         config = self.write_config(toml, origin=origin.address)
-        # The gate raises its own soft limit, so the hard one has to come down, in a shell of its own.
+        # The gate raises its own soft limit, so the hard one must come down, in a shell of its own.
         script = self.write("limited", '#!/bin/sh\nulimit -n 200\nexec "$0.bin" "$@"\n', mode=0o700)
         os.symlink(harness.BINARY, f"{script}.bin")
         before, harness.BINARY = harness.BINARY, script

@@ -59,7 +59,8 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS512", "ES256", "ES384", "ES
 def new_key(name):
     """A generated key and its line for the key file."""
     said = harness.ringward("key", "new", name).stdout
-    return re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0], re.search(rf"\b{name}:rwk1\S+", said)[0]
+    return (re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0],
+            re.search(rf"\b{name}:rwk1\S+", said)[0])
 
 
 class Auth(harness.SystemTest):

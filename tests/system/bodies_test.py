@@ -1,4 +1,4 @@
-"""Large bodies both ways, and back-pressure: what one side does not take, the gate does not keep."""
+"""Large bodies both ways, and back-pressure: what a side does not take, the gate does not keep."""
 
 import functools
 import hashlib
@@ -127,10 +127,11 @@ class Bodies(harness.SystemTest):
         self.both_ways(True)
 
     def short_and_long_in_turn(self, encrypted):
-        """One connection on which the ways that bodies take change with each request; 48 KiB is long."""
+        """One connection on which the ways bodies take change with each request; 48 KiB is long."""
         gate = self.start(encrypted=encrypted)
         kib = 1024
-        sizes = [0, 1, 47 * kib, 48 * kib, 48 * kib + 1, 300 * kib, 3, 65 * kib, 2 << 20, 40 * kib, 80 * kib]
+        sizes = [0, 1, 47 * kib, 48 * kib, 48 * kib + 1, 300 * kib, 3, 65 * kib, 2 << 20, 40 * kib,
+                 80 * kib]
         with gate.connect(tls=encrypted) as connection:
             for size in [*sizes, *reversed(sizes)]:
                 for framing in ("length", "chunked"):
@@ -160,7 +161,8 @@ class Bodies(harness.SystemTest):
             time.sleep(1)
             sent = getattr(connections[-1], "sent", 0)
             time.sleep(0.5)
-            self.assertEqual(getattr(connections[-1], "sent", 0), sent, "the origin is not held back")
+            self.assertEqual(getattr(connections[-1], "sent", 0), sent,
+                             "the origin is not held back")
             self.assertLess(sent, size // 2)
             self.assertLess(gate.resident_bytes() - before, ROOM)
             while taken < size:

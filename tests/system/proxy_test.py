@@ -154,7 +154,8 @@ class Framing(Proxy):
 
     def test_204_and_304_have_no_body(self):
         answers = {"/204": b"HTTP/1.1 204 No Content\r\n\r\n",
-                   "/304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\nETag: \"a\"\r\n\r\n",
+                   "/304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n"
+                           b"ETag: \"a\"\r\n\r\n",
                    "/200": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}
         gate = self.start(lambda c, r: c.send(answers[r.target]))
         with gate.connect() as connection:

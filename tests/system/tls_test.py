@@ -148,7 +148,8 @@ class Handshakes(Tls):
                 text = gate.metrics()
                 return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
 
-            harness.eventually(lambda: 3000 < figure() <= 5500, 5, f"{name} between 3,000 and 5,500")
+            harness.eventually(lambda: 3000 < figure() <= 5500, 5,
+                               f"{name} between 3,000 and 5,500")
 
     def test_no_tickets_when_they_are_off(self):
         gate = self.start(configs.tls(tls="session_tickets = false"))
