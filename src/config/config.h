@@ -1,6 +1,6 @@
 // The configuration as the program sees it: one object, validated, immutable after load(), shared
 // by all threads. Field names are the contract's key names; units are last in the name or in the
-// type.
+// type. What is read or opened later keeps its place, for what is said when that fails.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "config/place.h"
 
 namespace rw::config {
 
@@ -21,6 +23,7 @@ struct secret_source {
   kind from = kind::none;
   std::string name;    // a path, a credential's name or a variable's
   std::string prefix;  // put before the value, for header values such as "Bearer "
+  place at;            // of `name`
 };
 
 // `count` per `per`; count 0 means off.
@@ -55,22 +58,25 @@ struct log {
 
 struct admin {
   std::string socket = "/run/ringward/admin.sock";  // or "off"
+  bool socket_written = false;                      // by somebody: not the default
   std::string address = "127.0.0.1:9180";           // or "off"
-  secret_source credential;
 };
 
 struct certificate {
   std::string chain;  // PEM file, leaf first
+  place chain_at;
   secret_source key;  // PEM
 };
 
 struct listener_tls {
+  place at;
   std::vector<certificate> certificates;
   unsigned min_version = 12;  // 12 or 13
   std::vector<std::string> groups = {"X25519MLKEM768", "X25519", "P-256", "P-384"};
   std::vector<std::string> ciphers;  // empty: the default list
   bool strict_sni = false;
   bool session_tickets = true;
+  bool kernel_offload = true;  // where the kernel can; "auto"
 };
 
 struct listener_timeouts {
@@ -103,8 +109,8 @@ struct listener {
 
 struct api_keys {
   std::string file = "/etc/ringward/api-keys";
-  std::vector<std::string> headers = {"x-api-key", "authorization"};
-  nanoseconds cache = std::chrono::minutes{5};
+  place file_at;
+  std::vector<std::string> headers = {"x-api-key", "authorization"};  // or one of the two
 };
 
 enum class jws_algorithm : std::uint8_t {
@@ -124,7 +130,8 @@ struct jwt_issuer {
   std::string name;  // the NAME of [auth.jwt.NAME]
   std::string issuer;
   std::vector<std::string> audiences;
-  std::string jwks_file;             // empty with jwks_mint
+  std::string jwks_file;  // empty with jwks_mint
+  place jwks_at;
   bool jwks_mint = false;            // trust the key set of [auth.mint]
   std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
   nanoseconds leeway = seconds{30};
@@ -157,6 +164,7 @@ struct limit {
 
 struct upstream_server {
   std::string address;  // "host:port", "IP:port" or "unix:/path"
+  place at;
   std::uint32_t weight = 1;
 };
 
@@ -175,7 +183,7 @@ struct upstream {
   nanoseconds idle_timeout = seconds{60};
   std::uint64_t requests_per_connection = 0;  // 0: no bound
   std::uint32_t max_requests_in_flight = 4096;
-  std::uint32_t retry_attempts = 2;
+  std::uint32_t retry_attempts = 2;  // in all: 1 or 2
 };
 
 enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };

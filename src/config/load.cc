@@ -66,31 +66,34 @@ std::expected<std::vector<std::string>, diagnostics> find_files(const std::strin
   return names;
 }
 
-std::expected<loaded, diagnostics> read_all(const std::vector<std::string>& texts, report& out) {
+examined read_all(const std::vector<std::string>& texts, report& out) {
   std::vector<members> parsed;
   parsed.reserve(texts.size());
   for (const std::string& text : texts) {
     parsed.push_back(parse_toml(text, static_cast<std::uint32_t>(parsed.size()), out));
   }
-  loaded result;
+  examined result;
   // One broken file would make every name that it defines unknown: its errors come first.
   if (!out.has_error()) {
     members root;
     for (members& one : parsed) merge(root, std::move(one), out);
     read_root(root, out, result.settings);
   }
-  const bool failed = out.has_error();
   result.settings.files = out.files();
-  result.warnings = out.take();
-  if (failed) return std::unexpected(std::move(result.warnings));
+  result.problems = out.take();
   return result;
+}
+
+std::expected<loaded, diagnostics> all_or_nothing(examined from) {
+  if (has_error(from.problems)) return std::unexpected(std::move(from.problems));
+  return loaded{.settings = std::move(from.settings), .warnings = std::move(from.problems)};
 }
 
 }  // namespace
 
-std::expected<loaded, diagnostics> load(const std::string& path) {
+examined examine(const std::string& path) {
   const auto files = find_files(path);
-  if (!files) return std::unexpected(files.error());
+  if (!files) return {.settings = {}, .problems = files.error()};
   report out;
   std::vector<std::string> texts;
   for (const std::string& name : *files) {
@@ -100,10 +103,14 @@ std::expected<loaded, diagnostics> load(const std::string& path) {
   return read_all(texts, out);
 }
 
+std::expected<loaded, diagnostics> load(const std::string& path) {
+  return all_or_nothing(examine(path));
+}
+
 std::expected<loaded, diagnostics> parse(std::string_view text, std::string_view name) {
   report out;
   out.add_file(std::string(name));
-  return read_all({std::string(text)}, out);
+  return all_or_nothing(read_all({std::string(text)}, out));
 }
 
 }  // namespace rw::config

@@ -16,9 +16,17 @@ struct loaded {
   diagnostics warnings;  // in order of file, line and column; none of level error
 };
 
+// What could be read of a configuration, and everything that is wrong with it, in order of file,
+// line and column. Where there is an error, what it stands for is at its default or empty.
+struct examined {
+  configuration settings;
+  diagnostics problems;
+};
+
 // Reads one file, or every file of a directory whose name ends in .toml and does not start with a
-// dot, in order of name, as one. On failure: everything that is wrong, errors and warnings, in
-// order of file, line and column. Blocks on the disk; any thread.
+// dot, in order of name, as one. Blocks on the disk; any thread.
+examined examine(const std::string& path);
+// The same, for those who have no use for half a configuration. On failure: all that is wrong.
 std::expected<loaded, diagnostics> load(const std::string& path);
 
 // The same for text already in memory; `name` is what diagnostics call the file. Any octets may

@@ -4,7 +4,6 @@
 
 #include "config/names.h"
 #include "config/nearest.h"
-#include "config/read_headers.h"
 #include "config/sections.h"
 
 namespace rw::config {
@@ -16,12 +15,28 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 10> algorithm_names{
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
 
+void read_key_headers(table_reader& in, std::vector<std::string>& out) {
+  constexpr std::array<std::string_view, 2> known{"x-api-key", "authorization"};
+  std::vector<std::string> written;
+  const node* at = in.texts("headers", written, need::optional);
+  if (at == nullptr) return;
+  if (written.empty()) in.error(*at, "headers", "must not be empty");
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    written[i] = lower_case(written[i]);
+    if (std::ranges::find(known, written[i]) == known.end()) {
+      in.refuse_word(std::get<list>(at->value)[i], "headers", written[i], known);
+    }
+  }
+  out = std::move(written);
+}
+
 void read_api_keys(table_reader& in, api_keys& out) {
-  in.text("file", out.file);
+  const node* at = in.text("file", out.file);
+  out.file_at = at == nullptr ? in.at() : at->at;
   if (out.file.empty()) in.error("file", "must not be empty");
-  read_header_names(in, "headers", out.headers);
-  if (out.headers.empty()) in.error("headers", "must not be empty");
-  in.duration("cache", out.cache, {0s, 24h});
+  if (at == nullptr && in.wrote("file")) out.file.clear();  // nobody means the default by that
+  read_key_headers(in, out.headers);
+  in.later("cache");
 }
 
 void read_algorithms(table_reader& in, std::uint16_t& out) {
@@ -42,7 +57,8 @@ void read_algorithms(table_reader& in, std::uint16_t& out) {
 }
 
 void read_jwks(table_reader& in, jwt_issuer& out) {
-  in.text("file", out.jwks_file);
+  const node* at = in.text("file", out.jwks_file);
+  out.jwks_at = at == nullptr ? in.at() : at->at;
   in.flag("mint", out.jwks_mint);
   for (const std::string_view key : {"url", "refresh", "max_stale", "pin", "discover"}) {
     in.later(key);

@@ -46,9 +46,8 @@ void read_header_names(table_reader& in, std::string_view key, std::vector<std::
     const bool is_parameter = parameters && written[i].starts_with('?') && written[i].size() > 1;
     // A parameter's name keeps its case.
     if (!is_parameter) written[i] = lower_case(written[i]);
-    if (!is_parameter && !is_token(written[i])) {
-      in.error(std::get<list>(at->value)[i], key, "is not a header name");
-    }
+    const std::string_view why = is_parameter ? "" : refuse_field_name(written[i]);
+    if (!why.empty()) in.error(std::get<list>(at->value)[i], key, std::string(why));
   }
   out = std::move(written);
 }
@@ -61,7 +60,8 @@ void read_header_changes(table_reader& in, std::vector<header_value>& set,
   read_header_names(in, "remove", remove);
   for (const std::string& name : remove) {
     const std::string_view why = refuse_header_name(name);
-    if (is_token(name) && !why.empty()) in.error("remove", name + " " + std::string(why));
+    if (refuse_field_name(name).empty() && !why.empty())
+      in.error("remove", name + " " + std::string(why));
   }
 }
 

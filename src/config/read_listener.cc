@@ -74,13 +74,15 @@ void read_spelled(table_reader& in, std::string_view key, std::span<const spelli
 }
 
 void read_certificate(table_reader& in, certificate& out) {
-  in.text("chain", out.chain, need::required);
+  const node* at = in.text("chain", out.chain, need::required);
+  out.chain_at = at == nullptr ? in.at() : at->at;
   in.secret("key", out.key, need::required);
 }
 
 bool is_tls13(std::string_view cipher) { return !cipher.contains("_WITH_"); }
 
 void read_tls(table_reader& in, listener_tls& out) {
+  out.at = in.at();
   in.tables(
       "certificates",
       [&](table_reader& one) { read_certificate(one, out.certificates.emplace_back()); },
@@ -96,9 +98,9 @@ void read_tls(table_reader& in, listener_tls& out) {
   }
   in.flag("strict_sni", out.strict_sni);
   in.flag("session_tickets", out.session_tickets);
+  in.choice("kernel_offload", out.kernel_offload, {{"auto", true}, {"off", false}});
   in.later("client_auth", "off");
   in.later("client_ca", "");
-  in.later("kernel_offload", "off");
 }
 
 void read_timeouts(table_reader& in, listener_timeouts& out) {

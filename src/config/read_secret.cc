@@ -39,6 +39,7 @@ bool read_forms(table_reader& in, secret_source& out, secret_form allowed) {
     read.from = one.kind;
     const node* at = in.text(one.key, read.name, need::required);
     right = right && at != nullptr;
+    if (at != nullptr) read.at = at->at;
     if (at != nullptr && !is_sane(one.kind, read.name)) {
       in.error(*at, one.key, "must be a plain name");
       right = false;

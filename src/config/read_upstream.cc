@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 void read_upstream_server(table_reader& in, upstream_server& out) {
   if (const node* at = in.text("address", out.address, need::required)) {
+    out.at = at->at;
     const auto parsed = parse_address(out.address);
     if (!parsed) {
       in.error(*at, "address", parsed.error().text);
@@ -73,7 +74,7 @@ void read_upstream(table_reader& in, upstream& out) {
   in.table("pool", [&](table_reader& pool) { read_pool(pool, out); });
   in.later("health");
   in.table("retry", [&](table_reader& retry) {
-    retry.number<std::uint32_t>("attempts", out.retry_attempts, {1, 10});
+    retry.number<std::uint32_t>("attempts", out.retry_attempts, {1, 2});
     retry.later("budget");
   });
 }

@@ -6,14 +6,9 @@
 #include <vector>
 
 #include "config/diagnostic.h"
+#include "config/place.h"
 
 namespace rw::config {
-
-struct place {
-  std::uint32_t file = 0;    // index into the report's files
-  std::uint32_t line = 0;    // from 1; 0: the whole file
-  std::uint32_t column = 0;  // from 1, in octets
-};
 
 class report {
  public:

@@ -13,6 +13,7 @@
 #include "control/demo.h"
 #include "control/process.h"
 #include "control/version.h"
+#include "gateway/snapshot_files.h"
 #include "io/capability.h"
 #include "tls/library.h"
 
@@ -36,16 +37,19 @@ int run(const std::string& path) {
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
-  auto loaded = config::load(path);
-  if (!loaded) return print(loaded.error(), stderr);
-  print(loaded->warnings, stderr);
+  config::examined read = config::examine(path);
+  const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
+  if (print(read.problems, stderr) != 0) {
+    print(gateway::check_files(read.settings, now), stderr);
+    return 1;
+  }
   observe::label_names labels;
   gateway::snapshot_context with;
   with.labels = &labels;
   with.tickets = std::make_shared<tls::ticket_keys>(
       std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
-  with.now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
-  const auto made = gateway::make_snapshot(std::move(loaded->settings), with);
+  with.now = now;
+  const auto made = gateway::make_snapshot(std::move(read.settings), with);
   if (!made) return print(made.error(), stderr);
   print(made->warnings, stderr);
   for (const config::route& one : made->state->settings.routes) {

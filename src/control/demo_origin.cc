@@ -73,6 +73,7 @@ class demo_origin::server final : public small_server {
       }
       if (got.state == http::progress::refused) co_return;
       const net::stream::held head = client.hold(asked->size);
+      if (head.moved_to != nullptr) asked->rebase(head.moved_to);
       std::string body;
       const result<> read = co_await read_body(client, *asked, body);
       if (!read) co_return;

@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <climits>
+#include <deque>
 #include <filesystem>
+#include <utility>
 
 #include "base/assert.h"
 #include "io/read.h"
@@ -16,8 +17,14 @@ namespace {
 // Editors and deployments touch a file several times; one reload is enough.
 constexpr std::chrono::milliseconds settle{200};
 constexpr std::uint32_t interesting =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
-constexpr unsigned links_max = 16;
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF;
+constexpr unsigned links_max = 40;  // the kernel's own bound
+
+using std::filesystem::path;
+
+void put_before(std::deque<path>& rest, const path& some) {
+  rest.insert(rest.begin(), some.begin(), some.end());
+}
 
 }  // namespace
 
@@ -28,30 +35,54 @@ file_watch::~file_watch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+// As the kernel resolves it, which lexically normalising it first would not be: `..` after a link
+// is the parent of what the link leads to.
 void file_watch::add(const std::string& file) {
-  std::filesystem::path at = std::filesystem::absolute(file).lexically_normal();
-  for (unsigned i = 0; i < links_max; ++i) {
-    const std::string directory = at.parent_path();
-    auto found = directories_.find(directory);
-    if (found == directories_.end()) {
-      const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | IN_ONLYDIR);
-      if (wd < 0) return;
-      found = directories_.emplace(directory, wd).first;
+  std::deque<path> rest;
+  put_before(rest, std::filesystem::absolute(file));
+  path directory = "/";
+  for (unsigned links = 0; !rest.empty() && links <= links_max;) {
+    const path name = rest.front();
+    rest.pop_front();
+    if (name.empty() || name == "." || name == "/") continue;
+    if (name == "..") {
+      directory = directory.parent_path();
+      continue;
     }
-    names_[found->second].insert(at.filename());
+    const path at = directory / name;
     std::error_code failed;
-    const std::filesystem::path target = std::filesystem::read_symlink(at, failed);
-    if (failed) return;
-    at = (at.parent_path() / target).lexically_normal();
+    const auto what = std::filesystem::symlink_status(at, failed).type();
+    const bool is_link = what == std::filesystem::file_type::symlink;
+    const bool is_missing = what == std::filesystem::file_type::not_found;
+    if (is_link || is_missing || rest.empty()) watch_name(directory, name);
+    if (is_missing) return;
+    if (!is_link) {
+      directory = at;
+      continue;
+    }
+    const path target = std::filesystem::read_symlink(at, failed);
+    if (target.is_absolute()) directory = "/";
+    put_before(rest, target);
+    ++links;
   }
 }
 
+void file_watch::watch_name(const std::string& directory, const std::string& name) {
+  auto found = directories_.find(directory);
+  if (found == directories_.end()) {
+    const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | IN_ONLYDIR);
+    if (wd < 0) return;
+    found = directories_.emplace(directory, wd).first;
+  }
+  names_[found->second].insert(name);
+}
+
 void file_watch::watch(const std::vector<std::string>& files) {
-  names_.clear();
-  const auto before = std::exchange(directories_, {});
+  const auto before = std::exchange(names_, {});
+  directories_.clear();
   for (const std::string& one : files) add(one);
-  for (const auto& [directory, wd] : before) {
-    if (!directories_.contains(directory)) ::inotify_rm_watch(fd_, wd);
+  for (const auto& [wd, names] : before) {
+    if (!names_.contains(wd)) ::inotify_rm_watch(fd_, wd);
   }
 }
 
@@ -60,7 +91,8 @@ bool file_watch::is_ours(const char* events, std::size_t bytes) const {
     inotify_event event;
     __builtin_memcpy(&event, events, sizeof event);
     const auto names = names_.find(event.wd);
-    if (event.mask & IN_Q_OVERFLOW) return true;
+    const bool is_moved = (event.mask & IN_MOVE_SELF) != 0 && names != names_.end();
+    if ((event.mask & IN_Q_OVERFLOW) != 0 || is_moved) return true;
     if (event.len > 0 && names != names_.end() && names->second.contains(events + sizeof event)) {
       return true;
     }

@@ -1,5 +1,6 @@
 // Notices that a file was changed, however its editor does it: in place or by renaming another over
-// it. Watches directories, since a watch on a file ends with the file.
+// it, or by leading a link on the way to it elsewhere. Watches directories, since a watch on a file
+// ends with the file.
 #pragma once
 
 #include <string>
@@ -19,8 +20,9 @@ class file_watch {
   file_watch(const file_watch&) = delete;
   file_watch& operator=(const file_watch&) = delete;
 
-  // From now on these, and no others. Links are followed one step at a time, so that a swapped
-  // link in between (as Kubernetes' `..data`) is seen too.
+  // From now on these, and no others. Each name on the way is looked at, so that a swapped link to
+  // a directory (`current -> release-2`, Kubernetes' `..data`) is seen too. To be called again
+  // after each change, since the way may be another one by then.
   void watch(const std::vector<std::string>& files);
   // Until one of them was changed, and then was quiet for a moment. False: end() was called.
   io::task<bool> changed();
@@ -29,6 +31,7 @@ class file_watch {
  private:
   struct reading;
   void add(const std::string& file);
+  void watch_name(const std::string& directory, const std::string& name);
   bool is_ours(const char* events, std::size_t bytes) const;
 
   io::loop& loop_;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
@@ -47,6 +49,15 @@ sigset_t heard_signals() {
   sigemptyset(&set);
   for (int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, one);
   return set;
+}
+
+result<net::listening_sockets> open_for_admin(const std::string& where) {
+  const result<config::address> parsed = config::parse_address(where);
+  return parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
+}
+
+const char* describe_failure(const error& why) {
+  return why.os != 0 ? std::strerror(why.os) : why.text;
 }
 
 }  // namespace
@@ -116,7 +127,7 @@ bool process::open_listeners() {
 }
 
 bool process::open_control() {
-  if (!open_admin()) return false;
+  if (!open_admin_socket() || !open_admin_page()) return false;
   const std::string& access = settings().log.access_path;
   const std::uint64_t descriptors = raise_descriptor_limit();
   const std::uint32_t clients = clients_max(descriptors, worker_count_);
@@ -152,27 +163,40 @@ bool process::open_control() {
   return true;
 }
 
-bool process::open_admin() {
-  const auto open = [this](const std::string& where) -> std::optional<net::listening_sockets> {
-    const result<config::address> parsed = config::parse_address(where);
-    auto opened = parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
-    if (opened) return std::move(*opened);
-    const int os = opened.error().os;
-    log_.error(
-        fmt::format("admin: {}: {}", where, os != 0 ? std::strerror(os) : opened.error().text));
-    return {};
-  };
+bool process::open_admin_socket() {
   const config::admin& admin = settings().admin;
-  if (admin.socket != "off") {
-    auto socket = open("unix:" + admin.socket);
-    if (!socket) return false;
-    admin_socket_ = std::make_unique<admin_socket>(*this, *loop_, std::move(*socket));
+  if (admin.socket == "off") return true;
+  const std::string folder = std::filesystem::path(admin.socket).parent_path();
+  // The default has to work on a machine that nobody prepared; what somebody wrote has to be right.
+  if (!admin.socket_written) ::mkdir(folder.c_str(), 0755);
+  auto opened = open_for_admin("unix:" + admin.socket);
+  if (opened) {
+    admin_socket_ = std::make_unique<admin_socket>(*this, *loop_, std::move(*opened));
+    return true;
   }
-  if (admin.address != "off") {
-    auto socket = open(admin.address);
-    if (!socket) return false;
-    admin_page_ = std::make_unique<admin_page>(*this, *loop_, std::move(*socket));
+  std::string why =
+      fmt::format("admin.socket: {}: {}", admin.socket, describe_failure(opened.error()));
+  if (opened.error().os != EADDRINUSE) {
+    why += fmt::format(
+        "; `mkdir {}` for the gate's user, or RuntimeDirectory= in its unit, mends it", folder);
   }
+  if (admin.socket_written) {
+    log_.error(why);
+    return false;
+  }
+  log_.warning(why + "; until then `ringward status` and `ringward reload` do not reach this gate");
+  return true;
+}
+
+bool process::open_admin_page() {
+  const std::string& where = settings().admin.address;
+  if (where == "off") return true;
+  auto opened = open_for_admin(where);
+  if (!opened) {
+    log_.error(fmt::format("admin.address: {}: {}", where, describe_failure(opened.error())));
+    return false;
+  }
+  admin_page_ = std::make_unique<admin_page>(*this, *loop_, std::move(*opened));
   return true;
 }
 
@@ -193,7 +217,7 @@ io::task<> process::serve_signals() {
     hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
-      for (const std::string& line : reload().messages) log_.info(line);
+      reload();
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
     } else if (stopping_) {
@@ -210,8 +234,8 @@ io::task<> process::watch_files() {
   for (;;) {
     const bool some = co_await files_->changed();
     if (!some) co_return;
-    log_.info("a file of the configuration has changed");
-    reload();
+    log_.info("a file that the configuration names has changed");
+    reread();
   }
 }
 

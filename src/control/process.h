@@ -63,9 +63,17 @@ class process {
 
  private:
   std::shared_ptr<const gateway::snapshot> load(std::vector<std::string>& messages);
+  std::shared_ptr<const gateway::snapshot> make(config::configuration settings,
+                                                std::vector<std::string>& messages);
+  // Reads the files that the configuration in force names once more, and no TOML.
+  void reread();
+  // Hands `made` to the workers; false when there is none and what is in force stays.
+  bool adopt(std::shared_ptr<const gateway::snapshot> made,
+             const std::vector<std::string>& messages);
   bool open_listeners();
   bool open_control();
-  bool open_admin();
+  bool open_admin_socket();
+  bool open_admin_page();
   io::task<> serve_signals();
   io::task<> watch_files();
   io::task<> tend();

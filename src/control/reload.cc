@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -63,14 +64,19 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
       return nullptr;
     }
   }
+  return make(std::move(loaded->settings), messages);
+}
+
+std::shared_ptr<const gateway::snapshot> process::make(config::configuration settings,
+                                                       std::vector<std::string>& messages) {
   gateway::snapshot_context with;
-  with.workers = worker_count(loaded->settings.server.workers);
+  with.workers = worker_count(settings.server.workers);
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
   with.generation = ++generation_;
   with.now = loop_->wall_now();
-  auto made = gateway::make_snapshot(std::move(loaded->settings), with);
+  auto made = gateway::make_snapshot(std::move(settings), with);
   if (!made) {
     append(messages, made.error());
     return nullptr;
@@ -82,26 +88,45 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
 reload_outcome process::reload() {
   reload_outcome outcome;
   if (stopping_) {
-    outcome.messages.push_back("the gate is stopping");
+    outcome.messages.emplace_back("the gate is stopping");
+    log_.warning(outcome.messages.back());
     return outcome;
   }
-  auto made = load(outcome.messages);
+  outcome.taken = adopt(load(outcome.messages), outcome.messages);
+  if (outcome.taken) log_.info("the configuration was reloaded");
+  return outcome;
+}
+
+// What the TOML files say by now waits for a reload: an edit that is under way must not come into
+// force, or be in the way, because a certificate was renewed.
+void process::reread() {
+  if (stopping_) return;
+  std::vector<std::string> messages;
+  if (adopt(make(state_->settings, messages), messages)) {
+    log_.info("the files that the configuration names were read anew");
+  }
+}
+
+bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
+                    const std::vector<std::string>& messages) {
   if (!made) {
     ++reloads_failed_;
-    for (const std::string& line : outcome.messages) log_.error(line);
+    for (const std::string& line : messages) log_.error(line);
     log_.error("the configuration in force stays");
-    return outcome;
+    // A link may lead elsewhere by now: the mended file will be there.
+    files_->watch(state_->files);
+    return false;
   }
-  for (const std::string& line : outcome.messages) log_.warning(line);
+  for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
   workers_->adopt(loop_->kernel(), state_);
   files_->watch(state_->files);
   log_.set_level(static_cast<observe::level>(settings().log.level));
+  log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
+                         fmt::join(state_->files, " ")));
   ++reloads_;
   reloaded_ = loop_->wall_now();
-  outcome.taken = true;
-  log_.info("the configuration was reloaded");
-  return outcome;
+  return true;
 }
 
 std::string process::reopen() {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "http/chunked.h"
@@ -68,9 +69,10 @@ class bulk_receive {
   bulk_receive(const bulk_receive&) = delete;
   bulk_receive& operator=(const bulk_receive&) = delete;
 
-  // `bytes`: of the body, as far as is known.
+  // `bytes`: of the body, as far as is known. TLS decides for itself how it receives.
   void begin_for(std::uint64_t bytes) noexcept {
     if (begun_ || bytes < long_body_bytes || under_way_ >= per_worker_max) return;
+    if (from_.tls() != nullptr) return;
     begun_ = true;
     ++under_way_;
     from_.receive_as(net::stream::receive_mode::bulk);
@@ -82,25 +84,28 @@ class bulk_receive {
   bool begun_ = false;
 };
 
-// listener.timeouts.least_rate: so many bytes a second, looked at every 10 s. 0 is off.
+// listener.timeouts.least_rate: so many bytes a second, looked at after every 10 s that were spent
+// waiting for the client: what the origin takes its time for is not the client's doing. 0 is off.
 class rate_floor {
  public:
-  rate_floor(std::uint64_t bytes_per_second, mono_time now) noexcept
-      : least_(bytes_per_second * window.count()), since_(now) {}
-  // False when the window that has just ended brought too little.
-  bool keeps_up(std::uint64_t total, mono_time now) noexcept {
-    if (least_ == 0 || now - since_ < window) return true;
-    const bool enough = total - counted_ >= least_;
-    since_ = now;
-    counted_ = total;
-    return enough;
+  explicit rate_floor(std::uint64_t bytes_per_second) noexcept
+      : least_(bytes_per_second * window.count()) {}
+  // `bytes` came or went while the client was waited for. False when the window that this ends
+  // brought too little.
+  bool keeps_up(std::uint64_t bytes, nanoseconds waited) noexcept {
+    if (least_ == 0) return true;
+    counted_ += bytes;
+    waited_ += waited;
+    if (waited_ < window) return true;
+    waited_ = nanoseconds{0};
+    return std::exchange(counted_, 0) >= least_;
   }
 
  private:
   static constexpr std::chrono::seconds window{10};
   std::uint64_t least_;
   std::uint64_t counted_ = 0;
-  mono_time since_;
+  nanoseconds waited_{0};
 };
 
 }  // namespace rw::gateway

@@ -1,5 +1,7 @@
 #include "gateway/connection.h"
 
+#include <algorithm>
+
 #include "gateway/client_address.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
@@ -12,6 +14,8 @@ namespace {
 
 // How long a peer that was told the end may go on sending before it is cut off.
 constexpr std::chrono::seconds farewell{2};
+// A client that has just come while we are about to go may have its request under way.
+constexpr nanoseconds last_call = std::chrono::seconds{1};
 
 // What parse_request() and the deadline have to say of the head as far as it has come.
 enum class head_state : std::uint8_t { partial, complete, refused };
@@ -59,10 +63,10 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
   if (open && w.state().listeners[listener].tls) {
-    const mono_time by =
-        w.loop().now() + w.state().listeners[listener].settings->timeouts.handshake;
+    const mono_time began = w.loop().now();
+    const mono_time by = began + w.state().listeners[listener].settings->timeouts.handshake;
     const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);
-    record_handshake(c, secured);
+    record_handshake(c, secured, began);
     open = secured.has_value();
   }
 
@@ -70,7 +74,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     if (c.downstream.input().empty()) {
       c.idle = true;
       const config::listener_timeouts& now = w.state().listeners[listener].settings->timeouts;
-      const mono_time by = w.loop().now() + (c.requests == 0 ? now.head : now.keepalive);
+      nanoseconds patience = c.requests == 0 ? now.head : now.keepalive;
+      if (w.draining()) patience = std::min(patience, last_call);
+      const mono_time by = w.loop().now() + patience;
       const result<> some = co_await c.downstream.receive(by);
       c.idle = false;
       if (!some) break;
@@ -85,6 +91,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       seen = c.downstream.input().size();
       const result<> more = co_await c.downstream.receive(by);
       if (!more) {
+        look_at_head(x, seen, rules.limits);  // its bytes may have moved, and the log shows some
         x.decision = incomplete(more.error());
         head = head_state::refused;
         break;
@@ -104,10 +111,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       if (head == head_state::refused) forget_head(x);
       co_await respond(x);
     }
+    record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
-
     open = x.keep_alive && !w.draining() && !c.downstream.worn_out();
-    record(x);
     w.end(x);
   }
 

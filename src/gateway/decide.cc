@@ -124,6 +124,10 @@ void take_head(exchange& x) {
   }
   if (!x.request.has_body()) x.body_read = true;
   x.head_bytes = x.downstream->hold(size);
+  if (const char* now = x.head_bytes.moved_to; now != nullptr) {
+    if (!x.first_body.empty()) x.first_body = {now + x.request.size, x.first_body.size()};
+    x.request.rebase(now);
+  }
 }
 
 }  // namespace

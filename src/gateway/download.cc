@@ -133,11 +133,11 @@ io::task<> download(exchange& x) {
   x.upstream_reusable = x.response.keep_alive && x.response.body != http::framing::until_close;
 
   expect_body(from, x.response.body, x.response.content_length);
-  rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0,
-                   x.on->loop().now());
+  rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
+  bool flows = false;
   bool may_splice = coding == body_coding::length;
   wrapping clothes;
   bool done = coding == body_coding::none ||
@@ -151,7 +151,9 @@ io::task<> download(exchange& x) {
   }
   while (!done) {
     if (from.input().empty() && head_left.empty()) {
-      bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : passed);
+      // Of unknown length: when what comes comes in large pieces; events must not hold so much.
+      const std::uint64_t known = flows ? passed : 0;
+      bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : known);
       const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
       const bool ended = !more && more.error().code == fault::closed;
       if (!more && !(ended && x.response.body == http::framing::until_close)) {
@@ -177,6 +179,7 @@ io::task<> download(exchange& x) {
       clothes.head.size = 0;
     }
     const std::string_view front = head_left.empty() ? clothes.head.view() : head_left;
+    const mono_time began = x.on->loop().now();
     if (!front.empty() || !s->data.empty() || !clothes.tail.empty()) {
       if (s->last && !x.keep_alive) x.downstream->end_with_next_send();
       const result<> sent =
@@ -186,8 +189,10 @@ io::task<> download(exchange& x) {
         co_return;
       }
     }
+    const nanoseconds waited = x.on->loop().now() - began;
     x.bytes_out += front.size() + s->data.size() + clothes.tail.size();
     passed += s->data.size();
+    flows = s->consumed >= io::buffer::capacity() / 2;
     head_left = {};
     from.consume(s->consumed);
     done = s->last;
@@ -204,7 +209,7 @@ io::task<> download(exchange& x) {
       }
       done = passed == x.response.content_length;
     }
-    if (!floor.keeps_up(passed, x.on->loop().now())) {
+    if (!floor.keeps_up(s->data.size(), waited)) {
       fail_client(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
       co_return;
     }

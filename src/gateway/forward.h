@@ -16,9 +16,10 @@ io::task<> forward(exchange& x);
 io::task<result<>> invite_body(exchange& x);
 // Pumps the request body that has not come with the head; leaves upload_failed and upload_error.
 io::task<> upload(exchange& x);
-// Reads and drops the body of a request that was answered without it, when that is little; else the
-// connection does not go on (keep_alive).
+// Reads and drops the body of a request that was answered without it, when that is little and comes
+// soon; else the connection does not go on (keep_alive).
 inline constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
+inline constexpr std::chrono::seconds discard_time_max{5};  // in all, however it drips
 io::task<> discard_body(exchange& x);
 // Sends the final head in `response`, and its body as it comes.
 io::task<> download(exchange& x);

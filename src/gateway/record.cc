@@ -65,12 +65,29 @@ void count(const exchange& x, mono_time now) noexcept {
     if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
   }
   for (std::size_t i = 0; i < x.limit_count; ++i) {
+    // The others were not asked, or got back what they gave.
+    if (x.refusing_limit != SIZE_MAX && i != x.refusing_limit) continue;
     auto& limit = c.limit(x.state->limit_labels[x.limits[i].what.index]);
     (i == x.refusing_limit ? limit.refused : limit.admitted).add();
   }
   c.add(observe::counter::request_bytes, x.bytes_in);
   c.add(observe::counter::response_bytes, x.bytes_out);
   c.durations.record(now - x.began);
+}
+
+const char* reason_of(const tls::server_codec& tls, const error& why) noexcept {
+  if (why.code == fault::timed_out) return "tls_timeout";
+  if (why.code == fault::malformed) return "tls_malformed";
+  if (tls.failure().peer_alert >= 0) return "tls_alert";
+  if (why.code == fault::tls) return "tls_refused";
+  return "tls_closed";
+}
+
+void write_line(worker& on, const observe::access_record& line) {
+  observe::log_queue* queue = on.access_log();
+  if (queue == nullptr) return;
+  const std::span<char> room = queue->reserve(on.access_format().bytes_max(line));
+  if (!room.empty()) queue->commit(on.access_format().write(line, room));
 }
 
 }  // namespace
@@ -84,26 +101,35 @@ void record(exchange& x) {
       x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
   }
   count(x, now);
-  observe::log_queue* queue = x.on->access_log();
-  if (queue == nullptr) return;
+  if (x.on->access_log() == nullptr) return;
   const double sample = x.state->settings.log.access_sample;
   if (sample < 1.0 && x.status < 400 &&
       static_cast<double>(x.on->random() >> 11U) * 0x1p-53 >= sample) {
     return;
   }
   const net::endpoint_text client(x.client_ip, x.client_is_unix);
-  const observe::access_record line = describe(x, client.view(), now);
-  const std::span<char> room = queue->reserve(x.on->access_format().bytes_max(line));
-  if (!room.empty()) queue->commit(x.on->access_format().write(line, room));
+  write_line(*x.on, describe(x, client.view(), now));
 }
 
-void record_handshake(connection& c, const result<>& outcome) noexcept {
+void record_handshake(connection& c, const result<>& outcome, mono_time began) {
   observe::counters& counted = c.on.counters();
+  const tls::server_codec& tls = *c.downstream.tls();
   if (!outcome) {
+    const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);
+    counted.refusals.add(reason);
+    if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
+    const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
+    observe::access_record line;
+    line.at = c.on.loop().wall_now();
+    line.client = client.view();
+    line.host = tls.server_name();
+    line.protocol = "TLS";
+    line.reason = reason;
+    line.total = since(began, c.on.loop().now());
+    write_line(c.on, line);
     return;
   }
-  const tls::server_codec& tls = *c.downstream.tls();
   counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13
                                                             : observe::counter::handshakes_tls12);
   if (c.downstream.sends_plain()) counted.add(observe::counter::kernel_tls);

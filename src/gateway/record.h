@@ -6,10 +6,13 @@
 
 namespace rw::gateway {
 
-// Once per exchange, after everything else. An exchange that ended before there was a request (a
-// client that connected and went away) leaves no line.
+// Once per exchange, after its answer; what is still read and dropped of a refused body is not in
+// it. An exchange that ended before there was a request (a client that connected and went away)
+// leaves no line.
 void record(exchange& x);
 
-void record_handshake(connection& c, const result<>& outcome) noexcept;
+// A handshake that failed has a line of its own, with status 0 and a reason, unless the client went
+// before it had said a word: probes do.
+void record_handshake(connection& c, const result<>& outcome, mono_time began);
 
 }  // namespace rw::gateway

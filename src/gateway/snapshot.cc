@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "auth/private_key.h"
+#include "base/assert.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
 
@@ -35,7 +36,7 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
   auto made =
       tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
   if (!made) {
-    files.report("", fmt::format("listener.{}.tls", from.name), made.error().text);
+    files.report({.key = "listener.tls", .at = from.tls.at}, made.error().text);
     return nullptr;
   }
   return *made;
@@ -67,7 +68,7 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
       if (made) {
         plan.servers.push_back(std::move(*made));
       } else {
-        files.report("", fmt::format("upstream.{}.servers", one.name),
+        files.report({.key = "upstream.servers.address", .at = server.at},
                      fmt::format("{}: {}", server.address, made.error().text));
       }
     }
@@ -99,7 +100,7 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   }
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
     const config::jwt_issuer& from = s.settings.jwt[i];
-    s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from.jwks_file);
+    s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
 }
 
@@ -112,9 +113,11 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
     (s.limits->needs_identity(index) ? plan.identity_limits : plan.early_limits).push_back(index);
   }
   const bool proxied = from.action == config::route_action::proxy;
-  plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
-                                    files.read_headers(from.request_set), identity_names);
-  plan.response = make_response_rules(from, files.read_headers(from.response_set), security);
+  plan.request =
+      make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
+                         files.read_headers(from.request_set, request_set_key), identity_names);
+  plan.response =
+      make_response_rules(from, files.read_headers(from.response_set, response_set_key), security);
   for (const auto* list : {&from.auth, &from.auth_all}) {
     for (const config::credential& one : *list) {
       if (one.how != config::credential::kind::jwt) continue;
@@ -122,10 +125,7 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
         plan.scopes.push_back(scope);
     }
   }
-  if (from.limits.size() > limits_per_route_max) {
-    files.report("", fmt::format("route.{}.limits", from.name),
-                 fmt::format("at most {} limits on one route", limits_per_route_max));
-  }
+  RW_ASSERT(from.limits.size() <= limits_per_route_max);
   s.route_plans.push_back(std::move(plan));
 }
 
@@ -137,8 +137,7 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   snapshot& s = *made;
   config::diagnostics problems;
   s.settings = std::move(settings);
-  s.files = s.settings.files;
-  file_reader files(problems, s.files);
+  file_reader files(s.settings.files, problems, s.files);
 
   make_listeners(s, with, files);
   make_upstreams(s, with, files);

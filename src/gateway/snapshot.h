@@ -66,8 +66,9 @@ struct snapshot {
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;
-  response_rules unrouted;         // for answers where no route matched
-  std::vector<std::string> files;  // everything it was read from; a change of one asks for a reload
+  response_rules unrouted;  // for answers where no route matched
+  // What the TOML files name and was read from disk; a change of one asks for another snapshot.
+  std::vector<std::string> files;
 };
 
 struct made_snapshot {

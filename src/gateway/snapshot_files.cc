@@ -21,32 +21,69 @@ constexpr std::size_t chain_bytes_max = 1U << 20U;
 
 }  // namespace
 
-void file_reader::report(std::string_view file, std::string_view key, std::string text,
-                         config::diagnostic::level severity) {
-  problems_.push_back({severity, std::string(file), 0, 0, std::string(key), std::move(text)});
+config::diagnostics check_files(const config::configuration& settings, wall_time now) {
+  config::diagnostics problems;
+  std::vector<std::string> files;
+  file_reader reader(settings.files, problems, files);
+  for (const config::listener& one : settings.listeners) {
+    for (const config::certificate& pair : one.tls.certificates) reader.read_certificate(pair, now);
+  }
+  if (settings.has_api_keys) reader.read_keys(settings.api_keys);
+  if (settings.mint.present) reader.read_mint_key(settings.mint);
+  for (const config::jwt_issuer& one : settings.jwt) reader.read_key_set(one);
+  for (const config::route& one : settings.routes) {
+    reader.read_headers(one.request_set, request_set_key);
+    reader.read_headers(one.response_set, response_set_key);
+  }
+  return problems;
 }
 
-std::optional<std::string> file_reader::read(const std::string& path, std::size_t bytes_max,
-                                             std::string_view secret_of) {
+void file_reader::report(const subject& about, std::string text,
+                         config::diagnostic::level severity) {
+  const bool known = about.at.file < toml_files_.size();
+  problems_.push_back({.severity = severity,
+                       .file = known ? toml_files_[about.at.file] : std::string{},
+                       .line = about.at.line,
+                       .column = about.at.column,
+                       .key = std::string(about.key),
+                       .text = std::move(text)});
+}
+
+void file_reader::pass_on(config::diagnostics found, const subject& about) {
+  for (config::diagnostic& one : found) {
+    if (one.line != 0) {
+      problems_.push_back(std::move(one));
+    } else {
+      report(about, fmt::format("{}: {}", one.file, one.text), one.severity);
+    }
+  }
+}
+
+std::optional<std::string> file_reader::read(const std::string& path, const subject& about,
+                                             std::size_t bytes_max, access allowed) {
+  if (path.empty()) return {};
   files_.push_back(path);
+  const auto refuse = [&](std::string_view why) {
+    report(about, fmt::format("{}: {}", path, why));
+    return std::nullopt;
+  };
   // A pipe would make everybody wait here for somebody to write into it.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat at{};
   if (fd < 0 || ::fstat(fd, &at) != 0) {
-    report(path, "", fmt::format("cannot be opened: {}", std::strerror(errno)));
+    const int why = errno;
     if (fd >= 0) ::close(fd);
-    return {};
+    return refuse(fmt::format("cannot be opened: {}", std::strerror(why)));
   }
   std::optional<std::string> refused;
   if (!S_ISREG(at.st_mode)) refused = "is not a regular file";
-  if (!refused && !secret_of.empty()) {
+  if (!refused && allowed == access::owner_only) {
     refused =
         config::refuse_access(path, {at.st_uid, at.st_gid, at.st_mode}, ::geteuid(), ::getegid());
   }
   if (refused) {
-    report(path, secret_of, *refused);
     ::close(fd);
-    return {};
+    return refuse(*refused);
   }
   std::string text;
   ssize_t got = 1;
@@ -58,82 +95,95 @@ std::optional<std::string> file_reader::read(const std::string& path, std::size_
   }
   const int why = errno;
   ::close(fd);
-  if (got < 0) {
-    report(path, "", fmt::format("cannot be read: {}", std::strerror(why)));
-    return {};
-  }
-  if (text.size() > bytes_max) {
-    report(path, "", fmt::format("is larger than {} bytes", bytes_max));
-    return {};
-  }
+  if (got < 0) return refuse(fmt::format("cannot be read: {}", std::strerror(why)));
+  if (text.size() > bytes_max) return refuse(fmt::format("is larger than {} bytes", bytes_max));
   return text;
 }
 
 std::optional<secret> file_reader::read_secret(const config::secret_source& source,
-                                               std::string_view key) {
+                                               const subject& about) {
+  if (source.from == config::secret_source::kind::none) return {};
   if (source.from == config::secret_source::kind::file) files_.push_back(source.name);
   auto got = config::read_secret(source);
   if (got) return std::move(*got);
-  if (got.error().key.empty()) got.error().key = key;
-  problems_.push_back(std::move(got.error()));
+  pass_on({std::move(got.error())}, about);
   return {};
 }
 
 std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
-  std::optional<std::string> text = read(from.file, key_file_bytes_max, "auth.api_keys.file");
+  const subject about{.key = "auth.api_keys.file", .at = from.file_at};
+  std::optional<std::string> text = read(from.file, about, key_file_bytes_max, access::owner_only);
   if (!text) return nullptr;
-  std::optional<auth::key_store> keys = auth::load_keys(*text, from.file, problems_);
+  config::diagnostics found;
+  std::optional<auth::key_store> keys = auth::load_keys(*text, from.file, found);
   wipe(text->data(), text->size());
+  pass_on(std::move(found), about);
   if (!keys) return nullptr;
   return std::make_shared<const auth::key_store>(std::move(*keys));
 }
 
-std::shared_ptr<const auth::key_set> file_reader::read_key_set(const std::string& path) {
-  const std::optional<std::string> text = read(path, auth::key_set_bytes_max + 1);
+std::shared_ptr<const auth::key_set> file_reader::read_key_set(const config::jwt_issuer& from) {
+  const std::string key = fmt::format("auth.jwt.{}.jwks.file", from.name);
+  const subject about{.key = key, .at = from.jwks_at};
+  const std::optional<std::string> text =
+      read(from.jwks_file, about, auth::key_set_bytes_max + 1, access::anybody);
   if (!text) return nullptr;
-  std::optional<auth::key_set> keys = auth::load_key_set(*text, path, problems_);
+  config::diagnostics found;
+  std::optional<auth::key_set> keys = auth::load_key_set(*text, from.jwks_file, found);
+  pass_on(std::move(found), about);
   if (!keys) return nullptr;
   return std::make_shared<const auth::key_set>(std::move(*keys));
 }
 
 std::shared_ptr<const auth::private_key> file_reader::read_mint_key(const config::mint& from) {
-  const std::optional<secret> text = read_secret(from.key, "auth.mint.key");
+  const subject about{.key = "auth.mint.key", .at = from.key.at};
+  const std::optional<secret> text = read_secret(from.key, about);
   if (!text) return nullptr;
-  auto key = auth::load_private_key(text->view(), from.key.name, problems_);
+  config::diagnostics found;
+  auto key = auth::load_private_key(text->view(), from.key.name, found);
+  pass_on(std::move(found), about);
   if (!key) return nullptr;
   return std::make_shared<const auth::private_key>(std::move(*key));
 }
 
 std::shared_ptr<const tls::certificate> file_reader::read_certificate(
     const config::certificate& from, wall_time now) {
-  const std::optional<std::string> chain = read(from.chain, chain_bytes_max);
-  const std::optional<secret> key = read_secret(from.key, "listener.tls.certificates");
+  const subject about{.key = "listener.tls.certificates.chain", .at = from.chain_at};
+  const std::optional<std::string> chain =
+      read(from.chain, about, chain_bytes_max, access::anybody);
+  const std::optional<secret> key =
+      read_secret(from.key, {.key = "listener.tls.certificates.key", .at = from.key.at});
   if (!chain || !key) return nullptr;
   result<tls::certificate> made = tls::certificate::load(*chain, *key);
   if (!made) {
-    report(from.chain, "listener.tls.certificates", made.error().text);
+    report(about, fmt::format("{}: {}", from.chain, made.error().text));
     return nullptr;
   }
   const auto left = std::chrono::duration_cast<std::chrono::hours>(made->not_after() - now);
   if (left < std::chrono::hours{24 * 30}) {
-    report(from.chain, "listener.tls.certificates",
-           left.count() < 0 ? std::string("the certificate has expired")
-                            : fmt::format("the certificate expires in {} days", left.count() / 24),
+    const std::string when = left.count() < 0
+                                 ? std::string("has expired")
+                                 : fmt::format("expires in {} days", left.count() / 24);
+    report(about, fmt::format("{}: the certificate {}", from.chain, when),
            config::diagnostic::level::warning);
   }
   return std::make_shared<const tls::certificate>(std::move(*made));
 }
 
-resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from) {
+resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,
+                                           std::string_view key) {
   resolved_headers made;
   for (const config::header_value& one : from) {
     std::string value = one.text;
     if (one.from.from != config::secret_source::kind::none) {
-      const std::optional<secret> read = read_secret(one.from, one.name);
+      const std::string name = fmt::format("{}.{}", key, one.name);
+      const subject about{.key = name, .at = one.from.at};
+      const std::optional<secret> read = read_secret(one.from, about);
       if (!read) continue;
       value = read->view();
       if (!http::is_field_value(value)) {
-        report(one.from.name, one.name, "holds characters that no header value may have");
+        report(about,
+               fmt::format("{}: holds characters that no header value may have", one.from.name));
         continue;
       }
     }

@@ -4,38 +4,64 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "auth/private_key.h"
+#include "config/place.h"
 #include "gateway/header_rules.h"
 #include "gateway/snapshot.h"
 #include "tls/certificate.h"
 
 namespace rw::gateway {
 
+// The tables that read_headers() is asked for.
+inline constexpr std::string_view request_set_key = "route.request_headers.set";
+inline constexpr std::string_view response_set_key = "route.response_headers.set";
+
+// Reads every file that `settings` names, and drops what it read: for settings that no snapshot can
+// be made of, so that what is wrong with the files is said together with the rest. Blocks.
+config::diagnostics check_files(const config::configuration& settings, wall_time now);
+
+// The key of the configuration that something is about, and where somebody wrote it.
+struct subject {
+  std::string_view key;
+  config::place at;
+};
+
 // Reads on behalf of one snapshot: blocks on the disk; gathers what is wrong and what was read.
+// What has no name, because that was refused when the configuration was read, is passed over.
 class file_reader {
  public:
-  file_reader(config::diagnostics& problems, std::vector<std::string>& files) noexcept
-      : problems_(problems), files_(files) {}
-
-  // Whole, up to `bytes_max`; nothing and a diagnostic otherwise.
-  // `secret_of`: the key of the configuration whose secrets these are; others must not read it.
-  std::optional<std::string> read(const std::string& path, std::size_t bytes_max,
-                                  std::string_view secret_of = {});
-  std::optional<secret> read_secret(const config::secret_source& source, std::string_view key);
+  // `toml_files`: what places refer to.
+  file_reader(const std::vector<std::string>& toml_files, config::diagnostics& problems,
+              std::vector<std::string>& files) noexcept
+      : toml_files_(toml_files), problems_(problems), files_(files) {}
 
   std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from);
-  std::shared_ptr<const auth::key_set> read_key_set(const std::string& path);
+  std::shared_ptr<const auth::key_set> read_key_set(const config::jwt_issuer& from);
   std::shared_ptr<const auth::private_key> read_mint_key(const config::mint& from);
   std::shared_ptr<const tls::certificate> read_certificate(const config::certificate& from,
                                                            wall_time now);
-  resolved_headers read_headers(const std::vector<config::header_value>& from);
+  // `key`: of the table that they are in.
+  resolved_headers read_headers(const std::vector<config::header_value>& from,
+                                std::string_view key);
 
-  void report(std::string_view file, std::string_view key, std::string text,
+  void report(const subject& about, std::string text,
               config::diagnostic::level severity = config::diagnostic::level::error);
 
  private:
+  enum class access : std::uint8_t { anybody, owner_only };
+
+  // Whole, up to `bytes_max`; nothing and a diagnostic otherwise.
+  std::optional<std::string> read(const std::string& path, const subject& about,
+                                  std::size_t bytes_max, access allowed);
+  std::optional<secret> read_secret(const config::secret_source& source, const subject& about);
+  // What a reader of such a file said: with the place in the file where it has one, with that of
+  // the file's name otherwise.
+  void pass_on(config::diagnostics found, const subject& about);
+
+  const std::vector<std::string>& toml_files_;
   config::diagnostics& problems_;
   std::vector<std::string>& files_;
 };

@@ -1,6 +1,7 @@
 #include "gateway/splice.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rw::gateway {
 namespace {
@@ -29,16 +30,21 @@ io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_
   io::pipe pipe = from.loop().pipes().take();
   if (!pipe) co_return {};
   const readiness_mode mode(from);
+  const bool from_client = from.side() == origin::downstream;
+  const auto now = [&from] { return from.loop().now(); };
   std::size_t since_wait = 0;
+  nanoseconds waited{0};  // for the client, since the floor was last asked
   while (left > 0) {
     const std::size_t most = std::min<std::uint64_t>(left, io::pipe_pool::pipe_bytes);
     const result<std::size_t> got = since_wait < turn_bytes ? from.splice_to(pipe, most) : 0;
     if (!got) co_return failure(got.error());
     std::size_t size = *got;
+    const mono_time began = now();
     if (size == 0) {
       since_wait = 0;
-      const result<> more = co_await from.receive(from.loop().now() + through.receive_gap);
+      const result<> more = co_await from.receive(now() + through.receive_gap);
       if (!more) co_return more;
+      if (from_client) waited += now() - began;
       // What the ordinary receive still brought.
       size = std::min<std::uint64_t>(left, from.input().size());
       if (size == 0) continue;
@@ -53,10 +59,11 @@ io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_
       }
       const result<> sent = co_await to.send(pipe, through.send_gap);
       if (!sent) co_return sent;
+      if (!from_client) waited += now() - began;
     }
     left -= size;
     moved += size;
-    if (!through.floor.keeps_up(moved, from.loop().now())) {
+    if (!through.floor.keeps_up(size, std::exchange(waited, nanoseconds{0}))) {
       co_return failure({fault::timed_out, origin::downstream, false, 0, "below the least rate"});
     }
   }

@@ -15,7 +15,7 @@ struct passage {
   net::stream& to;
   nanoseconds receive_gap;
   nanoseconds send_gap;
-  rate_floor& floor;
+  rate_floor& floor;  // for whichever of the two is the client
 };
 
 // Where what is left of a body is long enough to be worth it, comes from a plain stream, goes to

@@ -10,6 +10,11 @@ namespace {
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void fail(exchange& x, const error& why) noexcept {
+  // A client that has its answer may have stopped sending because of it.
+  if (x.answer_begun && why.code == fault::timed_out) {
+    x.keep_alive = false;
+    return;
+  }
   x.upload_failed = true;
   x.upload_error = why;
   x.keep_alive = false;
@@ -17,12 +22,14 @@ void fail(exchange& x, const error& why) noexcept {
 }
 
 // An origin that has answered takes no more: what it said is for read_answer() to find. That has no
-// deadline while a body goes up, so one that does neither has to be ended here.
+// deadline while a body goes up, so it gets one here.
 void stop_sending(exchange& x, const error& why) noexcept {
   x.keep_alive = false;
-  if (!x.answer_begun && why.code == fault::timed_out) {
-    x.upstream->stream.abort(fault::timed_out);
-  }
+  if (x.answer_begun) return;
+  net::stream& to = x.upstream->stream;
+  if (why.code == fault::timed_out) return to.abort(fault::timed_out);
+  to.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
+  x.downstream->abort_on_hangup(&to);
 }
 
 // The next stretch of a request body, in the stream's input.
@@ -93,11 +100,13 @@ io::task<> upload(exchange& x) {
   const config::listener_timeouts& rules =
       x.state->listeners[x.client->listener].settings->timeouts;
   expect_body(from, x.request.body, x.request.content_length);
-  rate_floor floor(rules.least_rate_bytes, x.on->loop().now());
+  rate_floor floor(x.request.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
   bool may_splice = x.request.body == http::framing::length;
   for (bool last = false; !last;) {
+    nanoseconds waited{0};
     if (from.input().empty()) {
+      const mono_time began = x.on->loop().now();
       bulk.begin_for(x.request.body == http::framing::length ? x.request.content_length
                                                              : x.bytes_in);
       const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
@@ -106,6 +115,7 @@ io::task<> upload(exchange& x) {
         fail(x, more.error());
         co_return;
       }
+      waited = x.on->loop().now() - began;
     }
     const result<stretch> s = next_stretch(x);
     if (!s) {
@@ -116,7 +126,7 @@ io::task<> upload(exchange& x) {
       fail(x, {fault::too_large, origin::downstream, false, 0, "body_too_large"});
       co_return;
     }
-    if (!floor.keeps_up(x.bytes_in, x.on->loop().now())) {
+    if (!floor.keeps_up(s->data.size(), waited)) {
       fail(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
       co_return;
     }
@@ -148,7 +158,7 @@ io::task<> upload(exchange& x) {
 }
 
 io::task<> discard_body(exchange& x) {
-  const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.body_gap;
+  const mono_time by = x.on->loop().now() + discard_time_max;
   x.bytes_in = 0;
   while (!x.body_read) {
     if (x.bytes_in > discarded_bytes_max) {
@@ -156,7 +166,7 @@ io::task<> discard_body(exchange& x) {
       co_return;
     }
     if (x.downstream->input().empty()) {
-      const result<> more = co_await x.downstream->receive(x.on->loop().now() + gap);
+      const result<> more = co_await x.downstream->receive(by);
       if (!more) {
         x.keep_alive = false;
         co_return;

@@ -1,6 +1,7 @@
 // What this kernel lets us do, and why not: asked once at start, off the workers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/error.h"
@@ -23,8 +24,22 @@ capabilities probe();
 // by that when this process may (root); others find it loaded or not at all. Any thread.
 kernel_tls probe_kernel_tls() noexcept;
 
-// One line for an operator: what refused io_uring, and how to mend it. Reads the sysctl and this
-// process's seccomp state, because the errno alone does not tell them apart.
-std::string explain_refusal(const error& why);
+// What decides about io_uring besides the errno, which does not tell the reasons apart.
+struct refusal_facts {
+  std::string disabled;   // kernel.io_uring_disabled, as it reads; empty before Linux 6.6
+  std::string group;      // kernel.io_uring_group, likewise; -1 is nobody's
+  bool in_group = false;  // this process belongs to it
+  bool is_admin = false;  // CAP_SYS_ADMIN is in effect: root may lack it in a container
+  int seccomp = 0;        // "Seccomp:" in /proc/self/status: 0 off, 1 strict, 2 filtered
+  std::uint64_t locked_bytes_max = 0;  // RLIMIT_MEMLOCK
+};
+
+refusal_facts read_refusal_facts();
+
+// One line for an operator: what refused io_uring, and how to mend it. Pure.
+std::string explain_refusal(const error& why, const refusal_facts& facts);
+inline std::string explain_refusal(const error& why) {
+  return explain_refusal(why, read_refusal_facts());
+}
 
 }  // namespace rw::io

@@ -52,6 +52,7 @@ struct ring::backend {
   std::uint32_t first_free = operation::none;
   unsigned in_flight = 0;
   bool woken = false;
+  bool bounds_receive = true;
   std::optional<kernel_tls> tls;
   ring_counters counters;
 
@@ -59,6 +60,8 @@ struct ring::backend {
   result<> open(unsigned entries);
   result<> open_buffers();
   void restrict_opcodes();
+  void probe_bound();
+  void prepare_receive(io_uring_sqe* sqe, int fd) noexcept;
   io_uring_sqe* next_sqe();
   io_uring_sqe* start(operation& op);
   void tag(io_uring_sqe* sqe, const operation& op) noexcept;
@@ -91,7 +94,34 @@ result<> ring::backend::open(unsigned entries) {
   if (io_uring_register_ring_fd(&uring) == 1) enter_flags |= IORING_ENTER_REGISTERED_RING;
   // Without this an idle gateway looks 100 % busy in iowait (kernel 6.15 on).
   if ((params.features & feature_no_iowait) != 0) enter_flags |= enter_no_iowait;
+  probe_bound();
   return {};
+}
+
+// liburing 2.3 does not know `optlen`, what a multishot receive brings in all (6.17 on); it shares
+// its place with file_index.
+void ring::backend::prepare_receive(io_uring_sqe* sqe, int fd) noexcept {
+  io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = buffer_group;
+  if (bounds_receive) sqe->file_index = multishot_bytes;
+}
+
+// Asks for such a receive of a socket whose end has come: older kernels say EINVAL, others anything
+// else, and at once.
+void ring::backend::probe_bound() {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return;
+  ::close(pair[0]);
+  io_uring_sqe* sqe = io_uring_get_sqe(&uring);
+  prepare_receive(sqe, pair[1]);
+  sqe->user_data = silent;
+  enter(flush_sq(), 1, mono_time::max());
+  if (io_uring_cq_ready(&uring) > 0) {
+    bounds_receive = uring.cq.cqes[*uring.cq.khead & uring.cq.ring_mask].res != -EINVAL;
+    io_uring_cq_advance(&uring, 1);
+  }
+  ::close(pair[1]);
 }
 
 result<> ring::backend::open_buffers() {
@@ -242,11 +272,11 @@ void ring::connect(operation& op, int fd, const sockaddr* address, socklen_t siz
 
 void ring::receive(operation& op, int fd) {
   io_uring_sqe* sqe = backend_->start(op);
-  io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
-  sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->buf_group = buffer_group;
+  backend_->prepare_receive(sqe, fd);
   backend_->tag(sqe, op);
 }
+
+bool ring::bounds_receive() const noexcept { return backend_->bounds_receive; }
 
 void ring::receive_once(operation& op, int fd) {
   io_uring_sqe* sqe = backend_->start(op);

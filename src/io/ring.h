@@ -80,9 +80,11 @@ class ring {
   void accept(operation& op, int listener);
   // `address` must stay until the completion.
   void connect(operation& op, int fd, const sockaddr* address, socklen_t size);
-  // Multishot into offered buffers. Ends with -ENOBUFS when none is left; 0 is the end of the
-  // stream.
+  // Multishot into offered buffers. Ends with -ENOBUFS when none is left, and where the kernel can
+  // (bounds_receive(), 6.17 on) after multishot_bytes; 0 is the end of the stream.
   void receive(operation& op, int fd);
+  static constexpr unsigned multishot_bytes = 64U << 10U;
+  bool bounds_receive() const noexcept;
   // The same once: of much that has come the multishot takes half a MiB before anyone is asked.
   void receive_once(operation& op, int fd);
   void receive_into(operation& op, int fd, std::span<std::byte> into);
@@ -121,6 +123,8 @@ class ring {
   // each time.
   std::int32_t splice_in(int socket, const pipe_ends& to, std::size_t bytes) noexcept;
   std::int32_t splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept;
+  // Whether there are bytes, an end or an error that no receive has brought yet.
+  bool has_input(int fd) noexcept;
   // Bytes the peer has not acknowledged yet, sent or not; 0 when the socket cannot say.
   std::size_t unacknowledged(int fd) noexcept;
   kernel_tls sends_tls() noexcept;  // asks the kernel when first called

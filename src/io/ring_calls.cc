@@ -69,6 +69,11 @@ std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t byt
   return splice_without_waiting(from.read, socket, socket, bytes);
 }
 
+bool ring::has_input(int fd) noexcept {
+  char one = 0;
+  return ::recv(fd, &one, sizeof one, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 std::size_t ring::unacknowledged(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;

@@ -6,8 +6,10 @@
 namespace rw::io {
 namespace {
 
-constexpr std::size_t class_bytes = 256;
-constexpr std::size_t classes = 16;  // frames to 4 KiB; larger ones are rare and go to the heap
+// An idle connection is two frames, one of them tiny: coarser classes would be felt. The program
+// has some twenty sizes of frames, so that most classes stay empty.
+constexpr std::size_t class_bytes = 64;
+constexpr std::size_t classes = 64;  // frames to 4 KiB; larger ones are rare and go to the heap
 constexpr unsigned kept_per_class = 256;
 
 struct free_frame_node {

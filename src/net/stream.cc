@@ -38,10 +38,26 @@ void stream::consume(std::size_t bytes) noexcept {
 
 bool stream::ended() const noexcept { return ended_ && !has_pending() && begin_ == end_; }
 
+bool stream::rest() noexcept {
+  if (!quiet()) return false;
+  if (unseen_ && loop_.kernel().has_input(fd_)) return false;
+  arm_receive();
+  return receiving_.in_flight() || starving_.waiting();
+}
+
 stream::held stream::hold(std::size_t bytes) {
   RW_ASSERT(bytes <= end_ - begin_);
-  held taken{std::move(input_buffer_), std::move(input_spill_)};
   const std::string_view rest = input().substr(bytes);
+  // Of much that was received in one piece a small request must not keep all, nor each of many
+  // have all that follows it moved.
+  if ((input_spill_ || rest.size() > bytes) && bytes <= io::buffer::capacity()) {
+    held copied{loop_.buffers().take(), nullptr};
+    std::memcpy(copied.bytes.text(), input_ + begin_, bytes);
+    copied.moved_to = copied.bytes.text();
+    consume(bytes);
+    return copied;
+  }
+  held taken{std::move(input_buffer_), std::move(input_spill_)};
   begin_ = end_ = room_ = 0;
   input_ = nullptr;
   if (!rest.empty() && make_room(rest.size())) {
@@ -123,8 +139,10 @@ bool stream::make_room(std::size_t bytes) {
 
 void stream::arm_receive() noexcept {
   if (receiving_.in_flight() || ended_ || failed_ || fd_ < 0) return;
+  if (pending_.size() - pending_first_ >= pending_chunks_max) paused_ = true;
   if (paused_ && has_pending()) return;
   paused_ = false;
+  unseen_ = true;
   if (mode_ == receive_mode::bulk) {
     arm_bulk();
   } else if (mode_ == receive_mode::readiness) {
@@ -132,8 +150,11 @@ void stream::arm_receive() noexcept {
   } else if (mode_ == receive_mode::single && has_pending()) {
     return;
   } else if (loop_.buffers().may_receive()) {
-    mode_ == receive_mode::single ? loop_.kernel().receive_once(receiving_, fd_)
-                                  : loop_.kernel().receive(receiving_, fd_);
+    // Without a bound the multishot brings half a MiB before anyone is asked: for clients, who may
+    // send it while nobody reads, that is too much to hold.
+    const bool once = mode_ == receive_mode::single ||
+                      (side_ == origin::downstream && !loop_.kernel().bounds_receive());
+    once ? loop_.kernel().receive_once(receiving_, fd_) : loop_.kernel().receive(receiving_, fd_);
   } else if (!starving_.waiting()) {
     loop_.buffers().wait(starving_);
   }
@@ -197,6 +218,7 @@ void stream::keep(io::buffer bytes, std::uint32_t size) {
 // True when input() has grown by it.
 bool stream::take_completion(io::completion what) noexcept {
   const receive_mode how = std::exchange(under_way_, receive_mode::pooled);
+  if (what.more) unseen_ = false;
   if (how == receive_mode::readiness && what.result > 0) {
     if (mode_ == receive_mode::readiness) return true;
     if (!closer_) arm_receive();

@@ -44,11 +44,13 @@ class stream {
   // stream, fault::timed_out, fault::too_large when more is held than any head may have.
   class receive_awaiter;
   receive_awaiter receive(mono_time deadline) noexcept;
-  // Takes the first `bytes` of input() out of the stream without moving them: views into them stay
-  // valid for as long as what is returned, whatever is received meanwhile.
+  // Takes the first `bytes` of input() out of the stream: they stay where they are for as long as
+  // what is returned, whatever is received meanwhile. When more is behind them they are copied
+  // instead of it, and `moved_to` says where they are now.
   struct held {
     io::buffer bytes;
     std::unique_ptr<char[]> spill;
+    const char* moved_to = nullptr;
   };
   held hold(std::size_t bytes);
   // Moves the deadline of the receive() under way, if there is one.
@@ -120,12 +122,16 @@ class stream {
   // Ends everything in flight and closes the descriptor.
   io::task<> close();
 
-  // Open, nothing failed or ended, nothing received that nobody has read: fit for another request.
+  // Before it waits for another request: whether it is fit for one. That it is quiet() and that the
+  // kernel holds nothing either; from here on what comes is noticed.
+  bool rest() noexcept;
+  // Open, nothing failed or ended, nothing received that nobody has read.
   bool quiet() const noexcept {
     return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
   }
   bool is_open() const noexcept { return fd_ >= 0; }
   int fd() const noexcept { return fd_; }
+  origin side() const noexcept { return side_; }
   io::loop& loop() const noexcept { return loop_; }
   std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
@@ -177,6 +183,7 @@ class stream {
   bool raw_ = false;     // handshake or farewell: what is received and sent is ciphertext
   bool ended_ = false;   // the peer's FIN, or its close_notify
   bool paused_ = false;  // receiving was stopped: enough is held
+  bool unseen_ = false;  // what receiving_ was started for may have lain in the kernel before
   bool failed_ = false;
   bool cut_ = false;           // by abort()
   bool kernel_sends_ = false;  // records of TLS are the kernel's work
@@ -212,7 +219,7 @@ class stream {
   // alerts, 2 bytes each.
   std::vector<std::byte> control_;
   void take_control(tls::output& out);
-  bool only_tickets() const noexcept;
+  bool only_tickets(bool offload) const noexcept;
   std::unique_ptr<control_record> record_;  // being sent by the send_awaiter under way
   std::uint32_t records_sent_ = 0;          // with the kernel's present keys, at least
   std::uint64_t bytes_received_ = 0;

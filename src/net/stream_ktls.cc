@@ -1,4 +1,5 @@
 // TLS whose records the kernel makes on the sending side; receiving stays with the codec.
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -19,7 +20,6 @@ constexpr std::uint32_t records_max = 1U << 23U;
 // After the handshake, with everything sent.
 void stream::let_kernel_send() {
   const io::kernel_tls able = loop_.kernel().sends_tls();
-  if (able == io::kernel_tls::no) return;
   tls::traffic_keys keys;
   if (tls_->write_keys(keys)) {
     const crypto_info info(keys);
@@ -87,9 +87,12 @@ void stream::count_records(std::size_t bytes) noexcept {
 // row: only a full queue keeps a record out.
 io::task<> stream::drain_records(mono_time deadline) {
   constexpr std::chrono::milliseconds look_again{5};
+  constexpr std::chrono::seconds longest{60};  // for a reader that is only slow
   const nanoseconds patience = deadline - loop_.now();
+  const mono_time latest = loop_.now() + longest;
   std::size_t before = SIZE_MAX;
   for (unsigned empty = 0; empty < 2 && !ended_ && !failed_;) {
+    if (loop_.now() >= std::min(deadline, latest)) break;
     while (has_pending()) drop_front();
     const result<> more = co_await receive(loop_.now() + look_again);
     if (more || more.error().code != fault::timed_out) continue;
@@ -97,7 +100,6 @@ io::task<> stream::drain_records(mono_time deadline) {
     if (left != before) deadline = loop_.now() + patience;
     before = left;
     empty = left == 0 ? empty + 1 : 0;
-    if (loop_.now() >= deadline) break;
   }
 }
 

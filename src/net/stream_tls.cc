@@ -85,14 +85,15 @@ void stream::take_control(tls::output& out) {
 // Whether what the handshake ends with is nothing that the client waits for: it can go with the
 // first answer then, in one send. TLS 1.3 ends with the client's Finished (RFC 8446 4.6.1); the
 // kernel can only take over when all of ours is out.
-bool stream::only_tickets() const noexcept {
-  return tls_->version() == tls::protocol_version::tls13 &&
-         loop_.kernel().sends_tls() == io::kernel_tls::no;
+bool stream::only_tickets(bool offload) const noexcept {
+  return tls_->version() == tls::protocol_version::tls13 && !offload;
 }
 
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
                                      mono_time deadline) {
-  tls_.emplace(std::move(context), loop_.kernel().sends_tls() != io::kernel_tls::no);
+  const bool offload =
+      context->options().kernel_offload && loop_.kernel().sends_tls() != io::kernel_tls::no;
+  tls_.emplace(std::move(context), offload);
   raw_ = true;
   tls::step at = tls::step::want_input;
   for (;;) {
@@ -110,7 +111,7 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
       front().begin = front().end - static_cast<std::uint32_t>(in.size());
       if (in.empty()) drop_front();
     }
-    if (at == tls::step::done && only_tickets()) {
+    if (at == tls::step::done && only_tickets(offload)) {
       control_.assign(out.data, out.data + out.size);
     } else if (out.size > 0) {
       const result<> sent = co_await send(text_of(out), handshake_send_gap);
@@ -128,7 +129,7 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
     if (!more) co_return more;
   }
   raw_ = false;
-  let_kernel_send();
+  if (offload) let_kernel_send();
   if (!control_.empty()) {
     const result<> asked = co_await receive(loop_.now() + ticket_patience);
     if (!asked && asked.error().code == fault::timed_out) {

@@ -29,6 +29,7 @@ struct server_options {
   std::vector<std::string> protocols;  // ALPN, in order of preference; empty: no ALPN is answered
   bool strict_sni = false;
   bool session_tickets = true;
+  bool kernel_offload = true;  // records may be the kernel's work, where it can
 };
 
 // True for the names that `ciphers` may hold: TLS 1.3 suites and TLS 1.2's ECDHE ones with an AEAD,

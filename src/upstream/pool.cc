@@ -19,7 +19,7 @@ connection_ptr server_pool::take_idle() noexcept {
 void server_pool::give_back(connection_ptr one, mono_time now) {
   const bool worn =
       rules_.requests_per_connection != 0 && one->requests >= rules_.requests_per_connection;
-  if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.quiet()) {
+  if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.rest()) {
     unfit_.push_back(std::move(one));
     return;
   }

@@ -35,6 +35,7 @@ void ring::connect(operation& op, int fd, const sockaddr* address, socklen_t) {
 void ring::receive(operation& op, int fd) {
   backend_->start(op, {.what = backend::kind::receive, .fd = fd});
 }
+bool ring::bounds_receive() const noexcept { return true; }
 void ring::receive_once(operation& op, int fd) {
   backend_->start(op, {.what = backend::kind::receive_once, .fd = fd});
 }
@@ -146,6 +147,11 @@ std::int32_t ring::splice_in(int socket, const pipe_ends& to, std::size_t bytes)
 
 std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept {
   return backend_->splice_out(from.write, socket, bytes);
+}
+
+bool ring::has_input(int fd) noexcept {
+  const socket* one = backend_->in.at(fd);
+  return one == nullptr || !one->readable().empty() || one->ended() || one->was_reset();
 }
 
 std::size_t ring::unacknowledged(int fd) noexcept {

@@ -127,6 +127,18 @@ class Keys(Auth):
         self.refused(("x-api-key", "x" * 40), bearer(good))
         self.allowed("alice", ("x-api-key", self.alice), bearer(self.alice))
 
+    def test_a_header_that_is_left_out_is_not_read(self):
+        for kept, read, left_out in (
+                ("authorization", bearer(self.alice), ("x-api-key", self.alice)),
+                ("x-api-key", ("x-api-key", self.alice), bearer(self.alice))):
+            with self.subTest(kept):
+                keys = f'file = "$dir/keys"\nheaders = ["{kept}"]'
+                self.gateway.stop()
+                self.gateway = self.gate(CONFIG.replace('file = "$dir/keys"', keys),
+                                         origin=self.upstream.address)
+                self.allowed("alice", read)
+                self.refused(left_out, target="/keys/x")
+
     def test_two_authorization_lines_are_malformed(self):
         self.refused(bearer(self.alice), bearer(self.alice), status=400)
         self.refused(bearer(self.token()), ("authorization", self.alice), status=400)

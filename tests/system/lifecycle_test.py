@@ -1,12 +1,16 @@
 """A gate's life: what keeps it from starting, how it ends, how it takes a changed configuration."""
 
 import ctypes
+import os
 import re
 import signal
+import stat
 import struct
 import subprocess
 import threading
 import time
+import unittest.mock
+from pathlib import Path
 
 import configs
 import credentials
@@ -91,6 +95,24 @@ class Start(harness.SystemTest):
             self.assertIn(part, said)
         self.assertGreaterEqual(len(re.findall(r"ringward\.toml:\d+:\d+:", said)), 4, said)
 
+    def test_check_reads_the_files_of_what_is_wrong_too(self):
+        self.write("keys", new_key("alice")[1] + "\n", mode=0o644)
+        self.write("key.pem", "not looked at", mode=0o600)
+        text = configs.tls(listener="max_conections = 5", auth='["api_keys"]', more=KEYS)
+        config = self.write_config(text, origin="1.2.3.4:5")
+        done = harness.ringward("check", "--config", config)
+        self.assertEqual(done.returncode, 1)
+        place = r"^%s/ringward\.toml:\d+:\d+: error: " % re.escape(str(config))
+        for rest in (r"listener\.max_conections: unknown key",
+                     r"listener\.tls\.certificates\.chain: \S*/cert\.pem: cannot be opened: No such",
+                     r"auth\.api_keys\.file: \S*/keys: others may reach it .*chmod 0600"):
+            self.assertRegex(done.stderr, re.compile(place + rest, re.M))
+        # A start, and a check of what is otherwise right, say it the same way.
+        self.write_config(text.replace("max_conections = 5", ""), origin="1.2.3.4:5")
+        for command in ("run", "check"):
+            said = harness.ringward(command, "--config", config).stderr
+            self.assertEqual(len(re.findall(r"ringward\.toml:\d+:\d+: error: ", said)), 2, said)
+
     def test_what_is_not_built_is_refused_by_name(self):
         text = configs.plain(route='upgrade = ["websocket"]')
         self.assertRegex(self.refused_start(text, origin="1.2.3.4:5"),
@@ -102,6 +124,46 @@ class Start(harness.SystemTest):
             self.assertEqual(harness.ringward("check", "--config", path).returncode, 0)
         self.assertIn("wolfSSL", harness.ringward("version").stdout)
         self.assertNotEqual(harness.ringward("key", "hash", "a", stdin="short\n").returncode, 0)
+
+
+class AdminSocket(harness.SystemTest):
+    CONFIG = configs.plain(more='[admin]\naddress = "127.0.0.1:0"\n')
+
+    def with_run(self, options):
+        """Gates from now on see a /run of their own: an empty file system, mounted with options."""
+        program = self.write("ringward", f'''#!/bin/sh
+            exec unshare {"" if os.geteuid() == 0 else "-r"} -m sh -c \
+              'mount -t tmpfs {options} none /run && exec "$@"' sh {harness.BINARY} "$@"
+        ''', mode=0o700)
+        if subprocess.run([program, "--help"], capture_output=True).returncode != 0:
+            self.skipTest("no mount namespace can be made here")
+        patch = unittest.mock.patch.object(harness, "BINARY", program)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_the_default_makes_its_directory(self):
+        self.with_run("")
+        gate = self.gate(self.CONFIG, origin="127.0.0.1:1")
+        made = Path(f"/proc/{gate.process.pid}/root/run/ringward")
+        self.assertEqual(stat.S_IMODE(made.stat().st_mode) & 0o755, 0o755)
+        self.assertTrue(stat.S_ISSOCK((made / "admin.sock").stat().st_mode))
+        self.assertFalse([line for line in gate.log if "admin.socket" in line])
+
+    def test_the_default_is_done_without_where_it_cannot_be(self):
+        self.with_run("-o ro")
+        gate = self.gate(self.CONFIG, origin="127.0.0.1:1")
+        said = [line for line in gate.log if "admin.socket" in line]
+        self.assertEqual(len(said), 1, gate.log)
+        self.assertRegex(said[0], r"warning: admin\.socket: /run/ringward/admin\.sock: .*"
+                                  r"mkdir /run/ringward")
+
+    def test_what_somebody_wrote_has_to_be(self):
+        said = self.refused_start(configs.plain(
+            more='[admin]\nsocket = "$dir/none/admin.sock"\naddress = "127.0.0.1:0"\n'),
+            origin="127.0.0.1:1")
+        self.assertRegex(said, r"error: admin\.socket: \S*/none/admin\.sock: No such file.*"
+                               r"mkdir \S*/none.*RuntimeDirectory=")
+        self.assertFalse((self.directory / "none").exists())
 
 
 class Stop(harness.SystemTest):

@@ -264,6 +264,42 @@ class OddClients(Tls):
             self.assertTrue(connection.closed_within(harness.patience(6)))
 
 
+class Failures(Tls):
+    """Handshakes that come to nothing: a line and a counter say why."""
+
+    def assert_noted(self, gate, reason):
+        line = gate.wait_for_access(status=0, reason=reason)
+        self.assertEqual((line["client"], line["protocol"]), ("127.0.0.1", "TLS"))
+        self.assertIn(f'ringward_refusals_total{{reason="{reason}"}} 1\n', gate.metrics())
+
+    def test_no_tls_at_all(self):
+        gate = self.start()
+        with gate.connect() as connection:
+            connection.send(GET.encode())
+            connection.read_to_end()
+        self.assert_noted(gate, "tls_malformed")
+
+    def test_a_client_that_does_not_believe_the_certificate(self):
+        gate = self.start()
+        context = ssl.create_default_context()
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            gate.connect(tls=context)
+        self.assert_noted(gate, "tls_alert")
+
+    def test_nothing_in_common(self):
+        gate = self.start(configs.tls(tls='min_version = "1.3"'))
+        self.s_client(gate, "-tls1_2")
+        self.assert_noted(gate, "tls_refused")
+
+    def test_a_probe_leaves_no_line(self):
+        gate = self.start()
+        gate.connect().close()
+        harness.eventually(
+            lambda: "ringward_tls_handshake_failures_total 1\n" in gate.metrics(), 5.0, "the count")
+        self.assertEqual(gate.get(tls=True).status, 200)
+        self.assertEqual(gate.wait_for_access()["status"], 200)
+
+
 class OnDisk(Tls):
     def test_a_replaced_certificate_is_served(self):
         gate = self.start()

@@ -45,9 +45,8 @@ TEST_F(Full, Process) {
   EXPECT_EQ(full_.log.access_sample, 0.25);
   EXPECT_THAT(full_.log.redact, ElementsAre("authorization", "x-tenant-secret", "?sig"));
   EXPECT_EQ(full_.admin.socket, "/run/ringward/control.sock");
-  EXPECT_EQ(full_.admin.address, "192.0.2.10:9181");
-  EXPECT_EQ(full_.admin.credential.from, secret_source::kind::credential);
-  EXPECT_EQ(full_.admin.credential.name, "admin");
+  EXPECT_TRUE(full_.admin.socket_written);
+  EXPECT_EQ(full_.admin.address, "[::1]:9181");
   EXPECT_THAT(full_.files, ElementsAre(vector_path("full.toml")));
 }
 
@@ -87,13 +86,13 @@ TEST_F(Full, Tls) {
               ElementsAre("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
   EXPECT_TRUE(https.tls.strict_sni);
   EXPECT_FALSE(https.tls.session_tickets);
+  EXPECT_FALSE(https.tls.kernel_offload);
 }
 
 TEST_F(Full, Auth) {
   EXPECT_TRUE(full_.has_api_keys);
   EXPECT_EQ(full_.api_keys.file, "/srv/ringward/keys");
-  EXPECT_THAT(full_.api_keys.headers, ElementsAre("x-key"));
-  EXPECT_EQ(full_.api_keys.cache, 1min);
+  EXPECT_THAT(full_.api_keys.headers, ElementsAre("x-api-key"));
   ASSERT_EQ(full_.jwt.size(), 2U);
   const jwt_issuer& main = full_.jwt[0];
   EXPECT_EQ(main.name, "main");
@@ -145,7 +144,7 @@ TEST_F(Full, LimitsAndUpstreams) {
   EXPECT_EQ(origin.idle_timeout, 30s);
   EXPECT_EQ(origin.requests_per_connection, 1000U);
   EXPECT_EQ(origin.max_requests_in_flight, 512U);
-  EXPECT_EQ(origin.retry_attempts, 3U);
+  EXPECT_EQ(origin.retry_attempts, 1U);
 }
 
 TEST_F(Full, RoutesThatAnswerThemselves) {
@@ -213,6 +212,9 @@ TEST_F(Full, SecurityHeadersReplaceTheDefaultsByName) {
 TEST(Load, DefaultsAreTheContracts) {
   const configuration read = must_parse(with_upstream);
   EXPECT_EQ(read.server.workers, 0U);
+  EXPECT_EQ(read.server.state, "/var/lib/ringward");
+  EXPECT_EQ(read.admin.socket, "/run/ringward/admin.sock");
+  EXPECT_FALSE(read.admin.socket_written);
   EXPECT_EQ(read.listeners.at(0).timeouts.keepalive, 75s);
   EXPECT_THAT(read.listeners.at(0).protocols, ElementsAre("http/1.1"));
   EXPECT_EQ(read.limits.at(0).burst, 20U);
@@ -221,6 +223,46 @@ TEST(Load, DefaultsAreTheContracts) {
   EXPECT_EQ(read.upstreams.at(0).total_timeout, 0s);
   EXPECT_THAT(read.routes.at(0).hosts, ElementsAre("*"));
   EXPECT_EQ(read.security_headers.size(), 5U);
+}
+
+TEST(Load, WhatIsReadLaterKeepsItsPlace) {
+  const configuration read = must_parse(R"([[listener]]
+name = "a"
+address = "127.0.0.1:0"
+  [listener.tls]
+  certificates = [{ chain = "/c", key = { file = "/k" } }]
+[auth.api_keys]
+[auth.jwt.main]
+issuer = "i"
+audiences = ["a"]
+jwks = { file = "/j" }
+[[upstream]]
+name = "origin"
+servers = [{ address = "origin:80" }]
+)");
+  const auto is_at = [](place one, std::uint32_t line, std::uint32_t column) {
+    return one.file == 0 && one.line == line && one.column == column;
+  };
+  const listener_tls& tls = read.listeners.at(0).tls;
+  EXPECT_TRUE(is_at(tls.at, 4, 3));
+  EXPECT_TRUE(is_at(tls.certificates.at(0).chain_at, 5, 29));
+  EXPECT_TRUE(is_at(tls.certificates.at(0).key.at, 5, 50));
+  EXPECT_TRUE(is_at(read.api_keys.file_at, 6, 1)) << "a default is where its table is";
+  EXPECT_TRUE(is_at(read.jwt.at(0).jwks_at, 10, 17));
+  EXPECT_TRUE(is_at(read.upstreams.at(0).servers.at(0).at, 13, 24));
+}
+
+TEST(Load, TheKernelMakesTlsRecordsUnlessToldNotTo) {
+  const auto offload = [](std::string_view line) {
+    return must_parse(std::string(with_listener) +
+                      "tls.certificates = [{ chain = \"/c\", key = { file = \"/k\" } }]\n" +
+                      std::string(line))
+        .listeners.at(0)
+        .tls.kernel_offload;
+  };
+  EXPECT_TRUE(offload(""));
+  EXPECT_TRUE(offload("tls.kernel_offload = \"auto\""));
+  EXPECT_FALSE(offload("tls.kernel_offload = \"off\""));
 }
 
 TEST(Load, TenMistakesAreSaidInOneGo) {
