@@ -1,4 +1,4 @@
-"""What an attacker tried and must not succeed with again: each test is a fault that once was here."""
+"""What an attacker tried and must not succeed with again: each is a fault that once was here."""
 
 import os
 import resource
@@ -127,7 +127,7 @@ class Clients(Attacks):
         toml = configs.plain(more='[server]\nworkers = 1\n[admin]\nsocket = "off"\n'
                                   'address = "127.0.0.1:0"\n')
         config = self.write_config(toml, origin=origin.address)
-        # The gate raises its own soft limit, so the hard one has to come down, in a shell of its own.
+        # The gate raises its own soft limit, so the hard one must come down, in a shell of its own.
         script = self.write("limited", '#!/bin/sh\nulimit -n 200\nexec "$0.bin" "$@"\n', mode=0o700)
         os.symlink(harness.BINARY, f"{script}.bin")
         before, harness.BINARY = harness.BINARY, script
@@ -147,6 +147,36 @@ class Clients(Attacks):
                 pass
         self.assertEqual(answered, 75)
         self.assertEqual(gate.admin_get("/readyz").status, 200)
+
+    def test_a_refused_body_that_drips_holds_nothing(self):
+        """Its line is written when it is answered, and there is an end to reading what drips."""
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        words = harness.ringward("key", "new", "alice").stdout.split()
+        gate = self.gate(configs.plain(auth='["api_keys"]',
+                                       more='[auth.api_keys]\nfile = "$dir/keys"\n'),
+                         origin=origin.address,
+                         files={"keys": next(w for w in words if w.startswith("alice:")) + "\n"})
+        with gate.connect() as connection:
+            began = time.monotonic()
+            connection.send_request("POST", "/drip", {"Content-Length": "60000"})
+            self.assertEqual(connection.read_response().status, 401)
+            self.assertLess(time.monotonic() - began, harness.patience(1))
+            line = gate.wait_for_access(within=1, path="/drip")
+            self.assertEqual((line["status"], bool(line["reason"])), (401, True))
+
+            def ended():
+                try:
+                    connection.send(b"x")
+                except (BrokenPipeError, ConnectionResetError):
+                    return True
+                return connection.closed_within(1)
+            harness.eventually(ended, within=10, what="the end of the connection")
+        # Nobody else's: a body that comes at once leaves the connection as it was.
+        with gate.connect() as connection:
+            for _ in range(2):
+                self.assertEqual(connection.request("POST", "/", (), b"x" * 60000).status, 401)
+        self.assertEqual(origin.requests, [])
+        harness.eventually(lambda: len(gate.access) == 3, what="a line for each")
 
 
 class Leaks(harness.SystemTest):

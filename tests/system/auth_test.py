@@ -5,6 +5,7 @@ import json
 import re
 import time
 
+import configs
 import credentials
 import harness
 
@@ -58,7 +59,8 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS512", "ES256", "ES384", "ES
 def new_key(name):
     """A generated key and its line for the key file."""
     said = harness.ringward("key", "new", name).stdout
-    return re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0], re.search(rf"\b{name}:rwk1\S+", said)[0]
+    return (re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0],
+            re.search(rf"\b{name}:rwk1\S+", said)[0])
 
 
 class Auth(harness.SystemTest):
@@ -152,6 +154,27 @@ class Keys(Auth):
         self.ask(("x-api-key", self.alice), target=f"/?api_key={self.alice}")
         self.gateway.wait_for_access(identity="alice")
         self.assertNotIn(self.alice, "\n".join(self.gateway.output + self.gateway.log))
+
+
+class KeyHeaders(harness.SystemTest):
+    """auth.api_keys.headers beside the two that are there by default."""
+
+    def test_one_of_ones_own_is_read_or_refused_by_name(self):
+        key, line = new_key("alice")
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        text = configs.plain(
+            auth='["api_keys"]',
+            more='[auth.api_keys]\nfile = "$dir/keys"\nheaders = ["x-my-key"]\n')
+        self.write("keys", line + "\n")
+        checked = harness.ringward("check", "--config",
+                                   self.write_config(text, origin=origin.address))
+        if checked.returncode:
+            self.assertIn("x-my-key", checked.stdout + checked.stderr)
+            return
+        gate = self.gate(text, origin=origin.address)
+        self.assertEqual(gate.get("/", headers={"x-my-key": key}).status, 200)
+        self.assertEqual(gate.get("/", headers={"x-api-key": key}).status, 401)
+        self.assertNotIn(key.encode(), origin.requests[0].head)  # credentials stay at the gate
 
 
 class Refusals(Auth):

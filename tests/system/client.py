@@ -108,6 +108,14 @@ class Stream:
             return data
         return self.socket.recv(size)
 
+    def receive_into(self, room):
+        """The same into a writable buffer; how many bytes have come, 0 at the end of the stream."""
+        if not self._read_ahead:
+            return self.socket.recv_into(room)
+        data = self.receive(len(room))
+        room[:len(data)] = data
+        return len(data)
+
     def read_exactly(self, size):
         parts = []
         while size:

@@ -213,7 +213,7 @@ class Gate:
             return connection.request("GET", target)
 
     def metrics(self):
-        """The text of /metrics, however often it is asked for: a client that asks too often has to wait."""
+        """The text of /metrics, however often it is asked for: who asks too often has to wait."""
         def answer():
             got = self.admin_get("/metrics")
             return got.status != 429 and got

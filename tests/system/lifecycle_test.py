@@ -29,7 +29,8 @@ def without_io_uring():
     """A seccomp filter as container runtimes set one: io_uring_setup gives EPERM."""
     load, equal, answer = 0x20, 0x15, 0x06  # BPF: the system call's number; jump; return
     program = b"".join(struct.pack("HBBI", *one) for one in (
-        (load, 0, 0, 0), (equal, 0, 1, 425), (answer, 0, 0, 0x00050001), (answer, 0, 0, 0x7fff0000)))
+        (load, 0, 0, 0), (equal, 0, 1, 425),
+        (answer, 0, 0, 0x00050001), (answer, 0, 0, 0x7fff0000)))
     held = ctypes.create_string_buffer(program, len(program))
     filters = struct.pack("HxxxxxxP", 4, ctypes.addressof(held))
     libc = ctypes.CDLL(None, use_errno=True)

@@ -84,7 +84,7 @@ class BeforeTheAnswer(Failures):
 
 
 class InTheAnswer(Failures):
-    """Once the head has gone out only the connection can tell: it must not end as if all was well."""
+    """Once the head is out only the connection can tell: it must not end as if all was well."""
 
     def cut(self, script):
         gate = self.start(script)

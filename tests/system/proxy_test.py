@@ -50,11 +50,34 @@ class Connections(Proxy):
             self.assertEqual(answer.get("connection", "").lower(), "close")
             self.assertTrue(connection.closed_within(harness.patience(5)))
 
-    def test_a_client_that_ends_its_side_still_gets_the_answer(self):
+    def test_a_client_that_announces_the_end_still_gets_the_answer(self):
         gate = self.start(lambda c, r: c.answer(200, b"ok"))
         with gate.connect() as connection:
             connection.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             self.assertEqual(connection.read_response().body, b"ok")
+            self.assertTrue(connection.closed_within(harness.patience(5)))
+
+    def test_a_client_that_half_closes_is_taken_to_have_gone(self):
+        """docs/architecture.md: it cannot be told from one that went away, so its request ends."""
+        left = threading.Event()
+
+        def wait_for_the_end(c, _):
+            try:
+                while c.receive():
+                    pass
+            except OSError:
+                pass
+            left.set()
+            c.close()
+        gate = self.start(wait_for_the_end)
+        with gate.connect() as connection:
+            connection.send_request("GET", "/half")
+            harness.eventually(lambda: self.upstream.requests, what="the request at the origin")
+            connection.finish()
+            self.assertTrue(left.wait(harness.patience(5)), "the origin was not told")
+            self.assertTrue(connection.closed_within(harness.patience(5)), "there is an answer")
+        line = gate.wait_for_access(path="/half")
+        self.assertEqual((line["status"], line["reason"]), (499, "client_closed"))
 
     def test_a_head_in_pieces_of_one_byte(self):
         gate = self.start(lambda c, r: c.answer(200, r.body))
@@ -131,7 +154,8 @@ class Framing(Proxy):
 
     def test_204_and_304_have_no_body(self):
         answers = {"/204": b"HTTP/1.1 204 No Content\r\n\r\n",
-                   "/304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\nETag: \"a\"\r\n\r\n",
+                   "/304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n"
+                           b"ETag: \"a\"\r\n\r\n",
                    "/200": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}
         gate = self.start(lambda c, r: c.send(answers[r.target]))
         with gate.connect() as connection:

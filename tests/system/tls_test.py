@@ -121,6 +121,20 @@ class Handshakes(Tls):
                     self.assertIn("Reused, ", done.stdout)
                     self.assertIn("over tls", done.stdout)
 
+    def test_a_session_is_resumed_again_and_again(self):
+        """Each time by the ticket of the last: a client that stays for days does not fall out."""
+        gate = self.start()
+        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+            context = client.tls_context(minimum=version, maximum=version)
+            session = None
+            for number in range(600):
+                with gate.connect(tls=context, session=session) as connection:
+                    try:
+                        self.assertEqual(connection.request("GET", "/").status, 200)
+                    except (client.Closed, ConnectionError) as error:
+                        self.fail(f"{version.name}, connection {number}: {error}")
+                    session = connection.socket.session
+
     def test_an_idle_connection_is_small(self):
         """And the gate says how small; other memory of the process is not in that figure."""
         gate = self.start()
@@ -134,7 +148,8 @@ class Handshakes(Tls):
                 text = gate.metrics()
                 return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
 
-            harness.eventually(lambda: 3000 < figure() <= 5500, 5, f"{name} between 3,000 and 5,500")
+            harness.eventually(lambda: 3000 < figure() <= 5500, 5,
+                               f"{name} between 3,000 and 5,500")
 
     def test_no_tickets_when_they_are_off(self):
         gate = self.start(configs.tls(tls="session_tickets = false"))
