@@ -86,8 +86,8 @@ struct exchange {
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed
   bool upload_failed = false;
-  bool body_too_large = false;
   bool upstream_reusable = false;
+  bool out_of_time = false;  // upstream.timeouts.total has passed
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun

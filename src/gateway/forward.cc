@@ -42,11 +42,10 @@ struct total_timer : io::timer {
   }
   static void on_expiry(io::timer& t) {
     auto& self = static_cast<total_timer&>(t);
-    self.expired = true;
+    self.x.out_of_time = true;
     if (self.x.upstream) self.x.upstream->stream.abort(fault::timed_out);
   }
   exchange& x;
-  bool expired = false;
 };
 
 // The better server, an idle connection to it or a new one.
@@ -178,7 +177,7 @@ io::task<> forward(exchange& x) {
     co_return;
   }
   if (x.body_read) expect_body(*x.downstream, http::framing::none, 0);
-  total_timer total(x);
+  const total_timer total(x);
   const upstream::server_pool* tried = nullptr;
   for (;;) {
     ++x.attempts;
@@ -198,7 +197,7 @@ io::task<> forward(exchange& x) {
     if (done) break;
     co_await stop_upload(x);
     const bool again =
-        !total.expired && may_retry(x, done.error(), stage != upstream_stage::connect);
+        !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
     tried = &x.upstream->pool;
     x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
     co_await let_go(x);

@@ -55,6 +55,7 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
   if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
     return {499, "client_closed"};
   }
+  if (x.out_of_time) return {504, "upstream_total_timeout"};
   switch (at) {
     case upstream_stage::connect:
       if (why.code == fault::timed_out) return {504, "upstream_connect_timeout"};

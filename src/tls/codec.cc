@@ -83,15 +83,10 @@ server_codec::server_codec(server_codec&& other) noexcept
       silent_bytes_(other.silent_bytes_),
       stage_(std::exchange(other.stage_, stage::failed)),
       resumed_(other.resumed_),
+      ticket_chain_(other.ticket_chain_),
       close_sent_(other.close_sent_),
       peer_closed_(other.peer_closed_),
       export_(std::move(other.export_)) {}
-
-server_codec& server_codec::operator=(server_codec&& other) noexcept {
-  if (this == &other) return *this;
-  this->~server_codec();
-  return *new (this) server_codec(std::move(other));
-}
 
 server_codec::~server_codec() { wolfSSL_free(ssl_); }
 
@@ -233,6 +228,7 @@ step server_codec::negotiate(std::span<const std::byte> hello, std::span<const s
                              output& out) {
   call now{.hello = hello, .in = &in, .out = &out, .kept = &kept_, .server_name = server_name_};
   now.seen = export_.seen.get();
+  now.ticket_chain = &ticket_chain_;
   begin(ssl_, now);
   const int accepted = wolfSSL_accept(ssl_);
   if (accepted != WOLFSSL_SUCCESS) {

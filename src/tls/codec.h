@@ -63,7 +63,6 @@ class server_codec {
   explicit server_codec(std::shared_ptr<const server_context> context,
                         bool exportable = false) noexcept;
   server_codec(server_codec&& other) noexcept;
-  server_codec& operator=(server_codec&& other) noexcept;
   ~server_codec();
 
   // Until it returns done or failed. What is left in `in` then belongs to read().
@@ -152,6 +151,8 @@ class server_codec {
   std::uint32_t silent_bytes_ = 0;  // taken since the last plaintext
   stage stage_ = stage::hello;
   bool resumed_ = false;
+  std::uint8_t ticket_chain_ =
+      0;  // resumptions behind this session, each by the ticket of the last
   bool close_sent_ = false;
   bool peer_closed_ = false;
   struct exporting {

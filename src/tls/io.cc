@@ -52,19 +52,27 @@ int keep_secret(WOLFSSL* ssl, int id, const unsigned char* secret, int size, voi
   return 0;
 }
 
-// wolfSSL's room for a ticket's nonce is 16 bytes and for its tag 32: ours is 24 and 16.
+// wolfSSL's room for a ticket's nonce is 16 bytes and for its tag 32: ours are 24 and 16. One of
+// the 8 that are left says how many resumptions are behind the session.
 constexpr std::size_t iv_bytes = WOLFSSL_TICKET_IV_SZ;
 constexpr std::size_t nonce_rest = ticket_keys::nonce_bytes - iv_bytes;
 static_assert(WOLFSSL_TICKET_NAME_SZ == ticket_keys::name_bytes);
-static_assert(WOLFSSL_TICKET_MAC_SZ >= ticket_keys::tag_bytes + nonce_rest);
+constexpr std::size_t chain_at = ticket_keys::tag_bytes + nonce_rest;
+static_assert(WOLFSSL_TICKET_MAC_SZ > chain_at);
+// wolfSSL goes on counting a session's ticket nonces, of one byte, through all its resumptions, and
+// fails the handshake that would be one too many (RFC 8446 4.6.1): well before that a session ends.
+constexpr std::uint8_t ticket_chain_max = 200;
 
-// A ticket opens for the server name it was issued under and no other (RFC 6066 3).
-std::array<std::byte, 32> binding_for(const context_entry& of, std::string_view name) {
-  std::array<std::byte, 32> out;
-  crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(),
+// A ticket opens for the server name it was issued under and no other (RFC 6066 3); the count is
+// bound to it as well.
+std::array<std::byte, 33> binding_for(const context_entry& of, std::string_view name,
+                                      std::uint8_t chain) {
+  std::array<std::byte, 33> out;
+  crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size() - 1,
                      reinterpret_cast<const unsigned char*>(name.data()), name.size(),
                      reinterpret_cast<const unsigned char*>(of.ticket_binding.data()),
                      of.ticket_binding.size());
+  out.back() = std::byte{chain};
   return out;
 }
 
@@ -72,9 +80,12 @@ int ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* 
            unsigned char* bytes, int size, int* out_size, void* context) noexcept {
   const auto& from = *static_cast<const context_entry*>(context);
   const auto& now = *static_cast<const call*>(wolfSSL_GetIOReadCtx(ssl));
-  const auto binding = binding_for(from, now.server_name);
+  if (now.ticket_chain == nullptr) return WOLFSSL_TICKET_RET_FATAL;  // never: see call
+  const std::uint8_t chain = encrypt != 0 ? *now.ticket_chain : mac[chain_at];
+  const auto binding = binding_for(from, now.server_name, chain);
   const std::span body(reinterpret_cast<std::byte*>(bytes), static_cast<std::size_t>(size));
   *out_size = size;
+  if (encrypt == 0 && chain > ticket_chain_max) return WOLFSSL_TICKET_RET_REJECT;
   ticket_keys::sealing by;
   if (encrypt != 0) {
     by = from.keys->seal(body, binding);
@@ -83,6 +94,7 @@ int ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* 
     std::memset(mac, 0, WOLFSSL_TICKET_MAC_SZ);
     std::memcpy(mac, by.tag.data(), by.tag.size());
     std::memcpy(mac + by.tag.size(), by.nonce.data() + iv_bytes, nonce_rest);
+    mac[chain_at] = chain;
     return WOLFSSL_TICKET_RET_OK;
   }
   std::memcpy(by.name.data(), name, by.name.size());
@@ -91,6 +103,7 @@ int ticket(WOLFSSL* ssl, unsigned char* name, unsigned char* iv, unsigned char* 
   std::memcpy(by.nonce.data() + iv_bytes, mac + by.tag.size(), nonce_rest);
   const auto opened = from.keys->open(by, body, binding);
   if (opened == ticket_keys::opened::no) return WOLFSSL_TICKET_RET_REJECT;
+  *now.ticket_chain = static_cast<std::uint8_t>(chain + 1);
   // CREATE renews the ticket. Only for TLS 1.2: TLS 1.3 gives a new one each time anyway, and there
   // wolfSSL takes CREATE for a refusal.
   const bool renew = opened == ticket_keys::opened::with_previous_key &&

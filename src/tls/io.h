@@ -19,7 +19,8 @@ struct call {
   output* out = nullptr;
   std::vector<std::byte>* kept = nullptr;
   std::string_view server_name;
-  traffic_state* seen = nullptr;  // null: nobody wants it
+  traffic_state* seen = nullptr;         // null: nobody wants it
+  std::uint8_t* ticket_chain = nullptr;  // during the handshake: the codec's count
   // The records are made by somebody else: wolfSSL's own go nowhere, and this says that one did.
   bool discards = false;
   bool discarded = false;
