@@ -88,6 +88,12 @@ server_codec::server_codec(server_codec&& other) noexcept
       peer_closed_(other.peer_closed_),
       export_(std::move(other.export_)) {}
 
+server_codec& server_codec::operator=(server_codec&& other) noexcept {
+  if (this == &other) return *this;
+  this->~server_codec();
+  return *new (this) server_codec(std::move(other));
+}
+
 server_codec::~server_codec() { wolfSSL_free(ssl_); }
 
 step server_codec::flush(output& out) {

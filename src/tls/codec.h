@@ -63,6 +63,7 @@ class server_codec {
   explicit server_codec(std::shared_ptr<const server_context> context,
                         bool exportable = false) noexcept;
   server_codec(server_codec&& other) noexcept;
+  server_codec& operator=(server_codec&& other) noexcept;
   ~server_codec();
 
   // Until it returns done or failed. What is left in `in` then belongs to read().
