@@ -77,6 +77,7 @@ struct client::state : std::enable_shared_from_this<client::state> {
   void check_part(const message& m);
   void check(const message& m);
   void check_own(const message& m, const ask& to);
+  void check_minted(const message& m, const ask& to);
   void check_stray(const message& m, const ask& to);
   void next_ask();
   void look_after();
@@ -153,6 +154,7 @@ void client::state::next_ask() {
          awaited.size() < depth) {
     ask one = std::move(plan.front());
     plan.pop_front();
+    show_claim(in, book, one);
     output = one.head;
     in.trace("client {}: asks {}, {} {}", number, one.record->id, one.record->method,
              one.record->target);
@@ -322,17 +324,40 @@ void client::state::check_own(const message& m, const ask& to) {
     if (m.body != (to_head ? std::string_view{} : fixed_body)) violation("another fixed answer");
     return;
   }
-  constexpr unsigned ours[] = {400, 408, 413, 414, 429, 431, 501, 502, 503, 504, 505};
+  if (to.record->at == door::mint && m.status == 200) return check_minted(m, to);
+  constexpr unsigned ours[] = {400, 401, 405, 408, 413, 414, 429, 431, 501, 502, 503, 504, 505};
   if (std::find(std::begin(ours), std::end(ours), m.status) == std::end(ours)) {
     return violation("an unknown answer: " + m.start);
   }
   if (book.calm && !to.may_be_refused) {
     return violation(fmt::format("refused for no reason: {} to {}", m.start, to.record->id));
   }
+  // The audit sees to it that these are given when they are due, and only then.
+  const unsigned told[] = {m.count("www-authenticate"), m.count("allow"), m.count("retry-after")};
+  if ((m.status == 401 && told[0] != 1) || (m.status == 405 && m.value("allow") != "POST") ||
+      (m.status == 429 && told[2] != 1) || (m.status != 400 && told[0] != (m.status == 401)) ||
+      told[1] != (m.status == 405) || told[2] != (m.status == 429 || m.status == 503)) {
+    return violation(fmt::format("a refusal that says the wrong things: {}", m.start));
+  }
   if (to.record->method != "HEAD" && !m.body.contains(fmt::format("\"status\":{}", m.status)) &&
       !m.body.empty()) {
     violation("a refusal with another body");
   }
+}
+
+void client::state::check_minted(const message& m, const ask& to) {
+  const auto made = read_minted(m.body);
+  const claim& shown = to.record->shown;
+  const bool right =
+      made && made->subject == shown.holder && m.value("cache-control") == "no-store";
+  if (!right || made->valid_from > wall_at(in.now()) ||
+      made->valid_from < wall_at(in.now()) - seconds{60}) {
+    return violation("a token that is not as it should be: " + m.body);
+  }
+  for (const token& other : book.minted) {
+    if (other.text == made->text) return violation("a token that somebody else has");
+  }
+  book.minted.push_back(*made);
 }
 
 client::client(world& w, ledger& book, client_door door, unsigned number, client_habits habits)

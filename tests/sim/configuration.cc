@@ -9,7 +9,9 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/random.h"
 #include "config/load.h"
+#include "credentials.h"
 #include "seeded.h"
 #include "tls/certificate.h"
 #include "tls/tickets.h"
@@ -51,15 +53,102 @@ tls::self_signed make_pair() {
 }
 
 struct key_files {
-  explicit key_files(const tls::self_signed& pair)
-      : chain(pair.chain_pem), key(pair.key_pem.view()) {}
+  explicit key_files(const tls::self_signed& pair, const key_ring& ring)
+      : chain(pair.chain_pem),
+        key(pair.key_pem.view()),
+        keys(ring.keys),
+        fewer_keys(ring.fewer_keys),
+        issuer(ring.issuer_keys),
+        mint(ring.mint_key) {}
   memory_file chain;
   memory_file key;
+  memory_file keys;
+  memory_file fewer_keys;
+  memory_file issuer;
+  memory_file mint;
 };
 
 const key_files& files() {
-  static const key_files made(make_pair());
+  static const key_files made(make_pair(), ring_of_keys());
   return made;
+}
+
+// Who may come in where: the same in both configurations, but for one key. budgets.cc has the
+// limits again.
+std::string auth_text(const key_files& keys, bool second) {
+  return fmt::format(R"(
+[auth.api_keys]
+file = "{0}"
+
+[auth.jwt.sim]
+issuer = "https://sim"
+audiences = ["sim"]
+jwks = {{ file = "{1}" }}
+leeway = "0s"
+
+[auth.mint]
+key = {{ file = "{2}" }}
+issuer = "https://own"
+audience = "own"
+ttl = "5s"
+
+[auth.jwt.own]
+issuer = "https://own"
+audiences = ["own"]
+jwks = {{ mint = true }}
+leeway = "0s"
+
+[[limit]]
+name = "few"
+by = "client.ip"
+rate = "2/s"
+burst = 2
+capacity = 1024
+
+[[limit]]
+name = "all"
+by = "route"
+rate = "4/s"
+burst = 5
+capacity = 1024
+
+[[limit]]
+name = "caller"
+by = "identity"
+rate = "1/s"
+burst = 2
+capacity = 1024
+
+[[route]]
+name = "keys"
+path_prefix = "/keys"
+upstream = "any"
+auth = ["api_keys"]
+limits = ["few", "caller"]
+
+[[route]]
+name = "tokens"
+path_prefix = "/tokens"
+upstream = "any"
+auth = ["jwt:sim"]
+limits = ["caller"]
+
+[[route]]
+name = "either"
+path_prefix = "/either"
+upstream = "any"
+auth = ["api_keys", "jwt:sim", "jwt:own"]
+limits = ["few", "all", "caller"]
+
+[[route]]
+name = "mint"
+path_prefix = "/mint"
+action = "mint"
+auth = ["api_keys"]
+limits = ["caller"]
+)",
+                     second ? keys.fewer_keys.path() : keys.keys.path(), keys.issuer.path(),
+                     keys.mint.path());
 }
 
 std::string text_of(const key_files& keys, bool second) {
@@ -93,12 +182,6 @@ protocols = ["http/1.1"]
   keepalive = "5s"
   [listener.tls]
   certificates = [{{ chain = "{0}", key = {{ file = "{1}" }} }}]
-
-[[limit]]
-name = "few"
-by = "client.ip"
-rate = "2/s"
-burst = 2
 
 [[upstream]]
 name = "any"
@@ -161,11 +244,14 @@ std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why)
 
 }  // namespace
 
-void prepare_configurations() { files(); }
+void prepare_configurations() {
+  random_init();
+  files();
+}
 
 std::shared_ptr<const gateway::snapshot> configurations::next() {
   const bool second = made_.size() % 2 == 1;
-  auto loaded = config::parse(text_of(files(), second), "sim.toml");
+  auto loaded = config::parse(auth_text(files(), second) + text_of(files(), second), "sim.toml");
   if (!loaded) return refused(loaded.error());
   gateway::snapshot_context with;
   with.previous = made_.empty() ? nullptr : made_.back().get();

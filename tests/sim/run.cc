@@ -156,6 +156,7 @@ void run::reload() {
   world_.trace("reload");
   auto* message = new adopt;
   message->state = configurations_.next();
+  book_.withdrawn = true;
   post(message);
 }
 
@@ -245,6 +246,10 @@ outcome run::go() {
   out.answered = book_.answered;
   out.refused = book_.refused;
   out.retries = book_.retries;
+  out.unauthorised = book_.unauthorised;
+  out.limited = book_.limited;
+  out.given_back = book_.given_back;
+  out.minted = book_.minted.size();
   out.handshakes = counters_.get(observe::counter::handshakes_tls12) +
                    counters_.get(observe::counter::handshakes_tls13);
   out.seconds =

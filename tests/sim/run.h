@@ -36,6 +36,10 @@ struct outcome {
   std::uint64_t refused = 0;   // by the gateway
   std::uint64_t retries = 0;
   std::uint64_t handshakes = 0;
+  std::uint64_t unauthorised = 0;
+  std::uint64_t limited = 0;
+  std::uint64_t given_back = 0;  // to an early limit by a later one
+  std::uint64_t minted = 0;
   double seconds = 0;  // of virtual time
 };
 
