@@ -11,6 +11,7 @@ namespace rw::sim {
 struct client_habits {
   double faults = 1.0;  // 0: asks correctly, reads at once and waits for every answer
   std::uint64_t body_bytes_max = 180'000;
+  microseconds come_within = seconds{4};
 };
 
 struct ask {

@@ -363,7 +363,7 @@ void client::state::check_minted(const message& m, const ask& to) {
 client::client(world& w, ledger& book, client_door door, unsigned number, client_habits habits)
     : state_(std::make_shared<state>(w, book, door, number, habits)) {
   state_->make_plan();
-  w.after(w.delay(microseconds{1}, seconds{4}), [self = state_] { self->connect(); });
+  w.after(w.delay(microseconds{1}, habits.come_within), [self = state_] { self->connect(); });
 }
 
 void client::cut() {

@@ -254,6 +254,7 @@ std::shared_ptr<const gateway::snapshot> configurations::next() {
   auto loaded = config::parse(auth_text(files(), second) + text_of(files(), second), "sim.toml");
   if (!loaded) return refused(loaded.error());
   gateway::snapshot_context with;
+  with.workers = workers_;
   with.previous = made_.empty() ? nullptr : made_.back().get();
   with.generation = made_.size() + 1;
   with.labels = &labels_;

@@ -80,6 +80,7 @@ class GatewaySim : public testing::Test {
     sum_.limited += one.limited;
     sum_.given_back += one.given_back;
     sum_.minted += one.minted;
+    sum_.handed_over += one.handed_over;
     sum_.seconds += one.seconds;
     last_ = one;
     ++runs_;
@@ -89,10 +90,12 @@ class GatewaySim : public testing::Test {
   void print() const {
     fmt::print(
         "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} not authorised, "
-        "{} limited, {} given back, {} minted, {} completions, {} events, {:.0f} s of virtual "
+        "{} limited, {} given back, {} minted, {} handed over, {} completions, {} events, {:.0f} s "
+        "of virtual "
         "time\n",
         runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.unauthorised,
-        sum_.limited, sum_.given_back, sum_.minted, sum_.completions, sum_.events, sum_.seconds);
+        sum_.limited, sum_.given_back, sum_.minted, sum_.handed_over, sum_.completions, sum_.events,
+        sum_.seconds);
   }
 
   outcome last_;
@@ -121,6 +124,7 @@ TEST_F(GatewaySim, KeepsItsPromisesForEverySeed) {
   EXPECT_GT(sum_.limited, count / 4);
   EXPECT_GT(sum_.given_back, count / 20);
   EXPECT_GT(sum_.minted, count / 10);
+  EXPECT_GT(sum_.handed_over, count / 10);
 }
 
 // Every place where the gateway waits is left by every end there is.
@@ -140,6 +144,7 @@ TEST_F(GatewaySim, SurvivesAnEndAtEveryCompletion) {
     }
   }
   print();
+  if (scenarios >= 12) EXPECT_GT(sum_.handed_over, 0);
 }
 
 TEST_F(GatewaySim, IsTheSameRunForTheSameSeed) {

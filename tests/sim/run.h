@@ -1,4 +1,4 @@
-// One whole run of a worker: its world, its peers, and what must be true at the end.
+// One whole run of the workers: their world, their peers, and what must be true at the end.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ struct outcome {
   std::uint64_t limited = 0;
   std::uint64_t given_back = 0;  // to an early limit by a later one
   std::uint64_t minted = 0;
-  double seconds = 0;  // of virtual time
+  std::uint64_t handed_over = 0;  // from one worker to the other
+  double seconds = 0;             // of virtual time
 };
 
 // Ends the process when the run cannot go on: an assertion of the gateway's, or time standing
