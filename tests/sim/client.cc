@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::string_view fixed_body = "a fixed answer\n";
 
+// Of a refusal: what the client may do about it. Whether it was due is the audit's business.
+bool says_what_is_due(const message& m, bool doubled) {
+  const bool may_challenge = m.status == 401 || (m.status == 400 && doubled);
+  const bool may_wait = m.status == 429 || m.status == 503;
+  return (m.status != 401 || m.count("www-authenticate") == 1) &&
+         (may_challenge || m.count("www-authenticate") == 0) &&
+         m.value("allow") == (m.status == 405 ? "POST" : "") &&
+         m.count("retry-after") == (may_wait ? 1U : 0U);
+}
+
 }  // namespace
 
 struct client::state : std::enable_shared_from_this<client::state> {
@@ -77,7 +87,6 @@ struct client::state : std::enable_shared_from_this<client::state> {
   void check_part(const message& m);
   void check(const message& m);
   void check_own(const message& m, const ask& to);
-  void check_minted(const message& m, const ask& to);
   void check_stray(const message& m, const ask& to);
   void next_ask();
   void look_after();
@@ -324,7 +333,11 @@ void client::state::check_own(const message& m, const ask& to) {
     if (m.body != (to_head ? std::string_view{} : fixed_body)) violation("another fixed answer");
     return;
   }
-  if (to.record->at == door::mint && m.status == 200) return check_minted(m, to);
+  if (to.record->at == door::mint && m.status == 200) {
+    const bool right = book.take_minted(m.body, to.record->shown, in.now());
+    if (!right || m.value("cache-control") != "no-store") violation("a bad token: " + m.body);
+    return;
+  }
   constexpr unsigned ours[] = {400, 401, 405, 408, 413, 414, 429, 431, 501, 502, 503, 504, 505};
   if (std::find(std::begin(ours), std::end(ours), m.status) == std::end(ours)) {
     return violation("an unknown answer: " + m.start);
@@ -332,32 +345,13 @@ void client::state::check_own(const message& m, const ask& to) {
   if (book.calm && !to.may_be_refused) {
     return violation(fmt::format("refused for no reason: {} to {}", m.start, to.record->id));
   }
-  // The audit sees to it that these are given when they are due, and only then.
-  const unsigned told[] = {m.count("www-authenticate"), m.count("allow"), m.count("retry-after")};
-  if ((m.status == 401 && told[0] != 1) || (m.status == 405 && m.value("allow") != "POST") ||
-      (m.status == 429 && told[2] != 1) || (m.status != 400 && told[0] != (m.status == 401)) ||
-      told[1] != (m.status == 405) || told[2] != (m.status == 429 || m.status == 503)) {
-    return violation(fmt::format("a refusal that says the wrong things: {}", m.start));
+  if (!says_what_is_due(m, to.record->shown.doubled)) {
+    return violation("a refusal that says the wrong things: " + m.start);
   }
   if (to.record->method != "HEAD" && !m.body.contains(fmt::format("\"status\":{}", m.status)) &&
       !m.body.empty()) {
     violation("a refusal with another body");
   }
-}
-
-void client::state::check_minted(const message& m, const ask& to) {
-  const auto made = read_minted(m.body);
-  const claim& shown = to.record->shown;
-  const bool right =
-      made && made->subject == shown.holder && m.value("cache-control") == "no-store";
-  if (!right || made->valid_from > wall_at(in.now()) ||
-      made->valid_from < wall_at(in.now()) - seconds{60}) {
-    return violation("a token that is not as it should be: " + m.body);
-  }
-  for (const token& other : book.minted) {
-    if (other.text == made->text) return violation("a token that somebody else has");
-  }
-  book.minted.push_back(*made);
 }
 
 client::client(world& w, ledger& book, client_door door, unsigned number, client_habits habits)

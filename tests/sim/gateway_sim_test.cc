@@ -1,4 +1,4 @@
-// The real worker, connections and pools on a simulated kernel, against invented clients and
+// The real workers, connections and pools on a simulated kernel, against invented clients and
 // origins: a thousand seeds, each a few virtual seconds of everything that can go wrong. A failure
 // prints its seed; RW_SIM_SEED=n repeats it (with a trace on stderr), RW_SIM_SEEDS=n runs that many
 // from 1 on.

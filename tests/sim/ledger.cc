@@ -63,6 +63,19 @@ std::string body_of(std::uint64_t key, std::size_t size) {
   return made;
 }
 
+bool ledger::take_minted(std::string_view body, const claim& shown, mono_time now) {
+  auto made = read_minted(body);
+  if (!made || made->subject != shown.holder) return false;
+  // An answer may have been on its way for a while.
+  const wall_time here = wall_at(now);
+  if (made->valid_from > here || made->valid_from < here - seconds{60}) return false;
+  for (const token& other : minted) {
+    if (other.text == made->text) return false;
+  }
+  minted.push_back(std::move(*made));
+  return true;
+}
+
 void ledger::read_access_log(observe::log_queue& log) {
   for (auto there = log.readable(); !there.empty(); there = log.readable()) {
     std::string_view lines(there.data(), there.size());

@@ -69,6 +69,8 @@ struct ledger {
   bool calm = false;               // no peer fails: every request must have its answer
   bool draining = false;           // from now on the gateway may leave anybody unanswered
 
+  // From an answer of the mint. False when it is not the token that was due, or not a new one.
+  bool take_minted(std::string_view body, const claim& shown, mono_time now);
   // What the gateway has logged since the last time.
   void read_access_log(observe::log_queue& log);
   // At the end: what was answered and what was logged have to be the same, and what was due.
