@@ -16,7 +16,7 @@ struct allowance {
 };
 constexpr allowance few{"few", milliseconds{500}, 2};
 constexpr allowance all{"all", milliseconds{250}, 5};
-constexpr allowance caller{"caller", seconds{1}, 2};
+constexpr allowance caller{"caller", seconds{2}, 2};
 
 struct bucket {
   const allowance* of = nullptr;
@@ -29,6 +29,8 @@ struct bucket {
     at = now;
     return level >= of->each;
   }
+  // Of one that is out: when a request would get through, as Retry-After says it.
+  seconds wait() const { return std::chrono::ceil<seconds>(of->each - level); }
   void take() {
     level -= of->each;
     taken.push_back(at);
@@ -46,10 +48,8 @@ class judge {
 
  private:
   using budgets = std::map<std::string, bucket>;
-  using places = std::vector<bucket*>;
 
   static bucket& of(budgets& from, const allowance& limit, std::string_view who);
-  static bool has_some(const places& from, mono_time now);
   ruling rule(budgets& from, const request_record& r) const;
   bool was_it(const request_record& r, const ruling& one) const;
   bool in_some_order(budgets& from, std::vector<const request_record*>& rest) const;
@@ -67,19 +67,17 @@ bucket& judge::of(budgets& from, const allowance& limit, std::string_view who) {
   return found->second;
 }
 
-bool judge::has_some(const places& from, mono_time now) {
-  return std::ranges::all_of(from, [now](bucket* one) { return one->has_some(now); });
-}
-
 // What should have become of it at that time, and what it takes from the budgets.
 ruling judge::rule(budgets& from, const request_record& r) const {
   if (r.route == "mint" && r.method != "POST") return {405, "method_not_allowed", {}, {}};
-  places early;
+  std::vector<bucket*> early;
   if (r.route == "limited" || r.route == "keys" || r.route == "either") {
     early.push_back(&of(from, few, r.client));
   }
   if (r.route == "either") early.push_back(&of(from, all, r.route));
-  if (!has_some(early, r.judged)) return {429, "rate_limited", {}, {}};
+  for (bucket* one : early) {
+    if (!one->has_some(r.judged)) return {429, "rate_limited", {}, {}, one->wait()};
+  }
   for (bucket* one : early) one->take();
 
   // Nobody knows from outside which of the configurations a request began with.
@@ -99,11 +97,12 @@ ruling judge::rule(budgets& from, const request_record& r) const {
     return made;
   }
   for (bucket* one : early) one->give_back();
-  return {429, "rate_limited", made.who, {}};
+  return {429, "rate_limited", made.who, {}, own.wait()};
 }
 
 bool judge::was_it(const request_record& r, const ruling& one) const {
   if (r.logged_identity != one.who) return false;
+  if (r.status == 429 && r.retry_after != one.wait) return false;
   if (one.status != 0) return r.logged_status == one.status && r.logged_reason == one.reason;
   // Admitted: whatever came then was the origin's, or for another reason.
   constexpr unsigned refusals[] = {401, 403, 405, 429};

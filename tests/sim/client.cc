@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "message.h"
 #include "wire.h"
@@ -294,6 +295,7 @@ void client::state::check(const message& m) {
   if (over) return;
   to.record->status = m.status;
   to.record->request_id = m.value("x-request-id");
+  if (m.status == 429) to.record->retry_after = seconds{std::atoi(m.value("retry-after").data())};
   closing = closing || m.value("connection") == "close";
   if (to.expect && !held_body.empty()) closing = true;  // refused before it was sent
   if (to.last && !closing && m.count("x-answer") > 0) violation("the connection was to be closed");

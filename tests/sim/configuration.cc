@@ -115,7 +115,7 @@ capacity = 1024
 [[limit]]
 name = "caller"
 by = "identity"
-rate = "1/s"
+rate = "30/m"
 burst = 2
 capacity = 1024
 

@@ -50,6 +50,7 @@ struct ruling {
   std::string_view reason;
   std::string_view who;
   std::string_view realm;  // whose `who` it is: of limits
+  seconds wait{0};         // for status 429: until a request would be admitted
 };
 
 // Written apart from src/auth, by what docs say of it. A withdrawn key counts as good.

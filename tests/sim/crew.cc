@@ -23,7 +23,9 @@ struct stop : gateway::command {
 
 }  // namespace
 
-void crew::open(const std::shared_ptr<const gateway::snapshot>& state, std::size_t buffers_bytes) {
+void crew::open(const std::shared_ptr<const gateway::snapshot>& state, std::size_t buffers_bytes,
+                std::uint32_t most) {
+  clients_->most = most;
   control_ = std::move(*io::ring::create(16));
   if (count_ > 1) loads_ = std::make_shared<gateway::worker_loads>(count_);
   for (unsigned index = 0; index < count_; ++index) {
@@ -41,6 +43,12 @@ void crew::open(const std::shared_ptr<const gateway::snapshot>& state, std::size
                                                           .clients = clients_,
                                                           .loads = loads_});
   }
+}
+
+void crew::expect_bounded() {
+  using observe::counter;
+  const std::uint64_t open = sum(counter::connections_accepted) - sum(counter::connections_closed);
+  if (open > clients_->most) world_.violation(fmt::format("{} clients are too many", open));
 }
 
 int crew::socket_of(listener_index which) {

@@ -19,7 +19,11 @@ class crew {
  public:
   crew(world& in, unsigned workers) : world_(in), count_(workers) {}
 
-  void open(const std::shared_ptr<const gateway::snapshot>& state, std::size_t buffers_bytes);
+  // `most`: clients at a time.
+  void open(const std::shared_ptr<const gateway::snapshot>& state, std::size_t buffers_bytes,
+            std::uint32_t most);
+  // Never more than `most`, at any time.
+  void expect_bounded();
   // Where the next client comes in: with two workers mostly at the first one's.
   int socket_of(listener_index which);
   void adopt(const std::shared_ptr<const gateway::snapshot>& state);

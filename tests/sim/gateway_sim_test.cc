@@ -80,6 +80,7 @@ class GatewaySim : public testing::Test {
     sum_.limited += one.limited;
     sum_.given_back += one.given_back;
     sum_.minted += one.minted;
+    sum_.turned_away += one.turned_away;
     sum_.handed_over += one.handed_over;
     sum_.seconds += one.seconds;
     last_ = one;
@@ -90,12 +91,13 @@ class GatewaySim : public testing::Test {
   void print() const {
     fmt::print(
         "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} not authorised, "
-        "{} limited, {} given back, {} minted, {} handed over, {} completions, {} events, {:.0f} s "
+        "{} limited, {} given back, {} minted, {} turned away, {} handed over, {} completions, {} "
+        "events, {:.0f} s "
         "of virtual "
         "time\n",
         runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.unauthorised,
-        sum_.limited, sum_.given_back, sum_.minted, sum_.handed_over, sum_.completions, sum_.events,
-        sum_.seconds);
+        sum_.limited, sum_.given_back, sum_.minted, sum_.turned_away, sum_.handed_over,
+        sum_.completions, sum_.events, sum_.seconds);
   }
 
   outcome last_;
@@ -124,6 +126,7 @@ TEST_F(GatewaySim, KeepsItsPromisesForEverySeed) {
   EXPECT_GT(sum_.limited, count / 4);
   EXPECT_GT(sum_.given_back, count / 20);
   EXPECT_GT(sum_.minted, count / 10);
+  EXPECT_GT(sum_.turned_away, count / 20);
   EXPECT_GT(sum_.handed_over, count / 10);
 }
 

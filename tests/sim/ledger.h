@@ -33,6 +33,7 @@ struct request_record {
   unsigned arrivals = 0;   // heads of it at origins
   unsigned status = 0;     // of the answer the client had in full; 0 for none
   std::string request_id;  // in that answer
+  seconds retry_after{0};  // likewise
   unsigned access_lines = 0;
   unsigned logged_status = 0;
   std::string logged_id;

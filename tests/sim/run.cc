@@ -93,7 +93,8 @@ void run::open() {
   const std::size_t sizes[] = {0, 1U << 20U, 16U << 20U};
   const bool may_starve = !book_.calm || with_.brief;
   const std::size_t bytes = sizes[may_starve ? world_.random(3) : 1 + world_.random(2)];
-  crew_.open(state, bytes);
+  const bool crowded = !book_.calm && world_.chance(0.1);
+  crew_.open(state, bytes, crowded ? 2 : UINT32_MAX);
 }
 
 void run::invite() {
@@ -144,6 +145,7 @@ void run::watch() {
       world_.violation("nothing has moved for 40 s on " + one);
     }
     crew_.read_access_logs(book_);
+    crew_.expect_bounded();
     if (all_done()) drain(drain_timeout);
     // Connections that wait for nothing go at once; their peers may have all the time there is.
     if (all_done() && book_.calm)
@@ -227,6 +229,7 @@ outcome run::go() {
   out.minted = book_.minted.size();
   out.handshakes =
       crew_.sum(observe::counter::handshakes_tls12) + crew_.sum(observe::counter::handshakes_tls13);
+  out.turned_away = crew_.sum(observe::counter::connections_refused);
   out.handed_over = crew_.sum(observe::counter::connections_handed_over);
   out.seconds =
       std::chrono::duration<double>(world_.now() - mono_time{std::chrono::hours{1}}).count();

@@ -40,6 +40,7 @@ struct outcome {
   std::uint64_t limited = 0;
   std::uint64_t given_back = 0;  // to an early limit by a later one
   std::uint64_t minted = 0;
+  std::uint64_t turned_away = 0;  // connections, for one was too many or the gateway draining
   std::uint64_t handed_over = 0;  // from one worker to the other
   double seconds = 0;             // of virtual time
 };
