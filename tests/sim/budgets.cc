@@ -162,11 +162,10 @@ void judge::check(std::vector<const request_record*> judged) {
     for (const request_record* one : together) {
       budgets as_if = budgets_;
       const ruling wanted = rule(as_if, *one);
-      in_.violation(
-          fmt::format("request {} by route {}: {} {} for \"{}\", when due was {} {} for "
-                      "\"{}\"",
-                      one->id, one->route, one->logged_status, one->logged_reason,
-                      one->logged_identity, wanted.status, wanted.reason, wanted.who));
+      in_.violation(fmt::format(
+          "request {} by route {}: {} {} for \"{}\" ({} s), when due was {} {} for \"{}\" ({} s)",
+          one->id, one->route, one->logged_status, one->logged_reason, one->logged_identity,
+          one->retry_after.count(), wanted.status, wanted.reason, wanted.who, wanted.wait.count()));
     }
     return;
   }
