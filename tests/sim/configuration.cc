@@ -73,8 +73,31 @@ const key_files& files() {
   return made;
 }
 
-// Who may come in where: the same in both configurations, but for one key. budgets.cc has the
-// limits again.
+// budgets.cc has them again.
+constexpr const char* limits_text = R"(
+[[limit]]
+name = "few"
+by = "client.ip"
+rate = "2/s"
+burst = 2
+capacity = 1024
+
+[[limit]]
+name = "all"
+by = "route"
+rate = "4/s"
+burst = 5
+capacity = 1024
+
+[[limit]]
+name = "caller"
+by = "identity"
+rate = "30/m"
+burst = 2
+capacity = 1024
+)";
+
+// Who may come in where: the same in both configurations, but for one key.
 std::string auth_text(const key_files& keys, bool second) {
   return fmt::format(R"(
 [auth.api_keys]
@@ -97,27 +120,6 @@ issuer = "https://own"
 audiences = ["own"]
 jwks = {{ mint = true }}
 leeway = "0s"
-
-[[limit]]
-name = "few"
-by = "client.ip"
-rate = "2/s"
-burst = 2
-capacity = 1024
-
-[[limit]]
-name = "all"
-by = "route"
-rate = "4/s"
-burst = 5
-capacity = 1024
-
-[[limit]]
-name = "caller"
-by = "identity"
-rate = "30/m"
-burst = 2
-capacity = 1024
 
 [[route]]
 name = "keys"
@@ -151,7 +153,7 @@ limits = ["caller"]
                      keys.mint.path());
 }
 
-std::string text_of(const key_files& keys, bool second) {
+std::string listeners_text(const key_files& keys) {
   return fmt::format(R"(
 [log]
 access = {{ path = "-" }}
@@ -182,22 +184,27 @@ protocols = ["http/1.1"]
   keepalive = "5s"
   [listener.tls]
   certificates = [{{ chain = "{0}", key = {{ file = "{1}" }} }}]
+)",
+                     keys.chain.path(), keys.key.path());
+}
 
+std::string open_routes_text(bool second) {
+  return fmt::format(R"(
 [[upstream]]
 name = "any"
-servers = [{2}]
+servers = [{0}]
   [upstream.timeouts]
   connect = "1s"
   first_byte = "4s"
   gap = "4s"
-  total = "{3}"
+  total = "{1}"
   [upstream.pool]
   idle_timeout = "5s"
   idle_per_worker = 3
   requests_per_connection = 7
 
 [[upstream]]
-name = "{4}"
+name = "{2}"
 servers = [{{ address = "127.0.0.1:9004" }}]
   [upstream.timeouts]
   connect = "1s"
@@ -223,7 +230,7 @@ limits = ["few"]
 [[route]]
 name = "other"
 path_prefix = "/other"
-upstream = "{4}"
+upstream = "{2}"
 auth = []
 max_body = "64KiB"
 
@@ -233,8 +240,8 @@ path_prefix = "/"
 upstream = "any"
 auth = []
 )",
-                     keys.chain.path(), keys.key.path(), second ? second_servers : first_servers,
-                     second ? "8s" : "off", second ? "elsewhere" : "other");
+                     second ? second_servers : first_servers, second ? "8s" : "off",
+                     second ? "elsewhere" : "other");
 }
 
 std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why) {
@@ -251,7 +258,9 @@ void prepare_configurations() {
 
 std::shared_ptr<const gateway::snapshot> configurations::next() {
   const bool second = made_.size() % 2 == 1;
-  auto loaded = config::parse(auth_text(files(), second) + text_of(files(), second), "sim.toml");
+  const std::string text =
+      limits_text + listeners_text(files()) + auth_text(files(), second) + open_routes_text(second);
+  auto loaded = config::parse(text, "sim.toml");
   if (!loaded) return refused(loaded.error());
   gateway::snapshot_context with;
   with.workers = workers_;
