@@ -7,6 +7,32 @@
 namespace rw::sim {
 namespace {
 
+struct way {
+  const char* path;
+  door at;
+  unsigned share;
+  bool limited = false;
+};
+constexpr way ways[] = {{"/fixed", door::open, 1},    {"/limited", door::open, 2, true},
+                        {"/other", door::open, 4},    {"/keys", door::keys, 4},
+                        {"/tokens", door::tokens, 3}, {"/either", door::either, 4},
+                        {"/mint", door::mint, 2},     {"/any", door::open, 10}};
+
+const way& choose(world& in) {
+  unsigned sum = 0;
+  for (const way& one : ways) sum += one.share;
+  auto at = in.random(sum);
+  const way* one = ways;
+  while (at >= one->share) at -= (one++)->share;
+  return *one;
+}
+
+// What only the gateway may say of a client.
+void forge(world& in, std::string& head) {
+  if (in.chance(0.2)) head += "x-auth-identity: forged\r\nx-forwarded-for: 203.0.113.9\r\n";
+  if (in.chance(0.05)) head += "X-Auth-Identity: bob\r\nConnection: x-auth-identity\r\n";
+}
+
 // Content-Length or chunks, and sometimes the wish to be asked for it first.
 void frame(world& in, const client_habits& habits, ask& one, std::string& head) {
   request_record& r = *one.record;
@@ -77,19 +103,17 @@ ask make_ask(world& in, ledger& book, const std::string& address, const client_h
   r.client = address;
   r.method = methods[in.random(std::size(methods))];
   r.minor = in.chance(0.1) ? 0 : 1;
-  const auto where = in.random(20);
-  const char* const route = where == 0   ? "/fixed"
-                            : where == 1 ? "/limited"
-                            : where < 6  ? "/other"
-                                         : "/any";
-  r.target = fmt::format("{}/{}", route, id);
-  if (where == 0) r.to_origin = false;
-  one.may_be_refused = where <= 1;
+  const way& to = choose(in);
+  r.at = to.at;
+  r.target = fmt::format("{}/{}", to.path, id);
+  r.to_origin = to.path != std::string_view("/fixed") && to.at != door::mint;
+  one.may_be_refused = !r.to_origin || to.limited || to.at != door::open;
+  if (to.at == door::mint && in.chance(0.8)) r.method = "POST";
   if (in.chance(0.3)) r.target += "?q=" + std::to_string(in.random(1000));
 
   std::string head = fmt::format("{} {} HTTP/1.{}\r\nHost: sim.example\r\nx-id: {}\r\n", r.method,
                                  r.target, r.minor, id);
-  if (in.chance(0.2)) head += "x-auth-identity: forged\r\nx-forwarded-for: 203.0.113.9\r\n";
+  forge(in, head);
   one.last = in.chance(0.1);
   if (one.last) {
     head += "Connection: close\r\n";
@@ -101,8 +125,15 @@ ask make_ask(world& in, ledger& book, const std::string& address, const client_h
   }
   frame(in, habits, one, head);
   if (in.chance(0.04 * habits.faults) && spoil(in, one, head)) one.last = true;
-  one.head = head + "\r\n";
+  one.head = std::move(head);
   return one;
+}
+
+void show_claim(world& in, const ledger& book, ask& one) {
+  request_record& r = *one.record;
+  r.shown = make_claim(in, r.at, book.minted);
+  one.head += r.shown.fields + "\r\n";
+  if (r.shown.doubled) one.may_be_refused = true;
 }
 
 }  // namespace rw::sim

@@ -235,7 +235,7 @@ void ring::backend::accept(std::uint32_t index) {
   socket* one = queue.front();
   queue.pop_front();
   const int fd = in.add(one);
-  one->on_change = [this, fd] { changed(fd); };
+  one->on_change = [fd] { changed_anywhere(fd); };
   const bool more = !mischief(0.1);
   post(index, {fd, -1, more});
   if (more) try_later(index);

@@ -82,6 +82,10 @@ struct ring::backend {
   void end(std::uint32_t index, std::int32_t result) { post(index, {result, -1, false}); }
   void wait_for_change(std::uint32_t index) { slots[index].waiting = true; }
   void changed(int fd);
+  // A connection that one ring has accepted may be another's by now.
+  static void changed_anywhere(int fd) {
+    for (backend* one : rings) one->changed(fd);
+  }
   std::int32_t splice_in(int socket, int pipe, std::size_t bytes);
   std::int32_t splice_out(int pipe, int socket, std::size_t bytes);
   bool mischief(double probability) { return in.chance(probability * in.mischief); }
@@ -101,6 +105,8 @@ struct ring::backend {
   std::map<int, std::string> pipes;  // what is in them, by their writing end
   unsigned in_flight = 0;
   bool woken = false;
+  mono_time asked_at;  // for thread_time()
+  nanoseconds worked{0};
   ring_counters counters;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "message.h"
 #include "wire.h"
@@ -14,6 +15,16 @@ namespace rw::sim {
 namespace {
 
 constexpr std::string_view fixed_body = "a fixed answer\n";
+
+// Of a refusal: what the client may do about it. Whether it was due is the audit's business.
+bool says_what_is_due(const message& m, bool doubled) {
+  const bool may_challenge = m.status == 401 || (m.status == 400 && doubled);
+  const bool may_wait = m.status == 429 || m.status == 503;
+  return (m.status != 401 || m.count("www-authenticate") == 1) &&
+         (may_challenge || m.count("www-authenticate") == 0) &&
+         m.value("allow") == (m.status == 405 ? "POST" : "") &&
+         m.count("retry-after") == (may_wait ? 1U : 0U);
+}
 
 }  // namespace
 
@@ -153,6 +164,7 @@ void client::state::next_ask() {
          awaited.size() < depth) {
     ask one = std::move(plan.front());
     plan.pop_front();
+    show_claim(in, book, one);
     output = one.head;
     in.trace("client {}: asks {}, {} {}", number, one.record->id, one.record->method,
              one.record->target);
@@ -283,6 +295,7 @@ void client::state::check(const message& m) {
   if (over) return;
   to.record->status = m.status;
   to.record->request_id = m.value("x-request-id");
+  if (m.status == 429) to.record->retry_after = seconds{std::atoi(m.value("retry-after").data())};
   closing = closing || m.value("connection") == "close";
   if (to.expect && !held_body.empty()) closing = true;  // refused before it was sent
   if (to.last && !closing && m.count("x-answer") > 0) violation("the connection was to be closed");
@@ -322,12 +335,20 @@ void client::state::check_own(const message& m, const ask& to) {
     if (m.body != (to_head ? std::string_view{} : fixed_body)) violation("another fixed answer");
     return;
   }
-  constexpr unsigned ours[] = {400, 408, 413, 414, 429, 431, 501, 502, 503, 504, 505};
+  if (to.record->at == door::mint && m.status == 200) {
+    const bool right = book.take_minted(m.body, to.record->shown, in.now());
+    if (!right || m.value("cache-control") != "no-store") violation("a bad token: " + m.body);
+    return;
+  }
+  constexpr unsigned ours[] = {400, 401, 405, 408, 413, 414, 429, 431, 501, 502, 503, 504, 505};
   if (std::find(std::begin(ours), std::end(ours), m.status) == std::end(ours)) {
     return violation("an unknown answer: " + m.start);
   }
   if (book.calm && !to.may_be_refused) {
     return violation(fmt::format("refused for no reason: {} to {}", m.start, to.record->id));
+  }
+  if (!says_what_is_due(m, to.record->shown.doubled)) {
+    return violation("a refusal that says the wrong things: " + m.start);
   }
   if (to.record->method != "HEAD" && !m.body.contains(fmt::format("\"status\":{}", m.status)) &&
       !m.body.empty()) {
@@ -338,7 +359,7 @@ void client::state::check_own(const message& m, const ask& to) {
 client::client(world& w, ledger& book, client_door door, unsigned number, client_habits habits)
     : state_(std::make_shared<state>(w, book, door, number, habits)) {
   state_->make_plan();
-  w.after(w.delay(microseconds{1}, seconds{4}), [self = state_] { self->connect(); });
+  w.after(w.delay(microseconds{1}, habits.come_within), [self = state_] { self->connect(); });
 }
 
 void client::cut() {

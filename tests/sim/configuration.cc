@@ -9,7 +9,9 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/random.h"
 #include "config/load.h"
+#include "credentials.h"
 #include "seeded.h"
 #include "tls/certificate.h"
 #include "tls/tickets.h"
@@ -51,18 +53,107 @@ tls::self_signed make_pair() {
 }
 
 struct key_files {
-  explicit key_files(const tls::self_signed& pair)
-      : chain(pair.chain_pem), key(pair.key_pem.view()) {}
+  explicit key_files(const tls::self_signed& pair, const key_ring& ring)
+      : chain(pair.chain_pem),
+        key(pair.key_pem.view()),
+        keys(ring.keys),
+        fewer_keys(ring.fewer_keys),
+        issuer(ring.issuer_keys),
+        mint(ring.mint_key) {}
   memory_file chain;
   memory_file key;
+  memory_file keys;
+  memory_file fewer_keys;
+  memory_file issuer;
+  memory_file mint;
 };
 
 const key_files& files() {
-  static const key_files made(make_pair());
+  static const key_files made(make_pair(), ring_of_keys());
   return made;
 }
 
-std::string text_of(const key_files& keys, bool second) {
+// budgets.cc has them again.
+constexpr const char* limits_text = R"(
+[[limit]]
+name = "few"
+by = "client.ip"
+rate = "2/s"
+burst = 2
+capacity = 1024
+
+[[limit]]
+name = "all"
+by = "route"
+rate = "4/s"
+burst = 5
+capacity = 1024
+
+[[limit]]
+name = "caller"
+by = "identity"
+rate = "30/m"
+burst = 2
+capacity = 1024
+)";
+
+// Who may come in where: the same in both configurations, but for one key.
+std::string auth_text(const key_files& keys, bool second) {
+  return fmt::format(R"(
+[auth.api_keys]
+file = "{0}"
+
+[auth.jwt.sim]
+issuer = "https://sim"
+audiences = ["sim"]
+jwks = {{ file = "{1}" }}
+leeway = "0s"
+
+[auth.mint]
+key = {{ file = "{2}" }}
+issuer = "https://own"
+audience = "own"
+ttl = "5s"
+
+[auth.jwt.own]
+issuer = "https://own"
+audiences = ["own"]
+jwks = {{ mint = true }}
+leeway = "0s"
+
+[[route]]
+name = "keys"
+path_prefix = "/keys"
+upstream = "any"
+auth = ["api_keys"]
+limits = ["few", "caller"]
+
+[[route]]
+name = "tokens"
+path_prefix = "/tokens"
+upstream = "any"
+auth = ["jwt:sim"]
+limits = ["caller"]
+
+[[route]]
+name = "either"
+path_prefix = "/either"
+upstream = "any"
+auth = ["api_keys", "jwt:sim", "jwt:own"]
+limits = ["few", "all", "caller"]
+
+[[route]]
+name = "mint"
+path_prefix = "/mint"
+action = "mint"
+auth = ["api_keys"]
+limits = ["caller"]
+)",
+                     second ? keys.fewer_keys.path() : keys.keys.path(), keys.issuer.path(),
+                     keys.mint.path());
+}
+
+std::string listeners_text(const key_files& keys) {
   return fmt::format(R"(
 [log]
 access = {{ path = "-" }}
@@ -93,28 +184,27 @@ protocols = ["http/1.1"]
   keepalive = "5s"
   [listener.tls]
   certificates = [{{ chain = "{0}", key = {{ file = "{1}" }} }}]
+)",
+                     keys.chain.path(), keys.key.path());
+}
 
-[[limit]]
-name = "few"
-by = "client.ip"
-rate = "2/s"
-burst = 2
-
+std::string open_routes_text(bool second) {
+  return fmt::format(R"(
 [[upstream]]
 name = "any"
-servers = [{2}]
+servers = [{0}]
   [upstream.timeouts]
   connect = "1s"
   first_byte = "4s"
   gap = "4s"
-  total = "{3}"
+  total = "{1}"
   [upstream.pool]
   idle_timeout = "5s"
   idle_per_worker = 3
   requests_per_connection = 7
 
 [[upstream]]
-name = "{4}"
+name = "{2}"
 servers = [{{ address = "127.0.0.1:9004" }}]
   [upstream.timeouts]
   connect = "1s"
@@ -140,7 +230,7 @@ limits = ["few"]
 [[route]]
 name = "other"
 path_prefix = "/other"
-upstream = "{4}"
+upstream = "{2}"
 auth = []
 max_body = "64KiB"
 
@@ -150,8 +240,8 @@ path_prefix = "/"
 upstream = "any"
 auth = []
 )",
-                     keys.chain.path(), keys.key.path(), second ? second_servers : first_servers,
-                     second ? "8s" : "off", second ? "elsewhere" : "other");
+                     second ? second_servers : first_servers, second ? "8s" : "off",
+                     second ? "elsewhere" : "other");
 }
 
 std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why) {
@@ -161,13 +251,19 @@ std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why)
 
 }  // namespace
 
-void prepare_configurations() { files(); }
+void prepare_configurations() {
+  random_init();
+  files();
+}
 
 std::shared_ptr<const gateway::snapshot> configurations::next() {
   const bool second = made_.size() % 2 == 1;
-  auto loaded = config::parse(text_of(files(), second), "sim.toml");
+  const std::string text =
+      limits_text + listeners_text(files()) + auth_text(files(), second) + open_routes_text(second);
+  auto loaded = config::parse(text, "sim.toml");
   if (!loaded) return refused(loaded.error());
   gateway::snapshot_context with;
+  with.workers = workers_;
   with.previous = made_.empty() ? nullptr : made_.back().get();
   with.generation = made_.size() + 1;
   with.labels = &labels_;

@@ -1,4 +1,4 @@
-// The real worker, connections and pools on a simulated kernel, against invented clients and
+// The real workers, connections and pools on a simulated kernel, against invented clients and
 // origins: a thousand seeds, each a few virtual seconds of everything that can go wrong. A failure
 // prints its seed; RW_SIM_SEED=n repeats it (with a trace on stderr), RW_SIM_SEEDS=n runs that many
 // from 1 on.
@@ -76,6 +76,12 @@ class GatewaySim : public testing::Test {
     sum_.refused += one.refused;
     sum_.retries += one.retries;
     sum_.handshakes += one.handshakes;
+    sum_.unauthorised += one.unauthorised;
+    sum_.limited += one.limited;
+    sum_.given_back += one.given_back;
+    sum_.minted += one.minted;
+    sum_.turned_away += one.turned_away;
+    sum_.handed_over += one.handed_over;
     sum_.seconds += one.seconds;
     last_ = one;
     ++runs_;
@@ -84,10 +90,14 @@ class GatewaySim : public testing::Test {
 
   void print() const {
     fmt::print(
-        "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} completions, "
-        "{} events, {:.0f} s of virtual time\n",
-        runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.completions,
-        sum_.events, sum_.seconds);
+        "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} not authorised, "
+        "{} limited, {} given back, {} minted, {} turned away, {} handed over, {} completions, {} "
+        "events, {:.0f} s "
+        "of virtual "
+        "time\n",
+        runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.unauthorised,
+        sum_.limited, sum_.given_back, sum_.minted, sum_.turned_away, sum_.handed_over,
+        sum_.completions, sum_.events, sum_.seconds);
   }
 
   outcome last_;
@@ -112,6 +122,12 @@ TEST_F(GatewaySim, KeepsItsPromisesForEverySeed) {
   EXPECT_GT(sum_.refused, count / 10);
   EXPECT_GT(sum_.retries, count / 50);
   EXPECT_GT(sum_.handshakes, count / 10);
+  EXPECT_GT(sum_.unauthorised, count / 2);
+  EXPECT_GT(sum_.limited, count / 4);
+  EXPECT_GT(sum_.given_back, count / 20);
+  EXPECT_GT(sum_.minted, count / 10);
+  EXPECT_GT(sum_.turned_away, count / 20);
+  EXPECT_GT(sum_.handed_over, count / 10);
 }
 
 // Every place where the gateway waits is left by every end there is.
@@ -131,6 +147,7 @@ TEST_F(GatewaySim, SurvivesAnEndAtEveryCompletion) {
     }
   }
   print();
+  if (scenarios >= 12) EXPECT_GT(sum_.handed_over, 0);
 }
 
 TEST_F(GatewaySim, IsTheSameRunForTheSameSeed) {

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "budgets.h"
 #include "observe/log_queue.h"
 
 namespace rw::sim {
@@ -28,6 +29,26 @@ std::uint64_t request_in(std::string_view path) {
   return id;
 }
 
+// Of "2023-11-14T23:13:20.000123Z": when that was by the monotonic clock. Runs end before midnight.
+mono_time time_in(std::string_view text) {
+  const auto number = [text](std::size_t at, std::size_t size) {
+    std::int64_t value = 0;
+    const std::string_view digits = text.substr(std::min(at, text.size()), size);
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value;
+  };
+  const auto midnight = std::chrono::floor<std::chrono::days>(wall_start);
+  return mono_time{midnight - wall_start + std::chrono::hours{number(11, 2)} +
+                   std::chrono::minutes{number(14, 2)} + seconds{number(17, 2)} +
+                   microseconds{number(20, 6)}};
+}
+
+std::int64_t number_in(std::string_view text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
 }  // namespace
 
 std::string body_of(std::uint64_t key, std::size_t size) {
@@ -40,6 +61,19 @@ std::string body_of(std::uint64_t key, std::size_t size) {
     c = static_cast<char>('a' + (x & 15U));
   }
   return made;
+}
+
+bool ledger::take_minted(std::string_view body, const claim& shown, mono_time now) {
+  auto made = read_minted(body);
+  if (!made || made->subject != shown.holder) return false;
+  // An answer may have been on its way for a while.
+  const wall_time here = wall_at(now);
+  if (made->valid_from > here || made->valid_from < here - seconds{60}) return false;
+  for (const token& other : minted) {
+    if (other.text == made->text) return false;
+  }
+  minted.push_back(std::move(*made));
+  return true;
 }
 
 void ledger::read_access_log(observe::log_queue& log) {
@@ -56,14 +90,17 @@ void ledger::read_access_log(observe::log_queue& log) {
       ++r.access_lines;
       r.logged_id = member(line, "id");
       r.logged_reason = member(line, "reason");
-      const std::string_view status = member(line, "status");
-      std::from_chars(status.data(), status.data() + status.size(), r.logged_status);
+      r.logged_identity = member(line, "identity");
+      r.logged_status = static_cast<unsigned>(number_in(member(line, "status")));
+      r.route = member(line, "route");
+      r.judged = time_in(member(line, "time")) + microseconds{number_in(member(line, "us_head"))} +
+                 microseconds{number_in(member(line, "us_decide"))};
     }
     log.release(there.size());
   }
 }
 
-void ledger::audit(world& in) const {
+void ledger::audit(world& in) {
   for (const auto& [id, r] : requests) {
     if (r.access_lines > 1) {
       in.violation(fmt::format("request {} has {} access lines", id, r.access_lines));
@@ -86,6 +123,7 @@ void ledger::audit(world& in) const {
                                r.status, r.request_id, r.logged_status, r.logged_id));
     }
   }
+  check_rulings(in, *this);
 }
 
 }  // namespace rw::sim

@@ -161,7 +161,8 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     if (m.value("x-forwarded-for") != record_->client || m.count("x-forwarded-for") != 1) {
       return violation("x-forwarded-for"), false;
     }
-    for (const char* never : {"x-hop", "connection", "x-auth-identity", "expect", "keep-alive"}) {
+    for (const char* never :
+         {"x-hop", "connection", "expect", "keep-alive", "authorization", "x-api-key"}) {
       if (m.count(never) != 0) return violation(fmt::format("{} got through", never)), false;
     }
     for (const char* once : {"host", "x-request-id", "x-real-ip", "forwarded"}) {
@@ -171,7 +172,26 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     if (m.count("transfer-encoding") != (record_->chunked ? 1U : 0U)) {
       return violation("another framing"), false;
     }
+    if (!check_caller(m)) return false;
     make_plan();
+    return true;
+  }
+
+  // Who it is from, as the gateway says it and nobody else; and nothing that proves it.
+  bool check_caller(const message& m) {
+    const ruling wanted = due(record_->shown, record_->at, wall_at(world_.now()));
+    if (wanted.status != 0 && wanted.reason != "expired") {
+      return violation(fmt::format("{} was let in", wanted.reason)), false;
+    }
+    const unsigned times = record_->at == door::open ? 0 : 1;
+    if (m.count("x-auth-identity") != times || m.value("x-auth-identity") != wanted.who) {
+      return violation(fmt::format("from \"{}\"", m.value("x-auth-identity"))), false;
+    }
+    for (const auto& [name, value] : m.fields) {
+      for (const std::string& secret : record_->shown.secrets) {
+        if (value.contains(secret)) return violation(name + " has a secret in it"), false;
+      }
+    }
     return true;
   }
 

@@ -10,10 +10,9 @@
 #include "backend.h"
 #include "client.h"
 #include "configuration.h"
-#include "gateway/worker.h"
+#include "crew.h"
 #include "ledger.h"
 #include "observe/counters.h"
-#include "observe/log_queue.h"
 #include "origin.h"
 #include "seeded.h"
 #include "world.h"
@@ -24,23 +23,12 @@ namespace {
 constexpr seconds drain_timeout{3};
 constexpr milliseconds idle_drain{2'500};
 
-struct adopt : gateway::command {
-  std::shared_ptr<const gateway::snapshot> state;
-  void run(gateway::worker& on) override { on.adopt(state); }
-};
-
-struct stop : gateway::command {
-  nanoseconds at_most{0};
-  void run(gateway::worker& on) override { on.drain(at_most); }
-};
-
 class run {
  public:
   explicit run(const circumstances& with);
   outcome go();
 
  private:
-  void post(io::message* one) { loop_->post(*control_, one); }
   void open();
   void invite();
   void surprise();
@@ -57,20 +45,19 @@ class run {
   circumstances with_;
   world world_;
   ledger book_;
+  unsigned workers_;
   configurations configurations_;
-  std::unique_ptr<io::ring> control_;  // for posting alone
-  std::optional<io::loop> loop_;
-  observe::counters counters_;
-  observe::log_queue access_{1U << 20U};
-  std::vector<int> listening_;
-  std::shared_ptr<gateway::connection_bound> clients_open_ =
-      std::make_shared<gateway::connection_bound>();
-  std::optional<gateway::worker> worker_;
+  crew crew_;
   std::list<origin> origins_;
   std::list<client> clients_;
 };
 
-run::run(const circumstances& with) : with_(with), world_(with.seed) {
+run::run(const circumstances& with)
+    : with_(with),
+      world_(with.seed),
+      workers_(world_.chance(0.4) ? 2 : 1),
+      configurations_(workers_),
+      crew_(world_, workers_) {
   world_.seed = with.seed;
   world_.tracing = with.tracing;
   seed_random(with.seed);
@@ -101,23 +88,13 @@ bool run::all_done() const {
 void run::open() {
   const auto state = configurations_.next();
   if (state == nullptr) world_.give_up("the configuration is refused");
-  control_ = std::move(*io::ring::create(16));
   // The smallest pool there is has sixteen buffers: too few for everybody to have an answer in
   // time.
   const std::size_t sizes[] = {0, 1U << 20U, 16U << 20U};
   const bool may_starve = !book_.calm || with_.brief;
   const std::size_t bytes = sizes[may_starve ? world_.random(3) : 1 + world_.random(2)];
-  loop_.emplace(std::move(*io::ring::create(256)), bytes);
-  for (std::size_t i = 0; i < state->listeners.size(); ++i) {
-    listening_.push_back(world_.add_listener());
-  }
-  worker_.emplace(*loop_, gateway::worker_parts{.index = 0,
-                                                .workers = 1,
-                                                .state = state,
-                                                .listening = listening_,
-                                                .counters = &counters_,
-                                                .access = &access_,
-                                                .clients = clients_open_});
+  const bool crowded = !book_.calm && world_.chance(0.1);
+  crew_.open(state, bytes, crowded ? 2 : UINT32_MAX);
 }
 
 void run::invite() {
@@ -130,10 +107,13 @@ void run::invite() {
   client_habits habits{.faults = faults};
   if (book_.calm) habits.body_bytes_max = with_.brief ? 20'000 : 60'000;  // under any max_body
   const bool some_tls = world_.chance(0.3);
-  const auto count = 1 + world_.random(with_.brief ? 2 : 12);
+  // Few clients are handed over only when they come together.
+  const bool together = with_.brief && workers_ > 1;
+  if (together) habits.come_within = milliseconds{20};
+  const auto count = together ? 3 : 1 + world_.random(with_.brief ? 2 : 12);
   for (unsigned i = 0; i < count; ++i) {
     const bool tls = some_tls && world_.chance(0.5);
-    const client_door door{listening_[tls ? secure : plain], tls};
+    const client_door door{crew_.socket_of(tls ? secure : plain), tls};
     clients_.emplace_back(world_, book_, door, i, habits);
   }
 }
@@ -154,9 +134,8 @@ void run::surprise() {
 void run::reload() {
   if (book_.draining) return;
   world_.trace("reload");
-  auto* message = new adopt;
-  message->state = configurations_.next();
-  post(message);
+  book_.withdrawn = true;
+  crew_.adopt(configurations_.next());
 }
 
 // Once a second: nothing may stand still for long, whatever peers do.
@@ -165,7 +144,8 @@ void run::watch() {
     for (const std::string& one : world_.stuck(world_.now() - seconds{40})) {
       world_.violation("nothing has moved for 40 s on " + one);
     }
-    book_.read_access_log(access_);
+    crew_.read_access_logs(book_);
+    crew_.expect_bounded();
     if (all_done()) drain(drain_timeout);
     // Connections that wait for nothing go at once; their peers may have all the time there is.
     if (all_done() && book_.calm)
@@ -178,9 +158,7 @@ void run::drain(nanoseconds at_most) {
   if (book_.draining) return;
   world_.trace("drain");
   book_.draining = true;
-  auto* message = new stop;
-  message->at_most = at_most;
-  post(message);
+  crew_.drain(at_most);
   // Past the deadline everything is cut, and has to be gone at once.
   world_.latest = world_.now() + at_most + seconds{1};
 }
@@ -236,7 +214,7 @@ outcome run::go() {
   surprise();
   watch();
   if (with_.what != cut::nothing) world_.on_completion = [this] { count_down(); };
-  worker_->run();
+  crew_.run();
   finish();
   outcome out;
   out.violations = world_.violations();
@@ -245,46 +223,23 @@ outcome run::go() {
   out.answered = book_.answered;
   out.refused = book_.refused;
   out.retries = book_.retries;
-  out.handshakes = counters_.get(observe::counter::handshakes_tls12) +
-                   counters_.get(observe::counter::handshakes_tls13);
+  out.unauthorised = book_.unauthorised;
+  out.limited = book_.limited;
+  out.given_back = book_.given_back;
+  out.minted = book_.minted.size();
+  out.handshakes =
+      crew_.sum(observe::counter::handshakes_tls12) + crew_.sum(observe::counter::handshakes_tls13);
+  out.turned_away = crew_.sum(observe::counter::connections_refused);
+  out.handed_over = crew_.sum(observe::counter::connections_handed_over);
   out.seconds =
       std::chrono::duration<double>(world_.now() - mono_time{std::chrono::hours{1}}).count();
   return out;
 }
 
 void run::finish() {
-  const auto expect_zero = [this](std::uint64_t left, const char* of) {
-    if (left != 0) world_.violation(fmt::format("{} {} left at the end", left, of));
-  };
-  using observe::counter;
-  const std::uint64_t accepted = counters_.get(counter::connections_accepted);
-  if (counters_.get(counter::connections_closed) != accepted) {
-    world_.violation("connections accepted and closed are not as many");
-  }
-  for (const auto& state : configurations_.made()) {
-    for (const gateway::upstream_plan& one : state->upstreams) {
-      expect_zero(one.in_flight->load(), "requests in flight");
-    }
-    for (const gateway::listener_plan& one : state->listeners) {
-      expect_zero(one.open->load(), "places at a listener taken");
-    }
-  }
-  expect_zero(clients_open_->open.load(), "clients counted");
-  worker_.reset();
-  expect_zero(loop_->kernel().in_flight(), "operations");
-  expect_zero(loop_->buffers().in_use(), "buffers");
-  expect_zero(loop_->timers().armed(), "timers");
-  expect_zero(io::frames_alive(), "coroutine frames");
-  expect_zero(loop_->pipes().lent(), "pipes lent");
-  expect_zero(world_.open_descriptors() - 2 * loop_->pipes().kept(), "descriptors");
-  // Nothing is received for any more, so what can be offered is.
-  loop_->buffers().replenish();
-  const std::size_t offered = std::min(io::buffer_pool::offered_max, loop_->buffers().size() / 2);
-  expect_zero(offered - world_.buffers_offered, "offered buffers fewer");
-  book_.read_access_log(access_);
-  expect_zero(access_.dropped(), "access lines dropped, none");
+  crew_.expect_nothing_left(configurations_);
+  crew_.read_access_logs(book_);
   book_.audit(world_);
-  for (const int fd : listening_) world_.close_listener(fd);
 }
 
 }  // namespace

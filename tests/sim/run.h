@@ -1,4 +1,4 @@
-// One whole run of a worker: its world, its peers, and what must be true at the end.
+// One whole run of the workers: their world, their peers, and what must be true at the end.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,13 @@ struct outcome {
   std::uint64_t refused = 0;   // by the gateway
   std::uint64_t retries = 0;
   std::uint64_t handshakes = 0;
-  double seconds = 0;  // of virtual time
+  std::uint64_t unauthorised = 0;
+  std::uint64_t limited = 0;
+  std::uint64_t given_back = 0;  // to an early limit by a later one
+  std::uint64_t minted = 0;
+  std::uint64_t turned_away = 0;  // connections, for one was too many or the gateway draining
+  std::uint64_t handed_over = 0;  // from one worker to the other
+  double seconds = 0;             // of virtual time
 };
 
 // Ends the process when the run cannot go on: an assertion of the gateway's, or time standing
