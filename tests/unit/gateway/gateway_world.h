@@ -53,6 +53,7 @@ servers = [{{ address = "192.0.2.1:80" }}]
                               more));
   }
   void configure_all(const std::string& text) {
+    hang_up();
     config::configuration settings = config::must_parse(text);
     snapshot_context with;
     with.labels = &labels_;
