@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 
-#include "../config/config_text.h"
 #include "../net/stream_world.h"
 #include "base/random.h"
+#include "config/load.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 #include "net/address.h"
@@ -54,11 +54,12 @@ servers = [{{ address = "192.0.2.1:80" }}]
   }
   void configure_all(const std::string& text) {
     hang_up();
-    config::configuration settings = config::must_parse(text);
+    auto loaded = config::parse(text, "test");
+    ASSERT_TRUE(loaded) << config::to_string(loaded.error().front());
     snapshot_context with;
     with.labels = &labels_;
     with.now = loop_->wall_now();
-    auto made = make_snapshot(std::move(settings), with);
+    auto made = make_snapshot(std::move(loaded->settings), with);
     ASSERT_TRUE(made) << config::to_string(made.error().front());
     worker_parts parts;
     parts.state = made->state;
