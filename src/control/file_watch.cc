@@ -3,6 +3,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <filesystem>
@@ -17,6 +18,8 @@ namespace {
 constexpr std::chrono::milliseconds settle{200};
 constexpr std::uint32_t interesting =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
+// Of a watched directory: its path may lead to another one by now.
+constexpr std::uint32_t lost = IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr unsigned links_max = 16;
 
 }  // namespace
@@ -28,30 +31,52 @@ file_watch::~file_watch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+bool file_watch::add_name(const std::string& directory, const std::string& name) {
+  const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | lost | IN_ONLYDIR);
+  if (wd >= 0) names_[wd].insert(name);
+  return wd >= 0;
+}
+
 void file_watch::add(const std::string& file) {
-  std::filesystem::path at = std::filesystem::absolute(file).lexically_normal();
-  for (unsigned i = 0; i < links_max; ++i) {
-    const std::string directory = at.parent_path();
-    auto found = directories_.find(directory);
-    if (found == directories_.end()) {
-      const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | IN_ONLYDIR);
-      if (wd < 0) return;
-      found = directories_.emplace(directory, wd).first;
+  namespace fs = std::filesystem;
+  const fs::path whole = fs::absolute(file);
+  std::vector<fs::path> todo(whole.begin(), whole.end());  // the next one is the last
+  std::reverse(todo.begin(), todo.end());
+  fs::path at;  // has no link in it
+  for (unsigned links = 0; !todo.empty();) {
+    const fs::path name = std::move(todo.back());
+    todo.pop_back();
+    if (name.is_absolute()) {
+      at = name;
+    } else if (name == "..") {
+      at = at.parent_path();
+    } else if (!name.empty() && name != ".") {
+      std::error_code failed;
+      const fs::file_status what = fs::symlink_status(at / name, failed);
+      const bool is_link = fs::is_symlink(what);
+      if (!is_link && fs::is_directory(what)) {
+        at /= name;
+        continue;
+      }
+      // A link, the file itself, or what has to come before the file can.
+      if (!add_name(at, name) || !is_link || ++links > links_max) return;
+      const fs::path target = fs::read_symlink(at / name, failed);
+      const std::vector<fs::path> steps(target.begin(), target.end());
+      todo.insert(todo.end(), steps.rbegin(), steps.rend());
     }
-    names_[found->second].insert(at.filename());
-    std::error_code failed;
-    const std::filesystem::path target = std::filesystem::read_symlink(at, failed);
-    if (failed) return;
-    at = (at.parent_path() / target).lexically_normal();
   }
 }
 
 void file_watch::watch(const std::vector<std::string>& files) {
-  names_.clear();
-  const auto before = std::exchange(directories_, {});
-  for (const std::string& one : files) add(one);
-  for (const auto& [directory, wd] : before) {
-    if (!directories_.contains(directory)) ::inotify_rm_watch(fd_, wd);
+  files_ = files;
+  follow();
+}
+
+void file_watch::follow() {
+  const auto before = std::exchange(names_, {});
+  for (const std::string& one : files_) add(one);
+  for (const auto& [wd, names] : before) {
+    if (!names_.contains(wd)) ::inotify_rm_watch(fd_, wd);
   }
 }
 
@@ -61,6 +86,7 @@ bool file_watch::is_ours(const char* events, std::size_t bytes) const {
     __builtin_memcpy(&event, events, sizeof event);
     const auto names = names_.find(event.wd);
     if (event.mask & IN_Q_OVERFLOW) return true;
+    if ((event.mask & lost) != 0 && names != names_.end()) return true;
     if (event.len > 0 && names != names_.end() && names->second.contains(events + sizeof event)) {
       return true;
     }
@@ -84,6 +110,7 @@ io::task<bool> file_watch::changed() {
   }
   io::sleep pause(loop_, loop_.now() + settle);
   co_await pause;
+  follow();  // before anybody reads the files: what changes from now on is another change
   co_return !ended_;
 }
 
