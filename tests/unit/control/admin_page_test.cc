@@ -122,6 +122,14 @@ TEST_F(AdminPage, WhatIsNoRequestIsRefusedAndEndsTheConnection) {
   }
 }
 
+// Both heads are read into the same place.
+TEST_F(AdminPage, ARefusalAfterAHeadHasItsBody) {
+  const std::string head = "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string answers = ask(head + "\x16\x03\x01\r\n\r\n");
+  EXPECT_EQ(statuses(answers), (std::vector{200U, 400U}));
+  EXPECT_TRUE(answers.ends_with("\r\n\r\nrefused\n")) << answers;
+}
+
 TEST_F(AdminPage, ARequestMayComeInPieces) {
   const int fd = connect();
   for (const char one : get("/healthz", "Connection: close\r\n")) {
