@@ -1,5 +1,7 @@
 #include "gateway/decide.h"
 
+#include "auth/mint.h"
+#include "auth/private_key.h"
 #include "gateway_world.h"
 
 namespace rw::gateway {
@@ -7,7 +9,7 @@ namespace {
 
 class Decide : public test::GatewayTest {
  protected:
-  // Routes: /open (limits: per-ip), /keys (keys; limits: per-ip, per-key), and what it is given.
+  // Limits: five requests per address, two per key.
   void SetUp() override {
     const std::string keys = write("keys", fmt::format("alice:{}\nbob:{}\n", alice, bob));
     configure(fmt::format(R"(
@@ -244,6 +246,86 @@ TEST_F(Decide, WhatIsAnsweredHereIsNotForwarded) {
   const exchange& x = decided("GET /fixed");
   EXPECT_TRUE(x.decision.admitted());
   EXPECT_FALSE(is_forwarded(x));
+}
+
+class DecideByToken : public Decide {
+ protected:
+  void SetUp() override {
+    const std::string ours = *auth::generate_private_jwk(auth::algorithm::es256);
+    const std::string theirs = *auth::generate_private_jwk(auth::algorithm::es256);
+    own_.emplace(minter_of(ours, "https://gate.example"));
+    other_.emplace(minter_of(theirs, "https://other.example"));
+    configure(fmt::format(R"(
+[auth.api_keys]
+file = "{}"
+[auth.mint]
+key = {{ file = "{}" }}
+issuer = "https://gate.example"
+audience = "api"
+[auth.jwt.own]
+issuer = "https://gate.example"
+audiences = ["api"]
+jwks = {{ mint = true }}
+[auth.jwt.other]
+issuer = "https://other.example"
+audiences = ["api"]
+jwks = {{ file = "{}" }}
+[[limit]]
+name = "per-caller"
+by = "identity"
+rate = "1/h"
+burst = 3
+[[route]]
+name = "all"
+path_prefix = "/"
+upstream = "origin"
+auth = ["api_keys", "jwt:own", "jwt:other"]
+limits = ["per-caller"]
+)",
+                          write("keys", "alice:" + alice + "\n"), write("mint.jwk", ours),
+                          write("jwks", public_half(theirs))));
+  }
+
+  static std::shared_ptr<const auth::private_key> read(const std::string& jwk) {
+    config::diagnostics ignored;
+    auto key = auth::load_private_key(jwk, "test", ignored);
+    EXPECT_TRUE(key);
+    return std::make_shared<const auth::private_key>(std::move(*key));
+  }
+  static std::string public_half(const std::string& jwk) { return read(jwk)->public_set(); }
+  static auth::minter minter_of(const std::string& jwk, const std::string& issuer) {
+    config::mint rules;
+    rules.issuer = issuer;
+    rules.audience = "api";
+    return std::move(*auth::minter::make(read(jwk), rules));
+  }
+  // What is left to whoever comes with these lines.
+  std::uint64_t left(const std::string& lines) {
+    const exchange& x = decided("GET /", lines);
+    EXPECT_TRUE(x.decision.admitted()) << x.decision.reason;
+    EXPECT_EQ(x.caller.who.view(), "alice");
+    return x.limit_count == 1 ? x.limits[0].outcome.remaining : UINT64_MAX;
+  }
+  std::string token(std::optional<auth::minter>& by) {
+    return "Authorization: Bearer " + *by->token("alice", loop_->wall_now()) + "\r\n";
+  }
+
+  std::optional<auth::minter> own_;
+  std::optional<auth::minter> other_;
+};
+
+TEST_F(DecideByToken, ATokenOfOurOwnMintSpendsTheBudgetOfTheKeyItWasMadeFor) {
+  EXPECT_EQ(left(as_alice), 2U);
+  EXPECT_EQ(left(token(own_)), 1U);
+  EXPECT_EQ(left(token(own_)), 0U);
+  EXPECT_EQ(verdict_on("GET /", as_alice), "429 rate_limited");
+}
+
+TEST_F(DecideByToken, AnotherIssuersAliceIsSomebodyElse) {
+  EXPECT_EQ(left(as_alice), 2U);
+  EXPECT_EQ(left(token(other_)), 2U);
+  EXPECT_EQ(left(token(own_)), 1U);
+  EXPECT_EQ(left(token(other_)), 1U);
 }
 
 }  // namespace
