@@ -1,4 +1,4 @@
-// A worker that accepts nobody, one client of it over a real socket, and the exchange of its
+// A worker that accepts nobody, one client of it over a socket, and the exchange of its
 // request.
 #pragma once
 
@@ -89,7 +89,7 @@ servers = [{{ address = "192.0.2.1:80" }}]
     worker_->state().listeners[0].open->fetch_add(1);  // what accepting takes
     clients_->open.fetch_add(1);
     client_.emplace(*worker_, sockets_->ours.release(), 0);
-    if (peer_) client_->peer = *peer_;
+    client_->peer = peer_ ? *peer_ : from("127.0.0.1");
     EXPECT_EQ(io::test::put(sockets_->theirs, bytes), bytes.size());
     while (client_->downstream.input().size() < bytes.size()) {
       outcome<result<>> got;
@@ -135,7 +135,7 @@ servers = [{{ address = "192.0.2.1:80" }}]
   observe::log_queue access_{1U << 16U};
   std::shared_ptr<connection_bound> clients_ = std::make_shared<connection_bound>();
   std::optional<worker> worker_;
-  std::optional<io::test::tcp_pair> sockets_;
+  std::optional<io::test::pair> sockets_;  // not TCP: many clients, and each would keep a port
   std::optional<connection> client_;
   std::optional<net::endpoint> peer_;  // instead of who it is
   std::filesystem::path folder_;
