@@ -3,10 +3,10 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <deque>
+#include <climits>
 #include <filesystem>
-#include <utility>
 
 #include "base/assert.h"
 #include "io/read.h"
@@ -17,14 +17,10 @@ namespace {
 // Editors and deployments touch a file several times; one reload is enough.
 constexpr std::chrono::milliseconds settle{200};
 constexpr std::uint32_t interesting =
-    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF;
-constexpr unsigned links_max = 40;  // the kernel's own bound
-
-using std::filesystem::path;
-
-void put_before(std::deque<path>& rest, const path& some) {
-  rest.insert(rest.begin(), some.begin(), some.end());
-}
+    IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
+// Of a watched directory: its path may lead to another one by now.
+constexpr std::uint32_t lost = IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr unsigned links_max = 16;
 
 }  // namespace
 
@@ -35,52 +31,50 @@ file_watch::~file_watch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-// As the kernel resolves it, which lexically normalising it first would not be: `..` after a link
-// is the parent of what the link leads to.
-void file_watch::add(const std::string& file) {
-  std::deque<path> rest;
-  put_before(rest, std::filesystem::absolute(file));
-  path directory = "/";
-  for (unsigned links = 0; !rest.empty() && links <= links_max;) {
-    const path name = rest.front();
-    rest.pop_front();
-    if (name.empty() || name == "." || name == "/") continue;
-    if (name == "..") {
-      directory = directory.parent_path();
-      continue;
-    }
-    const path at = directory / name;
-    std::error_code failed;
-    const auto what = std::filesystem::symlink_status(at, failed).type();
-    const bool is_link = what == std::filesystem::file_type::symlink;
-    const bool is_missing = what == std::filesystem::file_type::not_found;
-    if (is_link || is_missing || rest.empty()) watch_name(directory, name);
-    if (is_missing) return;
-    if (!is_link) {
-      directory = at;
-      continue;
-    }
-    const path target = std::filesystem::read_symlink(at, failed);
-    if (target.is_absolute()) directory = "/";
-    put_before(rest, target);
-    ++links;
-  }
+bool file_watch::add_name(const std::string& directory, const std::string& name) {
+  const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | lost | IN_ONLYDIR);
+  if (wd >= 0) names_[wd].insert(name);
+  return wd >= 0;
 }
 
-void file_watch::watch_name(const std::string& directory, const std::string& name) {
-  auto found = directories_.find(directory);
-  if (found == directories_.end()) {
-    const int wd = ::inotify_add_watch(fd_, directory.c_str(), interesting | IN_ONLYDIR);
-    if (wd < 0) return;
-    found = directories_.emplace(directory, wd).first;
+void file_watch::add(const std::string& file) {
+  namespace fs = std::filesystem;
+  const fs::path whole = fs::absolute(file);
+  std::vector<fs::path> todo(whole.begin(), whole.end());  // the next one is the last
+  std::reverse(todo.begin(), todo.end());
+  fs::path at;  // has no link in it
+  for (unsigned links = 0; !todo.empty();) {
+    const fs::path name = std::move(todo.back());
+    todo.pop_back();
+    if (name.is_absolute()) {
+      at = name;
+    } else if (name == "..") {
+      at = at.parent_path();
+    } else if (!name.empty() && name != ".") {
+      std::error_code failed;
+      const fs::file_status what = fs::symlink_status(at / name, failed);
+      const bool is_link = fs::is_symlink(what);
+      if (!is_link && fs::is_directory(what)) {
+        at /= name;
+        continue;
+      }
+      // A link, the file itself, or what has to come before the file can.
+      if (!add_name(at, name) || !is_link || ++links > links_max) return;
+      const fs::path target = fs::read_symlink(at / name, failed);
+      const std::vector<fs::path> steps(target.begin(), target.end());
+      todo.insert(todo.end(), steps.rbegin(), steps.rend());
+    }
   }
-  names_[found->second].insert(name);
 }
 
 void file_watch::watch(const std::vector<std::string>& files) {
+  files_ = files;
+  follow();
+}
+
+void file_watch::follow() {
   const auto before = std::exchange(names_, {});
-  directories_.clear();
-  for (const std::string& one : files) add(one);
+  for (const std::string& one : files_) add(one);
   for (const auto& [wd, names] : before) {
     if (!names_.contains(wd)) ::inotify_rm_watch(fd_, wd);
   }
@@ -91,8 +85,8 @@ bool file_watch::is_ours(const char* events, std::size_t bytes) const {
     inotify_event event;
     __builtin_memcpy(&event, events, sizeof event);
     const auto names = names_.find(event.wd);
-    const bool is_moved = (event.mask & IN_MOVE_SELF) != 0 && names != names_.end();
-    if ((event.mask & IN_Q_OVERFLOW) != 0 || is_moved) return true;
+    if (event.mask & IN_Q_OVERFLOW) return true;
+    if ((event.mask & lost) != 0 && names != names_.end()) return true;
     if (event.len > 0 && names != names_.end() && names->second.contains(events + sizeof event)) {
       return true;
     }
@@ -116,6 +110,7 @@ io::task<bool> file_watch::changed() {
   }
   io::sleep pause(loop_, loop_.now() + settle);
   co_await pause;
+  follow();  // before anybody reads the files: what changes from now on is another change
   co_return !ended_;
 }
 

@@ -34,24 +34,25 @@ std::string expand(const exchange& x, std::string_view target) {
 }
 
 answer mint(exchange& x, std::string& store) {
-  answer a;
-  a.type = "application/json";
-  a.cache_control = "no-store";
   const result<std::string> token =
       x.under->minter->answer(x.caller.who.view(), x.on->loop().wall_now());
   if (!token) {
     x.decision = {500, "mint_failed"};
-    a.status = 500;
-    store = R"({"type":"about:blank","title":"Internal Server Error","status":500})";
-    a.type = "application/problem+json";
-  } else {
-    store = *token;
+    return problem(500, store);
   }
+  store = *token;
+  answer a;
+  a.type = "application/json";
+  a.cache_control = "no-store";
   a.body = store;
   return a;
 }
 
-answer publish_keys(const exchange& x) {
+answer publish_keys(exchange& x, std::string& store) {
+  if (x.request.verb != http::method::get && x.request.verb != http::method::head) {
+    x.decision = {405, "method_not_allowed"};
+    return problem(405, store);
+  }
   answer a;
   a.type = "application/jwk-set+json";
   a.cache_control = "public, max-age=300";
@@ -69,7 +70,7 @@ answer local_answer(exchange& x, std::string& store) {
     case config::route_action::mint:
       return mint(x, store);
     case config::route_action::jwks:
-      return publish_keys(x);
+      return publish_keys(x, store);
     case config::route_action::redirect: {
       store = expand(x, route.redirect);
       answer a;

@@ -20,10 +20,12 @@ bool connection_may_go_on(unsigned status) noexcept {
 void write_allow(const exchange& x, std::string& store, http::head_writer& out) {
   store.clear();
   if (x.route != nullptr) {
-    // Refused by us, not by the route's own list: the mint takes POST alone, and no route TRACE.
-    store = x.route->settings->action == config::route_action::mint
-                ? "POST"
-                : "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+    // Refused by us, not by the route's own list: the mint takes POST alone, a key set is only
+    // read, and no route takes TRACE.
+    const config::route_action action = x.route->settings->action;
+    store = action == config::route_action::mint   ? "POST"
+            : action == config::route_action::jwks ? "GET, HEAD"
+                                                   : "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
   } else {
     route::match_result refused;
     refused.what = route::outcome::method_not_allowed;
@@ -101,16 +103,22 @@ void give_up_client(exchange& x) noexcept {
   x.downstream->abort(fault::canceled);
 }
 
+answer problem(unsigned status, std::string& store) {
+  store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}}})",
+                      http::reason_phrase(status), status);
+  answer a;
+  a.status = status;
+  a.type = "application/problem+json";
+  a.body = store;
+  return a;
+}
+
 io::task<> respond(exchange& x) {
   std::string store;
   std::string body_store;
   answer a;
   if (!x.decision.admitted()) {
-    a.status = x.decision.status;
-    a.type = "application/problem+json";
-    body_store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}}})",
-                             http::reason_phrase(a.status), a.status);
-    a.body = body_store;
+    a = problem(x.decision.status, body_store);
     if (a.status == 401 || a.status == 403) a.cache_control = "no-store";
     if (!connection_may_go_on(a.status)) x.keep_alive = false;
   } else {

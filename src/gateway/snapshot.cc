@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "auth/private_key.h"
 #include "base/assert.h"
@@ -67,7 +68,7 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
     for (const config::upstream_server& server : one.servers) {
       auto made = upstream::resolve(server);
       if (made) {
-        plan.servers.push_back(std::move(*made));
+        std::move(made->begin(), made->end(), std::back_inserter(plan.servers));
       } else {
         files.report({.key = "upstream.servers.address", .at = server.at},
                      fmt::format("{}: {}", server.address, made.error().text));

@@ -97,14 +97,13 @@ server_codec& server_codec::operator=(server_codec&& other) noexcept {
 server_codec::~server_codec() { wolfSSL_free(ssl_); }
 
 step server_codec::flush(output& out) {
-  if (!kept_.empty()) {
-    const std::size_t size = std::min(kept_.size(), out.room());
-    std::copy_n(kept_.begin(), size, out.data + out.size);
-    out.size += size;
-    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(size));
-    if (!kept_.empty()) return step::want_output;
-    kept_ = {};  // gives the memory back
-  }
+  if (kept_.empty()) return step::done;
+  const std::size_t size = std::min(kept_.size(), out.room());
+  std::copy_n(kept_.begin(), size, out.data + out.size);
+  out.size += size;
+  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(size));
+  if (!kept_.empty()) return step::want_output;
+  kept_ = {};  // gives the memory back
   return step::done;
 }
 

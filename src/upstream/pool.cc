@@ -72,15 +72,23 @@ io::task<> pools::close_all() {
 
 std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
                    std::uint64_t random, const server_pool* avoid) noexcept {
-  const std::size_t count = servers.size();
-  if (count == 1) return 0;
-  std::size_t a = static_cast<std::uint32_t>(random) % count;
-  std::size_t b = static_cast<std::uint32_t>(random >> 32) % count;
-  if (servers[a] == avoid) a = (a + 1) % count;
-  if (servers[b] == avoid) b = (b + 1) % count;
-  // (in flight + 1) / weight, compared without dividing.
-  const std::uint64_t load_a = (std::uint64_t{servers[a]->in_flight} + 1) * weights[b].weight;
-  const std::uint64_t load_b = (std::uint64_t{servers[b]->in_flight} + 1) * weights[a].weight;
+  const auto weight = [&](std::size_t i) -> std::uint64_t {
+    return servers[i] == avoid ? 0 : weights[i].weight;
+  };
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < servers.size(); ++i) total += weight(i);
+  if (total == 0) return 0;
+  const auto draw = [&](std::uint64_t bits) {
+    std::uint64_t left = bits * total >> 32U;  // below `total`
+    std::size_t i = 0;
+    while (left >= weight(i)) left -= weight(i++);
+    return i;
+  };
+  const std::size_t a = draw(static_cast<std::uint32_t>(random));
+  const std::size_t b = draw(random >> 32U);
+  // In flight / weight, compared without dividing; where nothing is under way the draw decides.
+  const std::uint64_t load_a = std::uint64_t{servers[a]->in_flight} * weights[b].weight;
+  const std::uint64_t load_b = std::uint64_t{servers[b]->in_flight} * weights[a].weight;
   return load_a <= load_b ? a : b;
 }
 

@@ -83,8 +83,9 @@ class pools {
   std::unordered_map<std::string, std::unique_ptr<server_pool>> by_name_;
 };
 
-// The better of two servers drawn at random, by requests under way and weight (power of two
-// choices); `random` is any 64 random bits. `avoid`, where it is not the only one, is not chosen.
+// The better of two servers drawn at random, each as often as its weight has it, by requests under
+// way per weight (power of two choices); `random` is any 64 random bits. `avoid`, where it is not
+// the only one, is not chosen.
 std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
                    std::uint64_t random, const server_pool* avoid) noexcept;
 

@@ -5,22 +5,33 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "config/config.h"
 
+struct addrinfo;
+
 namespace rw::upstream {
 
+// Of one host name; a resolver may know more.
+inline constexpr std::size_t addresses_per_name_max = 16;
+
 struct server {
-  std::string name;  // as configured: "127.0.0.1:5001", "unix:/run/app.sock"
+  std::string name;  // as configured: "127.0.0.1:5001", "unix:/run/app.sock"; a host name with the
+                     // address that is meant: "localhost:5001 (::1)"
   std::string host;  // what goes into Host when `host = "upstream"`
   sockaddr_storage address{};
   socklen_t address_bytes = 0;
   std::uint32_t weight = 1;
 };
 
-// Looks names up with the system's resolver: blocks, never on a worker. The first address counts.
+// One server for each address: `localhost` may be ::1 and 127.0.0.1, and the origin listen on one
+// of them. Never empty. Looks names up with the system's resolver: blocks, never on a worker.
 // Errors: fault::invalid for what is no address, fault::unreachable for a name nobody knows.
-result<server> resolve(const config::upstream_server& from);
+result<std::vector<server>> resolve(const config::upstream_server& from);
+
+// The part of resolve() behind the resolver: each address of its answer once.
+std::vector<server> servers_at(const config::upstream_server& from, const addrinfo* found);
 
 }  // namespace rw::upstream

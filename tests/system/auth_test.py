@@ -37,6 +37,11 @@ methods = ["POST"]
 action = "mint"
 auth = ["api_keys"]
 [[route]]
+name = "key-set"
+path = "/jwks"
+action = "jwks"
+auth = []
+[[route]]
 name = "keys-only"
 path_prefix = "/keys"
 upstream = "origin"
@@ -294,6 +299,24 @@ class Tokens(Auth):
         self.allowed("alice", bearer(token))
         self.assertEqual(self.ask(target="/token", method="POST").status, 401)
         self.assertIn(self.ask(bearer(token), target="/token", method="POST").status, (401, 403))
+
+    def test_the_key_set_is_read_and_nothing_else(self):
+        answer = self.ask(target="/jwks")
+        self.assertEqual((answer.status, answer.get("content-type")),
+                         (200, "application/jwk-set+json"))
+        (key,) = json.loads(answer.body)["keys"]
+        self.assertEqual((key["kid"], key["crv"], key.get("d")), ("m", "P-256", None))
+        head = self.ask(target="/jwks", method="HEAD")
+        self.assertEqual((head.status, head.body), (200, b""))
+        self.assertEqual(head.get("content-length"), answer.get("content-length"))
+        same = self.ask(("If-None-Match", answer.get("etag")), target="/jwks")
+        self.assertEqual((same.status, same.body), (304, b""))
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"):
+            with self.subTest(method):
+                refused = self.ask(target="/jwks", method=method)
+                self.assertEqual((refused.status, refused.get("allow")), (405, "GET, HEAD"))
+                self.assertEqual(json.loads(refused.body)["status"], 405)
+        self.gateway.wait_for_access(method="BREW", status=405, reason="method_not_allowed")
 
 
 if __name__ == "__main__":

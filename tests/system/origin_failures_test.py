@@ -1,5 +1,6 @@
 """An origin that dies, at every stage: the status, the reason in the log, and who tries again."""
 
+import socket
 import time
 
 import client
@@ -81,6 +82,23 @@ class BeforeTheAnswer(Failures):
         start = time.monotonic()
         self.assertIn(gate.get("/").status, (502, 504))
         self.assertLess(time.monotonic() - start, harness.patience(5))
+
+
+class Names(Failures):
+    def test_an_origin_on_one_address_of_its_name(self):
+        """Where localhost is ::1 as well, half of all connects are refused and tried on 127.0.0.1:
+        nobody notices, whatever the method."""
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(), origin=f"localhost:{origin.port}")
+        for method in ("GET", "POST") * 10:
+            self.assertEqual(gate.get("/", method=method, body=b"x").status, 200)
+        entry = gate.wait_for_access(method="POST")
+        self.assertEqual(entry["upstream"], f"localhost:{origin.port} (127.0.0.1)")
+        found = socket.getaddrinfo("localhost", origin.port, type=socket.SOCK_STREAM,
+                                   flags=socket.AI_ADDRCONFIG)
+        addresses = {address[0] for *_, address in found}
+        if len(addresses) > 1:
+            gate.wait_for_access(attempts=2, status=200)
 
 
 class InTheAnswer(Failures):
