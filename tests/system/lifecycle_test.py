@@ -269,7 +269,8 @@ class Reload(harness.SystemTest):
 
     def test_under_load_nobody_sees_an_error(self):
         host, port = self.running.address()
-        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", f"http://{host}:{port}/old"],
+        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", "--timeout", "20s",
+                                f"http://{host}:{port}/old"],
                                stdout=subprocess.PIPE, text=True)
         for _ in range(6):
             time.sleep(0.5)

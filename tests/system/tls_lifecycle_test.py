@@ -75,7 +75,8 @@ class UnderLoad(harness.SystemTest):
         self.addCleanup(enough.set)
         coming = self.under_load(self.ask_anew, *[(enough, served)] * 4)
         host, port = self.running.address()
-        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", f"https://{host}:{port}/"],
+        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d4s", "--timeout", "20s",
+                                f"https://{host}:{port}/"],
                                stdout=subprocess.PIPE, text=True)
         with self.running.connect(tls=True) as kept:
             for name in ("first", "second", "third", "fourth", "fifth", "sixth"):
