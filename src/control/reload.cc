@@ -113,8 +113,6 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
     ++reloads_failed_;
     for (const std::string& line : messages) log_.error(line);
     log_.error("the configuration in force stays");
-    // A link may lead elsewhere by now: the mended file will be there.
-    files_->watch(state_->files);
     return false;
   }
   for (const std::string& line : messages) log_.warning(line);
