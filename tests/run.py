@@ -171,7 +171,7 @@ def execute(program: Program) -> Outcome:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rw-test-") as scratch:
         report = Path(scratch) / "report.json"
-        env = os.environ | program.env | {"GTEST_OUTPUT": f"json:{report}"}
+        env = os.environ | program.env | {"GTEST_OUTPUT": f"json:{report}", "GTEST_BRIEF": "1"}
         with tempfile.TemporaryFile(mode="w+", errors="replace") as output:
             process = subprocess.Popen(program.command, cwd=program.directory, env=env,
                                        stdin=subprocess.DEVNULL, stdout=output,

@@ -12,6 +12,7 @@
 #define HAVE_GETPID 1
 #define HAVE_ERRNO_H 1
 #define HAVE_SYS_TIME_H 1
+#define HAVE_GMTIME_R 1              /* else the dates of certificates are checked in one buffer for all threads */
 #define WOLFSSL_HAVE_ATOMIC_H
 #define WOLFSSL_HAVE_ASSERT_H
 #define HAVE_C___ATOMIC 1
