@@ -123,7 +123,8 @@ bool tuner::remember(const tune_profile& before, std::vector<told>& lines) const
   }
   const result<> done = replace_whole(memory_path(), text, memory_mode);
   if (!done) {
-    lines.push_back({true, fmt::format("{}: {}", memory_path(), explain_file(done.error()))});
+    lines.push_back({true, fmt::format("{}: {}{}", memory_path(), explain_file(done.error()),
+                                       ::geteuid() != 0 ? ": run this as root" : "")});
   }
   return done.has_value();
 }

@@ -43,7 +43,7 @@ void on_queues(const card& one, const advice_needs& needs, std::vector<advice>& 
   if (queues == 0 || queues >= needs.workers) return;
   list.push_back(
       {fmt::format("{} queues", one.name),
-       fmt::format("{} to receive, {} workers", queues, needs.workers),
+       fmt::format("queues to receive: {}, workers: {}", queues, needs.workers),
        fmt::format("{}, as far as the card has them (`ethtool -l {}`): each CPU takes its own "
                    "packets",
                    needs.workers, one.name),
@@ -67,7 +67,7 @@ void on_interrupts(const machine_tree& at, const card& one, const std::vector<un
   if (taking.empty() || taking.size() >= due) return;
   list.push_back(
       {fmt::format("{} interrupts", one.name),
-       fmt::format("{} queues, interrupts on CPUs {} alone", one.receive.size(),
+       fmt::format("queues: {}, interrupts on CPUs {} alone", one.receive.size(),
                    cpu_list({taking.begin(), taking.end()})),
        fmt::format("on {} CPUs, one for each queue", due),
        fmt::format(
@@ -89,7 +89,7 @@ void on_steering(const machine_tree& at, const card& one, const std::vector<unsi
   if (one.receive.size() < cpus.size() && all_unset(one.receive, "rps_cpus")) {
     list.push_back(
         {fmt::format("{} RPS", one.name),
-         fmt::format("off, with {} queues to receive for {} CPUs", one.receive.size(), cpus.size()),
+         fmt::format("off; queues to receive: {}, CPUs: {}", one.receive.size(), cpus.size()),
          "on all of them, when the card cannot have more queues: one CPU in "
          "interrupts is what the others wait for",
          fmt::format("for q in {}/queues/rx-*; do echo {} > $q/rps_cpus; done", one.path,
@@ -98,7 +98,7 @@ void on_steering(const machine_tree& at, const card& one, const std::vector<unsi
   if (one.transmit.size() > 1 && all_unset(one.transmit, "xps_cpus")) {
     list.push_back(
         {fmt::format("{} XPS", one.name),
-         fmt::format("off, with {} queues to send", one.transmit.size()),
+         fmt::format("off; queues to send: {}", one.transmit.size()),
          "a queue of its own for each CPU: no lock between them",
          fmt::format("for i in $(seq 0 {}); do printf %x $((1 << i)) > "
                      "{}/queues/tx-$i/xps_cpus; done",

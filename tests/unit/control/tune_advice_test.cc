@@ -108,7 +108,7 @@ TEST_F(TuneAdvice, TooFewQueues) {
   const std::vector<advice> list = all();
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0].about, "eth0 queues");
-  EXPECT_EQ(list[0].saw, "1 to receive, 4 workers");
+  EXPECT_EQ(list[0].saw, "queues to receive: 1, workers: 4");
   EXPECT_EQ(list[0].command, "ethtool -L eth0 combined 4");
   EXPECT_EQ(list[1].about, "eth0 RPS");
   EXPECT_EQ(list[1].command,
@@ -122,7 +122,7 @@ TEST_F(TuneAdvice, AllInterruptsOnOneCpu) {
     put(std::string("/proc/irq/") + irq + "/effective_affinity_list", "2\n");
   }
   EXPECT_EQ(one().about, "eth0 interrupts");
-  EXPECT_EQ(one().saw, "4 queues, interrupts on CPUs 2 alone");
+  EXPECT_EQ(one().saw, "queues: 4, interrupts on CPUs 2 alone");
   EXPECT_NE(one().command.find("/device/../msi_irqs"), std::string::npos) << one().command;
 }
 
