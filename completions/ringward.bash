@@ -40,6 +40,12 @@ _ringward_value() {
 _ringward_argument() {
   case $1 in
     import) _ringward_files -d ;;
+    tune)
+      if [[ $current = */* ]]; then
+        _ringward_files -f
+      else
+        _ringward_offer -W 'latency throughput connections'
+      fi ;;
   esac
 }
 

@@ -121,6 +121,15 @@ class Completion(harness.SystemTest):
             self.assertEqual(self.shell.offered("ringward run --config key --c"), ["--config"])
 
 
+    def check_profiles(self):
+        files = (harness.ROOT / "tuning").glob("ringward-*.conf")
+        profiles = sorted(file.stem.removeprefix("ringward-") for file in files)
+        self.assertGreater(len(profiles), 2)
+        self.assertEqual(sorted(self.shell.offered("ringward tune ")), profiles)
+        self.assertEqual(sorted(self.shell.offered("ringward tune --check ")), profiles)
+        self.assertEqual(self.shell.offered("ringward tune ./a"), ["./a file.toml"])
+
+
 @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
 class Bash(Completion):
     command = ["bash", "--norc", "--noprofile", "-i"]
@@ -134,6 +143,9 @@ class Bash(Completion):
 
     def test_values_are_files(self):
         self.check_values()
+
+    def test_profiles_are_those_that_there_are(self):
+        self.check_profiles()
 
 
 @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
@@ -149,6 +161,9 @@ class Zsh(Completion):
 
     def test_values_are_files(self):
         self.check_values()
+
+    def test_profiles_are_those_that_there_are(self):
+        self.check_profiles()
 
 
 if __name__ == "__main__":
