@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Walks the README's tour: runs its code blocks word for word and compares what they print.
 
-    readme_tour.py NAME [DIRECTORY] [--readme FILE]
+    readme_tour.py NAME [DIRECTORY] [--readme FILE] [--inside COMMAND]
 
 NAME is `demo`, in a clean clone, or `package`, as root on a machine that has nothing of Ringward's
-but the .deb in DIRECTORY. A block belongs to a tour by the comment in the line before its fence:
+but the .deb in DIRECTORY. COMMAND runs a bash there when that machine is another one (nsenter,
+ssh); nothing but bash and coreutils has to be on it. A block belongs to a tour by the comment in the line before its fence:
 
     <!-- tour: NAME -->                 lines with `$ ` or `# ` are typed into one shell, one after
                                         the other, in the order of the README; what follows such a
@@ -18,13 +19,14 @@ wants. Every command has to succeed. The shell is on a terminal, as a person's i
 """
 
 import argparse
+import base64
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -38,14 +40,9 @@ END = "tour-step-ended"
 @dataclass
 class Step:
     command: str
+    run: str = ""  # instead of it
     stays: bool = False
     expected: list = field(default_factory=list)  # lines
-
-
-@dataclass
-class File:
-    path: Path
-    text: str
 
 
 def read_tour(readme, name):
@@ -55,7 +52,7 @@ def read_tour(readme, name):
         if tour != name:
             continue
         if path:
-            steps.append(File(Path(path), block))
+            steps.append(save(path, block))
             continue
         for line in block.splitlines():
             if line.startswith(("$ ", "# ")):
@@ -65,9 +62,19 @@ def read_tour(readme, name):
     return steps
 
 
+def save(path, text):
+    """What an editor would do."""
+    return Step(f"save {path}", run=f"printf '%s\\n' {literal(text)} >{shlex.quote(path)}")
+
+
 def pattern(text):
     """A regular expression for text in which `...` is anything."""
     return ".*?".join(re.escape(part) for part in text.split("..."))
+
+
+def literal(text):
+    """Shell that stands for the text, whatever is in it."""
+    return f'"$(base64 -d <<<{base64.b64encode(text.encode()).decode()})"'
 
 
 def tidy(said):
@@ -77,18 +84,15 @@ def tidy(said):
 class Terminal:
     """A bash whose output is a terminal, and which takes commands without showing them."""
 
-    def __init__(self, directory):
+    def __init__(self, shell, directory):
         self.said = ""
         self.changed = threading.Condition()
-        self.ends_with = None
         ours, its = pty.openpty()
-        environment = os.environ | {"TERM": "dumb", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND":
-                                    "noninteractive"}
-        self.shell = subprocess.Popen(["bash", "--norc", "--noprofile", "-s"], text=True,
-                                      cwd=directory, env=environment, stdin=subprocess.PIPE,
-                                      stdout=its, stderr=its, start_new_session=True)
+        self.shell = subprocess.Popen(shell, text=True, stdin=subprocess.PIPE, stdout=its, stderr=its,
+                                      start_new_session=True)
         os.close(its)
         threading.Thread(target=self.read, args=(ours,), daemon=True).start()
+        self.send(f"export TERM=dumb LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive; cd {directory}")
 
     def read(self, terminal):
         while True:
@@ -104,11 +108,11 @@ class Terminal:
         """Begins a command; what earlier ones said is forgotten."""
         with self.changed:
             self.said = ""
-        # From a file: a command that reads its input must not eat the next one.
-        with tempfile.NamedTemporaryFile("w", delete=False, prefix="tour-") as script:
-            script.write(command + "\n")
-        self.shell.stdin.write(f". {script.name} </dev/null; printf '\\n{END} %s\\n' $?; "
-                               f"rm {script.name}\n")
+        # A command that reads its input must not eat the next one.
+        self.send(f"eval {literal(command)} </dev/null; printf '\\n{END} %s\\n' $?")
+
+    def send(self, line):
+        self.shell.stdin.write(line + "\n")
         self.shell.stdin.flush()
 
     def wait_for(self, expression, within=PATIENCE):
@@ -144,9 +148,9 @@ class Terminal:
 
 
 class Tour:
-    def __init__(self, directory):
-        self.directory = directory
-        self.shell = Terminal(directory)
+    def __init__(self, shell, directory):
+        self.open = lambda: Terminal(shell, shlex.quote(str(directory)))
+        self.shell = self.open()
         self.standing = []
         self.printed = ""  # by what stays
 
@@ -165,7 +169,7 @@ class Tour:
         return fitting[0]
 
     def stay(self, step):
-        terminal = Terminal(self.directory)
+        terminal = self.open()
         self.standing.append(terminal)
         terminal.type(step.command)
         expected = pattern("\n".join(step.expected))
@@ -178,7 +182,7 @@ class Tour:
         if step.stays:
             self.stay(step)
             return
-        status, said = self.shell.run(self.complete(step.command))
+        status, said = self.shell.run(step.run or self.complete(step.command))
         if status != 0:
             self.fail(step, f"status {status}", said)
         expected = tidy("\n".join(step.expected))
@@ -195,20 +199,17 @@ def main():
     parser.add_argument("name", choices=("demo", "package"))
     parser.add_argument("directory", nargs="?", type=Path, default=Path("."))
     parser.add_argument("--readme", type=Path, default=Path("README.md"))
+    parser.add_argument("--inside", type=shlex.split, default=["bash", "--norc", "--noprofile"])
     args = parser.parse_args()
     steps = read_tour(args.readme.read_text(), args.name)
     if len(steps) < 3:
         sys.exit(f"readme_tour: {args.readme} has no tour {args.name}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("readme_tour: ended"))  # and what it started
-    tour = Tour(args.directory)
+    tour = Tour(args.inside, args.directory)
     compared = 0
     try:
         for step in steps:
             began = time.monotonic()
-            if isinstance(step, File):
-                step.path.write_text(step.text)
-                print(f"saved   {step.path}")
-                continue
             tour.take(step)
             compared += bool(step.expected)
             print(f"{time.monotonic() - began:5.1f} s {step.command}", flush=True)
