@@ -16,6 +16,7 @@
 #include "control/demo.h"
 #include "control/process.h"
 #include "control/setup.h"
+#include "control/tune_command.h"
 #include "control/version.h"
 #include "gateway/snapshot_files.h"
 #include "io/capability.h"
@@ -145,6 +146,36 @@ int print_version() {
   return 0;
 }
 
+// What `options` holds when the callback runs is what was asked for.
+void add_tune(CLI::App& app, tune_options& options, int& status) {
+  auto* it = app.add_subcommand(
+      "tune", "How far the kernel's settings are from a profile, and what else could be better");
+  it->add_option("PROFILE", options.profile,
+                 "latency, throughput or connections, or a file as sysctl.d(5) has them");
+  auto* actions = it->add_option_group("actions", "At most one; without, drift is listed");
+  actions->require_option(0, 1);
+  const auto add = [&](const char* name, tune_options::action what, const char* text) {
+    return actions->add_flag_callback(name, [&options, what] { options.what = what; }, text);
+  };
+  using action = tune_options::action;
+  add("--check", action::check, "Only list drift: 0 without, 1 with, 2 for no such profile");
+  add("--apply", action::apply, "Set it, now and for the next boot; remember what was there");
+  add("--revert", action::revert, "Put back what was there");
+  it->add_option("--state", options.state, "Where what was there is remembered")
+      ->capture_default_str();
+  it->add_option("--workers", options.workers, "To give advice for; 0: one for each CPU")
+      ->capture_default_str();
+  it->footer("Example: ringward tune latency");
+  it->callback([&options, &status] {
+    const bool reverts = options.what == action::revert;
+    if (options.what != action::list && options.profile.empty() != reverts) {
+      throw CLI::ValidationError(
+          "tune", reverts ? "--revert takes no PROFILE" : "--check and --apply need a PROFILE");
+    }
+    status = run_tune(options);
+  });
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -215,6 +246,9 @@ int run_command_line(int argc, char** argv) {
   key_hash->add_option("NAME", name, "Who uses it; \"key\" when nobody is named");
   key_hash->footer("Example: ringward key hash alice < key.txt");
   key_hash->callback([&] { status = hash_key(name.empty() ? "key" : name); });
+
+  tune_options tune;
+  add_tune(app, tune, status);
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");
