@@ -78,7 +78,7 @@ rpm_main() {
     *) die "package rpm: '$1' is not --twice" ;;
   esac
   need_packages build rpm
-  build static ringward
+  build static
   step "building the package, and rpmlint" rpm rpm_build "$PWD" "$PWD/$rpm_out"
   if [ -n "$twice" ]; then
     step "building all of it once more, elsewhere" rpm-again rpm_again "$PWD/$rpm_out-again"
