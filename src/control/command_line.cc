@@ -1,6 +1,9 @@
 #include "control/command_line.h"
 
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +15,8 @@
 #include "control/admin_socket.h"
 #include "control/demo.h"
 #include "control/process.h"
+#include "control/setup.h"
+#include "control/tune_command.h"
 #include "control/version.h"
 #include "gateway/snapshot_files.h"
 #include "io/capability.h"
@@ -34,9 +39,27 @@ int run(const std::string& path) {
   return gate.start() ? gate.run() : 1;
 }
 
+// Root checks with the eyes of the service: a configuration that belongs to a system's group, as a
+// package's does to group ringward, is for the user of that name, who has to be able to read all of
+// it.
+void check_as_service(const std::string& path) {
+  constexpr gid_t system_groups_end = 1000;
+  struct stat at{};
+  if (::geteuid() != 0 || ::stat(path.c_str(), &at) != 0) return;
+  if (at.st_gid == 0 || at.st_gid >= system_groups_end) return;
+  const struct group* group = ::getgrgid(at.st_gid);
+  const passwd* user = group != nullptr ? ::getpwnam(group->gr_name) : nullptr;
+  if (user == nullptr) return;
+  if (::initgroups(user->pw_name, at.st_gid) != 0 || ::setegid(at.st_gid) != 0 ||
+      ::seteuid(user->pw_uid) != 0) {
+    fmt::print(stderr, "ringward: warning: cannot check as user {}\n", group->gr_name);
+  }
+}
+
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
+  check_as_service(path);
   config::examined read = config::examine(path);
   const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
   if (print(read.problems, stderr) != 0) {
@@ -123,6 +146,36 @@ int print_version() {
   return 0;
 }
 
+// What `options` holds when the callback runs is what was asked for.
+void add_tune(CLI::App& app, tune_options& options, int& status) {
+  auto* it = app.add_subcommand(
+      "tune", "How far the kernel's settings are from a profile, and what else could be better");
+  it->add_option("PROFILE", options.profile,
+                 "latency, throughput or connections, or a file as sysctl.d(5) has them");
+  auto* actions = it->add_option_group("actions", "At most one; without, drift is listed");
+  actions->require_option(0, 1);
+  const auto add = [&](const char* name, tune_options::action what, const char* text) {
+    return actions->add_flag_callback(name, [&options, what] { options.what = what; }, text);
+  };
+  using action = tune_options::action;
+  add("--check", action::check, "Only list drift: 0 without, 1 with, 2 for no such profile");
+  add("--apply", action::apply, "Set it, now and for the next boot; remember what was there");
+  add("--revert", action::revert, "Put back what was there");
+  it->add_option("--state", options.state, "Where what was there is remembered")
+      ->capture_default_str();
+  it->add_option("--workers", options.workers, "To give advice for; 0: one for each CPU")
+      ->capture_default_str();
+  it->footer("Example: ringward tune latency");
+  it->callback([&options, &status] {
+    const bool reverts = options.what == action::revert;
+    if (options.what != action::list && options.profile.empty() != reverts) {
+      throw CLI::ValidationError(
+          "tune", reverts ? "--revert takes no PROFILE" : "--check and --apply need a PROFILE");
+    }
+    status = run_tune(options);
+  });
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -151,6 +204,15 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   check_it->footer("Example: ringward check --config ./ringward.toml");
   check_it->callback([&] { status = check(config); });
+
+  setup_options first;
+  auto* setup_it = app.add_subcommand(
+      "setup", "Make the certificate and keys of a first start, where there are none");
+  setup_it->add_option("--config", first.config, "A directory of TOML files, or one in it")
+      ->capture_default_str();
+  setup_it->add_option("--group", first.group, "Who may read them, besides their owner");
+  setup_it->footer("Example: ringward setup --config /etc/ringward --group ringward");
+  setup_it->callback([&] { status = run_setup(first); });
 
   demo_options demo;
   auto* demo_it =
@@ -184,6 +246,9 @@ int run_command_line(int argc, char** argv) {
   key_hash->add_option("NAME", name, "Who uses it; \"key\" when nobody is named");
   key_hash->footer("Example: ringward key hash alice < key.txt");
   key_hash->callback([&] { status = hash_key(name.empty() ? "key" : name); });
+
+  tune_options tune;
+  add_tune(app, tune, status);
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");

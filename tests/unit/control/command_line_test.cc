@@ -80,6 +80,11 @@ TEST_F(CommandLine, WordsNobodyUnderstandsAre2) {
                                                      {"key", "new", "a", "b"},
                                                      {"key", "old"},
                                                      {"status", "now"},
+                                                     {"tune", "--check"},
+                                                     {"tune", "--apply"},
+                                                     {"tune", "--revert", "latency"},
+                                                     {"tune", "x", "--check", "--apply"},
+                                                     {"tune", "x", "--check", "--revert"},
                                                      {"--nonsense"}};
   for (const auto& words : all) {
     const said got = ringward(words);
@@ -90,8 +95,8 @@ TEST_F(CommandLine, WordsNobodyUnderstandsAre2) {
 
 TEST_F(CommandLine, HelpHasAnExampleAtEveryLevel) {
   const std::vector<std::vector<std::string>> all = {
-      {},         {"run"}, {"check"},   {"demo"},       {"status"},     {"reload"},
-      {"reopen"}, {"key"}, {"version"}, {"key", "new"}, {"key", "hash"}};
+      {},         {"run"}, {"check"},   {"demo"},       {"status"},      {"reload"},
+      {"reopen"}, {"key"}, {"version"}, {"key", "new"}, {"key", "hash"}, {"tune"}};
   for (std::vector<std::string> words : all) {
     std::string example = "Example: ringward";
     for (const std::string& one : words) example += " " + one;
@@ -207,6 +212,34 @@ TEST_F(CommandLine, VersionSaysWhatThisIsAndWhatTheKernelHas) {
        {"ringward ", "\ncompiler ", "\nwolfSSL ", "\nkernel ", "\nio_uring ", "\nkernel TLS "}) {
     EXPECT_NE(got.out.find(line), std::string::npos) << line;
   }
+}
+
+// What the kernel runs with is in order; nobody is asked to change it here.
+TEST_F(CommandLine, TuneChecksAProfile) {
+  std::ifstream file("/proc/sys/kernel/ostype");
+  std::string is;
+  std::getline(file, is);
+  const std::string good = write("good.conf", "kernel.ostype = " + is + "\n");
+  EXPECT_EQ(ringward({"tune", good, "--check"}).status, 0);
+  const said differs =
+      ringward({"tune", "--check", write("other.conf", "kernel.ostype = Minix\n")});
+  EXPECT_EQ(differs.status, 1);
+  EXPECT_NE(differs.out.find("kernel.ostype  " + is + "  Minix\n"), std::string::npos)
+      << differs.out;
+  const said none = ringward({"tune", "--check", (folder_ / "none.conf").string()});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_NE(none.err.find("No such file"), std::string::npos) << none.err;
+}
+
+TEST_F(CommandLine, TuneListsAndAdvises) {
+  const said got = ringward({"tune", write("other.conf", "kernel.ostype = Minix\n")});
+  EXPECT_EQ(got.status, 0);
+  EXPECT_NE(got.out.find("other: 1 of 1 settings differ\n"), std::string::npos) << got.out;
+  EXPECT_NE(got.out.find("advice"), std::string::npos) << got.out;
+  const said listed = ringward({"tune", "--state", folder_.string()});
+  EXPECT_EQ(listed.status, 0);
+  EXPECT_NE(listed.out.find("no profile is applied\n"), std::string::npos) << listed.out;
+  EXPECT_EQ(ringward({"tune", "no-such-profile"}).status, 1);
 }
 
 }  // namespace
