@@ -72,7 +72,8 @@ newer() {
     printf '%%global __os_install_post %%{nil}\n%%global debug_package %%{nil}\n'
     printf '%%description\nA newer one.\n%%install\ncp -a %s/. %%{buildroot}/\n' "$tree"
     sed -n '/^%pre$/,$p' "$root/packaging/rpm/ringward.spec" | sed 's/^%files .*/%files/'
-    find "$tree/usr/share/man" -type f -printf '/usr/share/man/%P\n' 2>/dev/null || true
+    find "$tree/usr/share" -type f -not -path '*/share/doc/*' -not -path '*/share/licenses/*' \
+      -printf '/usr/share/%P\n'
   } >"$work/newer.spec"
   rpm_of "$work/newer.spec" "$2"
 }
@@ -101,6 +102,7 @@ test_suite() {
 [ $# -gt 0 ] || set -- bookworm
 bad=0
 for suite; do
+  export LAB_NAME=rpm-$suite
   echo "== the rpm on $suite"
   # Not in a condition of this shell, where set -e would not hold.
   set +e
