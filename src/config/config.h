@@ -184,6 +184,7 @@ struct upstream {
   std::uint64_t requests_per_connection = 0;  // 0: no bound
   std::uint32_t max_requests_in_flight = 4096;
   std::uint32_t retry_attempts = 2;  // in all: 1 or 2
+  std::string unreachable_detail;    // for clients, when no server takes a connection; or empty
 };
 
 enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };

@@ -54,6 +54,15 @@ void read_pool(table_reader& in, upstream& out) {
   in.later("queue_timeout");
 }
 
+// What clients are told in prose when nobody is there. Bounded, so that it always fits an answer.
+void read_unreachable(table_reader& in, upstream& out) {
+  constexpr std::size_t octets_max = 1024;
+  const node* at = in.text("unreachable_detail", out.unreachable_detail);
+  if (out.unreachable_detail.size() > octets_max) {
+    in.error(*at, "unreachable_detail", "has at most 1KiB");
+  }
+}
+
 }  // namespace
 
 void read_upstream(table_reader& in, upstream& out) {
@@ -73,6 +82,7 @@ void read_upstream(table_reader& in, upstream& out) {
   });
   in.table("pool", [&](table_reader& pool) { read_pool(pool, out); });
   in.later("health");
+  read_unreachable(in, out);
   in.table("retry", [&](table_reader& retry) {
     retry.number<std::uint32_t>("attempts", out.retry_attempts, {1, 2});
     retry.later("budget");

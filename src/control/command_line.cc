@@ -1,6 +1,9 @@
 #include "control/command_line.h"
 
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +15,7 @@
 #include "control/admin_socket.h"
 #include "control/demo.h"
 #include "control/process.h"
+#include "control/setup.h"
 #include "control/tune_command.h"
 #include "control/version.h"
 #include "gateway/snapshot_files.h"
@@ -35,9 +39,27 @@ int run(const std::string& path) {
   return gate.start() ? gate.run() : 1;
 }
 
+// Root checks with the eyes of the service: a configuration that belongs to a system's group, as a
+// package's does to group ringward, is for the user of that name, who has to be able to read all of
+// it.
+void check_as_service(const std::string& path) {
+  constexpr gid_t system_groups_end = 1000;
+  struct stat at{};
+  if (::geteuid() != 0 || ::stat(path.c_str(), &at) != 0) return;
+  if (at.st_gid == 0 || at.st_gid >= system_groups_end) return;
+  const struct group* group = ::getgrgid(at.st_gid);
+  const passwd* user = group != nullptr ? ::getpwnam(group->gr_name) : nullptr;
+  if (user == nullptr) return;
+  if (::initgroups(user->pw_name, at.st_gid) != 0 || ::setegid(at.st_gid) != 0 ||
+      ::seteuid(user->pw_uid) != 0) {
+    fmt::print(stderr, "ringward: warning: cannot check as user {}\n", group->gr_name);
+  }
+}
+
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
+  check_as_service(path);
   config::examined read = config::examine(path);
   const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
   if (print(read.problems, stderr) != 0) {
@@ -182,6 +204,15 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   check_it->footer("Example: ringward check --config ./ringward.toml");
   check_it->callback([&] { status = check(config); });
+
+  setup_options first;
+  auto* setup_it = app.add_subcommand(
+      "setup", "Make the certificate and keys of a first start, where there are none");
+  setup_it->add_option("--config", first.config, "A directory of TOML files, or one in it")
+      ->capture_default_str();
+  setup_it->add_option("--group", first.group, "Who may read them, besides their owner");
+  setup_it->footer("Example: ringward setup --config /etc/ringward --group ringward");
+  setup_it->callback([&] { status = run_setup(first); });
 
   demo_options demo;
   auto* demo_it =

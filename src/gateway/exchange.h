@@ -88,6 +88,7 @@ struct exchange {
   bool upload_failed = false;
   bool upstream_reusable = false;
   bool out_of_time = false;  // upstream.timeouts.total has passed
+  bool unreachable = false;  // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun

@@ -200,6 +200,7 @@ io::task<> forward(exchange& x) {
         !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
     tried = &x.upstream->pool;
     x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
+    x.unreachable = stage == upstream_stage::connect && !x.upload_failed;
     co_await let_go(x);
     if (again) continue;
     if (x.decision.status != 499) {
@@ -210,6 +211,7 @@ io::task<> forward(exchange& x) {
     co_return;
   }
   x.decision = {};
+  x.unreachable = false;
   co_await download(x);
   co_await stop_upload(x);
   // An origin that answered early is owed the rest of a body: the next request would be taken for

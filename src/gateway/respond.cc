@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
 #include "gateway/worker.h"
@@ -103,9 +104,15 @@ void give_up_client(exchange& x) noexcept {
   x.downstream->abort(fault::canceled);
 }
 
-answer problem(unsigned status, std::string& store) {
-  store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}}})",
+answer problem(unsigned status, std::string& store, std::string_view detail) {
+  store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{})",
                       http::reason_phrase(status), status);
+  if (!detail.empty()) {
+    store += R"(,"detail":")";
+    append_json_escaped(store, detail);
+    store += '"';
+  }
+  store += '}';
   answer a;
   a.status = status;
   a.type = "application/problem+json";
@@ -118,7 +125,9 @@ io::task<> respond(exchange& x) {
   std::string body_store;
   answer a;
   if (!x.decision.admitted()) {
-    a = problem(x.decision.status, body_store);
+    a = problem(
+        x.decision.status, body_store,
+        x.unreachable ? std::string_view(x.to->settings->unreachable_detail) : std::string_view{});
     if (a.status == 401 || a.status == 403) a.cache_control = "no-store";
     if (!connection_may_go_on(a.status)) x.keep_alive = false;
   } else {

@@ -206,8 +206,8 @@ result<self_signed> make_self_signed(std::span<const std::string> names,
   const auto start = std::chrono::floor<std::chrono::seconds>(now);
   const std::string algorithm = der(sequence, der(object, id_ecdsa_with_sha256));
   const std::string name =
-      der(sequence,
-          der(set, der(sequence, der(object, id_common_name) + der(utf8_string, "Ringward demo"))));
+      der(sequence, der(set, der(sequence, der(object, id_common_name) +
+                                               der(utf8_string, "Ringward, self-signed"))));
   const std::string public_key =
       der(sequence,
           der(sequence, der(object, id_ec_public_key) + der(object, id_prime256v1)) + bits(point));

@@ -1,5 +1,6 @@
 """An origin that dies, at every stage: the status, the reason in the log, and who tries again."""
 
+import json
 import socket
 import time
 
@@ -53,6 +54,16 @@ class BeforeTheAnswer(Failures):
                 reasons["full"] = gate.wait_for_access(status=503).get("reason")
         told_apart = {reasons.get(n) for n in ("refused", "closed", "bad head", "slow", "full")}
         self.assertEqual(len(told_apart), 5, reasons)
+
+    def test_an_operators_words_are_told_when_nobody_is_there_and_only_then(self):
+        words = 'Not "started" yet:\n/etc/x, ask \u00fc'
+        config = configs.plain(upstream="unreachable_detail = " + json.dumps(words))
+        gate = self.start(lambda c, r: c.send(b"garbage\r\n\r\n"), config)
+        plain = {"type": "about:blank", "title": "Bad Gateway", "status": 502}
+        self.assertEqual(json.loads(gate.get("/").body), plain)
+        self.upstream.refuse()
+        self.assertEqual(json.loads(gate.get("/").body), plain | {"detail": words})
+        self.assertEqual(gate.get("/", method="HEAD").body, b"")
 
     def test_a_bad_head_of_an_origin_is_502(self):
         heads = [b"garbage\r\n\r\n", b"HTTP/1.1 20 OK\r\n\r\n", b"HTTP/2.0 200 OK\r\n\r\n",

@@ -19,6 +19,10 @@ struct refusal {
   std::string_view line;  // what is printed
 };
 
+const std::string long_detail =
+    "[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\nunreachable_detail = \"" +
+    std::string(1025, 'x') + "\"";
+
 class Refusals : public ::testing::TestWithParam<refusal> {};
 
 TEST_P(Refusals, AreOneLineWithAPlace) {
@@ -266,6 +270,10 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                 "timeouts.total = \"0s\"",
                 "t:7:18: error: upstream.timeouts.total: must be from 1ms to 7d"},
+        refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
+                "unreachable_detail = 502",
+                "t:7:22: error: upstream.unreachable_detail: must be a string, not a number"},
+        refusal{long_detail, "t:7:22: error: upstream.unreachable_detail: has at most 1KiB"},
         refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\nretry.attempts = 0",
                 "t:7:18: error: upstream.retry.attempts: must be from 1 to 2"},
         refusal{"[security_headers]\nconnection = \"close\"",
