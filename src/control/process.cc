@@ -27,6 +27,11 @@ namespace {
 constexpr unsigned control_ring_entries = 256;
 constexpr std::size_t control_buffers_bytes = 4U << 20U;
 constexpr std::chrono::seconds tending{60};
+// New connections wait this long at most for a gate that is started anew. docs/systemd.md
+constexpr nanoseconds restart_drain = std::chrono::seconds{2};
+// How often the service manager hears of a drain, and how long it then waits for the next word.
+constexpr std::chrono::seconds drain_report{1};
+constexpr std::chrono::seconds drain_patience{10};
 
 // As many descriptors as the process may have; how many that are.
 std::uint64_t raise_descriptor_limit() {
@@ -47,7 +52,7 @@ std::uint32_t clients_max(std::uint64_t descriptors, std::size_t workers) {
 sigset_t heard_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, one);
+  for (int one : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) sigaddset(&set, one);
   return set;
 }
 
@@ -75,6 +80,8 @@ process::~process() {
 }
 
 bool process::start() {
+  manager_ = service_manager::from_environment();
+  net::inherited_sockets passed = net::inherited_sockets::from_environment();
   if (!limit::wide_swap_supported()) {
     log_.error("this processor cannot swap 16 bytes at once (cx16): the limits cannot work on it");
     return false;
@@ -97,32 +104,18 @@ bool process::start() {
   }
   if (!state_) return false;
   log_.set_level(static_cast<observe::level>(settings().log.level));
-  if (!open_listeners() || !open_control()) return false;
+  worker_count_ = worker_count(settings().server.workers);
+  if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
+  if (!open_control()) return false;
+  listeners_.store(manager_);
 
-  for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    log_.info(fmt::format("listener {} on {}", settings().listeners[i].name, sockets_[i].name()));
+  for (std::size_t i = 0; i < settings().listeners.size(); ++i) {
+    log_.info(fmt::format("listener {} on {}", settings().listeners[i].name,
+                          listeners_.sockets()[i].name()));
   }
   if (admin_page_) log_.info(fmt::format("admin on {}", admin_page_->name()));
   log_.info("ready");
-  return true;
-}
-
-bool process::open_listeners() {
-  worker_count_ = worker_count(settings().server.workers);
-  for (const config::listener& one : settings().listeners) {
-    const result<config::address> where = config::parse_address(one.address);
-    result<net::listening_sockets> opened =
-        where ? net::listening_sockets::open(*where, worker_count_) : failure(where.error());
-    if (!opened) {
-      const int os = opened.error().os;
-      log_.error(fmt::format("listener {}: {}: {}", one.name, one.address,
-                             os == EADDRINUSE ? "the port is in use by another program"
-                             : os != 0        ? std::strerror(os)
-                                              : opened.error().text));
-      return false;
-    }
-    sockets_.push_back(std::move(*opened));
-  }
+  manager_.ready("serving");
   return true;
 }
 
@@ -140,7 +133,7 @@ bool process::open_control() {
                     descriptors, clients));
   }
   result<std::unique_ptr<workers>> started =
-      workers::start(worker_count_, state_, sockets_, access != "off", clients);
+      workers::start(worker_count_, state_, listeners_.sockets(), access != "off", clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
@@ -204,6 +197,7 @@ int process::run() {
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
+  io::spawn(answer_watchdog(), chores_);
   while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
@@ -225,7 +219,8 @@ io::task<> process::serve_signals() {
       ::_exit(0);
     } else {
       stopping_ = true;
-      io::spawn(stop(), chores_);
+      // As systemd's restart is told from its stop: docs/systemd.md.
+      io::spawn(stop(heard.ssi_signo == SIGQUIT), chores_);
     }
   }
 }
@@ -250,19 +245,57 @@ io::task<> process::tend() {
   }
 }
 
-io::task<> process::stop() {
-  const nanoseconds limit = settings().server.drain_timeout;
-  log_.info(fmt::format("stopping: requests under way have {} s to finish",
-                        std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
-  workers_->drain(loop_->kernel(), limit);
-  // Once the workers have stopped accepting, nobody shall wait in a backlog for them.
-  io::sleep moment(*loop_, loop_->now() + std::chrono::milliseconds{50});
-  co_await moment;
-  sockets_.clear();
+// The manager hears that this process is alive while every worker is: a message wakes each twice
+// per interval, so that one asleep costs nothing in between and one that hangs does not answer.
+io::task<> process::answer_watchdog() {
+  const nanoseconds half = manager_.watchdog() / 2;
+  if (half == nanoseconds{0}) co_return;
+  nanoseconds pause = half;
+  while (!stopping_) {
+    if (pause == half) workers_->ask(loop_->kernel());
+    io::sleep until(*loop_, loop_->now() + pause);
+    watchdog_pause_ = &until;
+    co_await until;
+    watchdog_pause_ = nullptr;
+    if (stopping_) co_return;
+    const bool answered = workers_->answered();
+    if (answered) manager_.alive();
+    if (!answered && pause == half) log_.warning("a worker does not answer");
+    // Late is not dead: the manager's other half has yet to pass.
+    pause = answered ? half : half / 8;
+  }
+}
+
+// A worker that cannot end must not have the manager wait for ever: its own time-out then counts.
+io::task<> process::wait_for_workers(mono_time deadline) {
+  mono_time report = loop_->now();
   while (workers_->running() > 0) {
+    if (loop_->now() >= report && loop_->now() < deadline + drain_patience) {
+      manager_.still_stopping(drain_patience, fmt::format("draining: {} connections", open_now()));
+      report = loop_->now() + drain_report;
+    }
     io::sleep pause(*loop_, loop_->now() + std::chrono::milliseconds{10});
     co_await pause;
   }
+}
+
+io::task<> process::stop(bool for_good) {
+  if (for_good) listeners_.forget(manager_);
+  const bool outlived = !for_good && listeners_.outlive_us(manager_);
+  nanoseconds limit = settings().server.drain_timeout;
+  if (outlived) limit = std::min(limit, restart_drain);
+  log_.info(fmt::format("stopping: requests under way have {} s to finish{}",
+                        std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
+                        outlived ? "; new connections wait for the next process" : ""));
+  manager_.stopping("draining");
+  const mono_time deadline = loop_->now() + limit;
+  workers_->drain(loop_->kernel(), limit);
+  if (watchdog_pause_ != nullptr) watchdog_pause_->cut();
+  // Once the workers have stopped accepting, nobody shall wait in a backlog for them.
+  io::sleep moment(*loop_, loop_->now() + std::chrono::milliseconds{50});
+  co_await moment;
+  listeners_.close(manager_);
+  co_await wait_for_workers(deadline);
   if (admin_page_) co_await admin_page_->stop();
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();

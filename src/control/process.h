@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "control/file_watch.h"
+#include "control/listeners.h"
+#include "control/service_manager.h"
 #include "control/workers.h"
 #include "control/writer.h"
 #include "gateway/snapshot.h"
@@ -42,7 +44,8 @@ class process {
 
   // Everything up to serving. False: it has said why, one line each, on stderr.
   bool start();
-  // Serves until SIGTERM or SIGINT; then drains. The exit status.
+  // Serves until SIGTERM, SIGINT or SIGQUIT; then drains, at most 2 s when the listening sockets
+  // outlive it, which SIGQUIT rules out. The exit status.
   int run();
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
@@ -56,7 +59,7 @@ class process {
   // start().
   void make_readable() noexcept { readable_ = true; }
   // "127.0.0.1:8443", of the first listener, with the port that was given.
-  const std::string& listening_on() const noexcept { return sockets_.front().name(); }
+  const std::string& listening_on() const noexcept { return listeners_.sockets().front().name(); }
   io::loop& loop() noexcept { return *loop_; }
   const config::configuration& settings() const noexcept { return state_->settings; }
   const observe::log& log() const noexcept { return log_; }
@@ -70,21 +73,24 @@ class process {
   // Hands `made` to the workers; false when there is none and what is in force stays.
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
-  bool open_listeners();
   bool open_control();
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
   io::task<> watch_files();
   io::task<> tend();
-  io::task<> stop();
+  io::task<> answer_watchdog();
+  io::task<> stop(bool for_good);
+  io::task<> wait_for_workers(mono_time deadline);
+  std::uint64_t open_now() const;  // client connections
 
   configuration_source from_;
   observe::log log_;
   observe::label_names labels_;
   std::shared_ptr<tls::ticket_keys> tickets_;
   std::shared_ptr<const gateway::snapshot> state_;
-  std::vector<net::listening_sockets> sockets_;
+  service_manager manager_;
+  listeners listeners_;
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
   std::unique_ptr<workers> workers_;
@@ -104,6 +110,7 @@ class process {
   int signals_ = -1;
   io::operation* hearing_ = nullptr;  // of serve_signals()
   io::sleep* pause_ = nullptr;        // of tend()
+  io::sleep* watchdog_pause_ = nullptr;
 };
 
 }  // namespace rw::control

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "config/load.h"
@@ -92,8 +93,12 @@ reload_outcome process::reload() {
     log_.warning(outcome.messages.back());
     return outcome;
   }
+  manager_.reloading(loop_->now());
   outcome.taken = adopt(load(outcome.messages), outcome.messages);
   if (outcome.taken) log_.info("the configuration was reloaded");
+  manager_.ready(outcome.taken
+                     ? "serving"
+                     : "serving as before a reload that was refused: " + outcome.messages.front());
   return outcome;
 }
 
@@ -133,15 +138,21 @@ std::string process::reopen() {
   return "log files are opened anew\n";
 }
 
-std::string process::status() const {
+std::uint64_t process::open_now() const {
   using observe::counter;
   std::uint64_t accepted = 0;
   std::uint64_t closed = 0;
+  for (const observe::counters* one : workers_->counters()) {
+    closed += one->get(counter::connections_closed);
+    accepted += one->get(counter::connections_accepted);
+  }
+  return accepted - std::min(accepted, closed);
+}
+
+std::string process::status() const {
   std::uint64_t requests = 0;
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   for (const observe::counters* one : counted) {
-    accepted += one->get(counter::connections_accepted);
-    closed += one->get(counter::connections_closed);
     for (std::size_t i = 0; i < observe::histogram::buckets; ++i) {
       requests += one->durations.in_bucket(i);
     }
@@ -160,8 +171,8 @@ std::string process::status() const {
   line("loaded", fmt::format("{} s ago, {} reloads, {} refused",
                              seconds(loop_->wall_now() - reloaded_), reloads_, reloads_failed_));
   line("workers", worker_count_);
-  for (const net::listening_sockets& one : sockets_) line("listener", one.name());
-  line("connections", accepted - closed);
+  for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
+  line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));

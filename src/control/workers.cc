@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <future>
 
 namespace rw::control {
@@ -28,6 +29,13 @@ struct adopt_command : gateway::command {
   std::shared_ptr<const gateway::snapshot> state;
 };
 
+// Shows that the thread turns its loop and reads its messages, asleep or not.
+struct answer_command : gateway::command {
+  explicit answer_command(std::atomic<bool>& a) : answered(a) {}
+  void run(gateway::worker&) override { answered.store(true, std::memory_order_release); }
+  std::atomic<bool>& answered;
+};
+
 struct drain_command : gateway::command {
   explicit drain_command(nanoseconds limit) : at_most(limit) {}
   void run(gateway::worker& on) override { on.drain(at_most); }
@@ -42,6 +50,7 @@ struct workers::one {
   std::unique_ptr<observe::log_queue> queue;
   std::promise<result<io::loop*>> ready;
   io::loop* loop = nullptr;
+  std::atomic<bool> answered = true;  // the last answer_command
   std::thread thread;
 };
 
@@ -94,7 +103,11 @@ result<std::unique_ptr<workers>> workers::start(
     parts.index = i;
     parts.workers = count;
     parts.state = state;
-    for (const net::listening_sockets& socket : sockets) parts.listening.push_back(socket.fd(i));
+    for (std::size_t k = 0; k < sockets.size(); ++k) {
+      for (const int fd : sockets[k].of(i, count)) {
+        parts.listening.push_back({fd, static_cast<std::uint32_t>(k)});
+      }
+    }
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
     parts.clients = clients;
@@ -135,6 +148,18 @@ void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapsho
 void workers::drain(io::ring& from, nanoseconds at_most) {
   for (const auto& self : all_) {
     if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most));
+  }
+}
+
+bool workers::answered() const noexcept {
+  return std::ranges::all_of(
+      all_, [](const auto& self) { return self->answered.load(std::memory_order_acquire); });
+}
+
+void workers::ask(io::ring& from) {
+  for (const auto& self : all_) {
+    if (!self->answered.exchange(false, std::memory_order_relaxed)) continue;
+    self->loop->post(from, new answer_command(self->answered));
   }
 }
 

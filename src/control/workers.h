@@ -39,6 +39,10 @@ class workers {
   // ---- from the control thread, by way of its ring
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
   void drain(io::ring& from, nanoseconds at_most);
+  // Asks each for a sign of life, by a message that wakes it; whether all have given it since they
+  // were asked. A worker that owes an answer is not asked again. Not after drain().
+  void ask(io::ring& from);
+  bool answered() const noexcept;
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::vector<const observe::counters*> counters() const;

@@ -14,6 +14,12 @@ namespace {
 constexpr std::chrono::seconds housekeeping{1};
 // After the process ran out of descriptors: time for some to come back.
 constexpr std::chrono::milliseconds accept_pause{100};
+// For what was accepted before the drain began and is on its way here from another worker.
+constexpr std::chrono::milliseconds hand_over_time{20};
+// What a client that seems idle may have under way when it is not to send more: its request, for
+// one that has just come (connection.cc), or the next one.
+constexpr std::chrono::seconds first_call{1};
+constexpr std::chrono::milliseconds next_call{200};
 
 observe::access_formatter formatter_for(const config::log& log) {
   observe::access_format format = observe::access_format::json;
@@ -176,7 +182,7 @@ void worker::hand_over(int fd, std::uint32_t listener, std::size_t to) {
 }
 
 void worker::take_over(int fd, std::uint32_t listener) {
-  if (!draining_) {
+  if (!closed_) {
     admit(fd, listener);
     return;
   }
@@ -193,12 +199,14 @@ void worker::on_accepted(io::operation& op, io::completion what) {
   auto& at = static_cast<acceptor&>(op);
   worker& self = at.owner;
   if (what.result >= 0) {
-    if (self.draining_ || !self.take_place(at.listener)) {
+    // Whoever was accepted while the drain began is served, once.
+    if (self.closed_ || !self.take_place(at.listener)) {
       self.loop_.kernel().close(what.result);
       self.counters().add(observe::counter::connections_refused);
     } else {
       const std::size_t own = self.parts_.index;
-      const std::size_t to = self.parts_.loads ? who_serves(*self.parts_.loads, own) : own;
+      const bool alone = !self.parts_.loads || self.draining_;
+      const std::size_t to = alone ? own : who_serves(*self.parts_.loads, own);
       if (to == own) {
         self.admit(what.result, at.listener);
       } else {
@@ -253,6 +261,10 @@ void worker::drain(nanoseconds at_most) {
   io::spawn(finish(at_most), chores_);
 }
 
+bool worker::accepting() const noexcept {
+  return std::ranges::any_of(acceptors_, [](const auto& at) { return at->in_flight(); });
+}
+
 // Both sides: a body on its way up waits for the origin, whatever becomes of the client.
 void worker::cut(connection& one) noexcept {
   one.downstream.abort(fault::canceled);
@@ -265,14 +277,18 @@ io::task<> worker::finish(nanoseconds at_most) {
     at->again.disarm();
     loop_.kernel().cancel(*at);
   }
+  const mono_time began = loop_.now();
+  const mono_time deadline = began + at_most;
   for (connection* c = first_; c != nullptr; c = c->next) {
-    if (c->idle) c->downstream.interrupt_receive();
+    const nanoseconds patience = c->requests == 0 ? nanoseconds{first_call} : next_call;
+    if (c->idle) c->downstream.receive_by(began + patience);
   }
   if (pause_ != nullptr) pause_->cut();
-  const mono_time deadline = loop_.now() + at_most;
-  while (connections_.inside() > 0) {
+  const mono_time nobody_comes = began + (parts_.loads ? hand_over_time : nanoseconds{0});
+  while (connections_.inside() > 0 || accepting() || loop_.now() < nobody_comes) {
     const mono_time now = loop_.now();
     if (now >= deadline) {
+      closed_ = true;
       for (connection* c = first_; c != nullptr; c = c->next) cut(*c);
       co_await connections_.empty();
       break;
@@ -280,6 +296,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     io::sleep step(loop_, std::min(deadline, now + std::chrono::milliseconds{20}));
     co_await step;
   }
+  closed_ = true;
   co_await pools_.close_all();
   finished_ = true;
 }
@@ -289,9 +306,8 @@ void worker::run() {
     load().loop = &loop_;
     load().takes.store(true, std::memory_order_release);
   }
-  for (std::size_t i = 0; i < parts_.listening.size(); ++i) {
-    acceptors_.push_back(
-        std::make_unique<acceptor>(*this, parts_.listening[i], static_cast<std::uint32_t>(i)));
+  for (const worker_parts::accepting& one : parts_.listening) {
+    acceptors_.push_back(std::make_unique<acceptor>(*this, one.fd, one.listener));
     accept(*acceptors_.back());
   }
   io::spawn(keep_house(), chores_);

@@ -30,7 +30,11 @@ struct worker_parts {
   unsigned index = 0;
   unsigned workers = 1;
   std::shared_ptr<const snapshot> state;
-  std::vector<int> listening;  // descriptors, in the order of snapshot::listeners
+  struct accepting {
+    int fd = -1;
+    std::uint32_t listener = 0;  // by its place in snapshot::listeners
+  };
+  std::vector<accepting> listening;
   observe::counters* counters = nullptr;
   observe::log_queue* access = nullptr;  // null: no access log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
@@ -83,6 +87,7 @@ class worker {
   void admit(int fd, std::uint32_t listener);
   void hand_over(int fd, std::uint32_t listener, std::size_t to);
   worker_load& load() noexcept { return (*parts_.loads)[parts_.index]; }
+  bool accepting() const noexcept;
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -109,6 +114,7 @@ class worker {
   io::gate chores_;
   io::sleep* pause_ = nullptr;  // of keep_house()
   bool draining_ = false;
+  bool closed_ = false;  // serves nobody new, and nobody is left
   bool finished_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "net/listening_socket.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -96,6 +97,44 @@ result<listening_sockets> listening_sockets::open(const config::address& where, 
     if (::listen(fd, backlog) != 0) return failure(io::kernel_error(errno, origin::configuration));
   }
   return made;
+}
+
+listening_sockets listening_sockets::adopt(const config::address& where, unsigned count,
+                                           std::vector<int> fds, bool owns_path) {
+  listening_sockets made;
+  made.fds_ = std::move(fds);
+  for (int fd : made.fds_) {
+    // The ring does not wait on what is O_NONBLOCK, which a manager may have made it.
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  }
+  if (where.what == config::address::kind::unix_path) {
+    const std::string path = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
+    made.name_ = "unix:" + path;
+    if (owns_path) made.unix_path_ = path;
+    return made;
+  }
+  made.name_ = text_of(made.fds_.front());
+  config::address at = where;
+  socklen_t size = sizeof at.socket;
+  ::getsockname(made.fds_.front(), reinterpret_cast<sockaddr*>(&at.socket), &size);
+  for (int fd : made.fds_) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  while (made.fds_.size() < count) {
+    const result<int> more = bound(at, true);
+    if (!more) break;
+    if (::listen(*more, backlog) != 0) {
+      ::close(*more);
+      break;
+    }
+    made.fds_.push_back(*more);
+  }
+  return made;
+}
+
+std::vector<int> listening_sockets::of(unsigned worker, unsigned workers) const {
+  if (fds_.size() < workers) return {fd(worker)};
+  std::vector<int> some;
+  for (std::size_t i = worker; i < fds_.size(); i += workers) some.push_back(fds_[i]);
+  return some;
 }
 
 listening_sockets::listening_sockets(listening_sockets&& other) noexcept

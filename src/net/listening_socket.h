@@ -21,12 +21,23 @@ class listening_sockets {
   // the errno of socket, bind or listen.
   static result<listening_sockets> open(const config::address& where, unsigned count,
                                         mode_t mode = 0666);
+  // The same from sockets that listen at `where` already, at least one, which it owns from now on:
+  // all of them, since there may be connections in the queue of each. IP sockets that are fewer
+  // than `count` get company where whoever bound them lets others share the port; else workers
+  // share them. The file of a unix socket stays unless `owns_path`.
+  static listening_sockets adopt(const config::address& where, unsigned count, std::vector<int> fds,
+                                 bool owns_path);
 
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;
   ~listening_sockets();
 
   int fd(unsigned worker) const noexcept { return fds_[worker % fds_.size()]; }
+  // Those that one of `workers` accepts from: at least one, and together all there are.
+  std::vector<int> of(unsigned worker, unsigned workers) const;
+  const std::vector<int>& all() const noexcept { return fds_; }
+  // Somebody else goes on listening: the file of a unix socket is to stay.
+  void leave_path() noexcept { unix_path_.clear(); }
   // "127.0.0.1:8443", with the port that was given.
   const std::string& name() const noexcept { return name_; }
 

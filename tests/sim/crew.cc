@@ -31,13 +31,15 @@ void crew::open(const std::shared_ptr<const gateway::snapshot>& state, std::size
   for (unsigned index = 0; index < count_; ++index) {
     desk& made = desks_.emplace_back();
     made.loop.emplace(std::move(*io::ring::create(256)), buffers_bytes);
-    for (std::size_t i = 0; i < state->listeners.size(); ++i) {
+    std::vector<gateway::worker_parts::accepting> accepting;
+    for (std::uint32_t i = 0; i < state->listeners.size(); ++i) {
       made.listening.push_back(world_.add_listener());
+      accepting.push_back({made.listening.back(), i});
     }
     made.worker.emplace(*made.loop, gateway::worker_parts{.index = index,
                                                           .workers = count_,
                                                           .state = state,
-                                                          .listening = made.listening,
+                                                          .listening = accepting,
                                                           .counters = &made.counters,
                                                           .access = &made.access,
                                                           .clients = clients_,

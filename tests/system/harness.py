@@ -119,7 +119,7 @@ class Gate:
     admin         address of the admin listener, or None
     """
 
-    def __init__(self, arguments, directory, env=None, start_within=10.0):
+    def __init__(self, arguments, directory, env=None, start_within=10.0, start=None):
         self.directory = directory
         self.listeners = {}
         self.admin = None
@@ -128,9 +128,10 @@ class Gate:
         self._changed = threading.Condition()
         self._ready = False
         self._open = 2  # of the streams that are read
-        self.process = subprocess.Popen([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=_environment(env), preexec_fn=_die_with_parent)
+        start = start or subprocess.Popen
+        self.process = start([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=_environment(env), preexec_fn=_die_with_parent)
         for stream, lines in ((self.process.stderr, self.log), (self.process.stdout, self.output)):
             threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
         self._wait_until_ready(patience(start_within))
@@ -290,15 +291,17 @@ class SystemTest(unittest.TestCase):
             text += '\n[server]\nworkers = 2\n'
         return self.write("config/ringward.toml", text).parent
 
-    def gate(self, toml, files=None, env=None, start_within=10.0, check_exit=True, **values):
+    def gate(self, toml, files=None, env=None, start_within=10.0, check_exit=True, start=None,
+             **values):
         """Starts `ringward run` on a configuration and stops it when the test ends.
 
         files: name -> text of more files for the directory. check_exit=False is for a test that
-        ends the gate by itself, in a way that is not 0."""
+        ends the gate by itself, in a way that is not 0. start: who starts the process, as
+        subprocess.Popen does (manager.Manager.start)."""
         for name, text in (files or {}).items():
             self.write(name, text)
         config = self.write_config(toml, **values)
-        gate = Gate(["run", "--config", config], self.directory, env, start_within)
+        gate = Gate(["run", "--config", config], self.directory, env, start_within, start)
         self.addCleanup(gate.stop if check_exit else gate.kill)
         return gate
 

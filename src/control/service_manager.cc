@@ -1,0 +1,156 @@
+#include "control/service_manager.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace rw::control {
+namespace {
+
+std::int64_t microseconds(nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
+// One line is one assignment: what a file or an error said must not become another.
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  return line;
+}
+
+bool parse_number(const char* text, std::int64_t& out) {
+  const char* end = text + std::strlen(text);
+  const auto [at, code] = std::from_chars(text, end, out);
+  return code == std::errc{} && at == end;
+}
+
+}  // namespace
+
+bool parse_notify_socket(std::string_view text, sockaddr_un& out, socklen_t& length) {
+  if (text.size() < 2 || (text[0] != '/' && text[0] != '@')) return false;
+  if (text.size() >= sizeof out.sun_path) return false;
+  out = {};
+  out.sun_family = AF_UNIX;
+  std::memcpy(out.sun_path, text.data(), text.size());
+  if (text[0] == '@') out.sun_path[0] = '\0';
+  length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size());
+  return true;
+}
+
+nanoseconds parse_watchdog(const char* watchdog_usec, const char* watchdog_pid, int pid) {
+  std::int64_t every = 0;
+  std::int64_t whose = pid;
+  if (watchdog_usec == nullptr || !parse_number(watchdog_usec, every)) return {};
+  if (watchdog_pid != nullptr && (!parse_number(watchdog_pid, whose) || whose != pid)) return {};
+  // Beyond a year nobody waits for it, and nanoseconds would overflow.
+  if (every <= 0 || every > std::int64_t{365} * 86'400 * 1'000'000) return {};
+  return std::chrono::microseconds{every};
+}
+
+service_manager service_manager::from_environment() {
+  service_manager made;
+  const char* where = std::getenv("NOTIFY_SOCKET");
+  if (where != nullptr && parse_notify_socket(where, made.to_, made.to_length_)) {
+    made.socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const timeval patience{1, 0};
+    ::setsockopt(made.socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    made.watchdog_ =
+        parse_watchdog(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"), ::getpid());
+  }
+  for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
+  return made;
+}
+
+service_manager::service_manager(service_manager&& other) noexcept { *this = std::move(other); }
+
+service_manager& service_manager::operator=(service_manager&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  std::swap(to_, other.to_);
+  std::swap(to_length_, other.to_length_);
+  std::swap(watchdog_, other.watchdog_);
+  std::swap(witness_, other.witness_);
+  return *this;
+}
+
+service_manager::~service_manager() {
+  if (socket_ >= 0) ::close(socket_);
+  if (witness_ >= 0) ::close(witness_);
+}
+
+void service_manager::ready(std::string_view status) const {
+  tell(fmt::format("READY=1\nSTATUS={}", one_line(status)));
+}
+
+// The manager holds MONOTONIC_USEC against the time when it asked for a reload, so it is
+// CLOCK_MONOTONIC, which mono_time is.
+void service_manager::reloading(mono_time now) const {
+  tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reloading",
+                   microseconds(now.time_since_epoch())));
+}
+
+void service_manager::stopping(std::string_view status) const {
+  tell(fmt::format("STOPPING=1\nSTATUS={}", one_line(status)));
+}
+
+void service_manager::still_stopping(nanoseconds more, std::string_view status) const {
+  tell(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS={}", microseconds(more), one_line(status)));
+}
+
+// FDPOLL=0: systemd would drop a socket on which it sees an error or a hang-up; a listening one has
+// neither, and is not to be watched for them.
+void service_manager::store(int fd, std::string_view name) const {
+  send(fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", name), fd);
+}
+
+void service_manager::forget(std::string_view name) const {
+  tell(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", name));
+}
+
+void service_manager::store_witness() {
+  std::array<int, 2> ends{};
+  if (!there() || witness_ >= 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+  // Watched, unlike the sockets: it leaves the store by itself when this process has gone.
+  send(fmt::format("FDSTORE=1\nFDNAME={}", witness_name), ends[1]);
+  ::close(ends[1]);
+  witness_ = ends[0];
+}
+
+bool service_manager::keeps_sockets() const noexcept {
+  pollfd at{witness_, POLLIN, 0};
+  return witness_ >= 0 && ::poll(&at, 1, 0) == 0;
+}
+
+void service_manager::send(std::string_view lines, int fd) const {
+  if (!there()) return;
+  iovec bytes{const_cast<char*>(lines.data()), lines.size()};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr_un*>(&to_);
+  message.msg_namelen = to_length_;
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+  if (fd >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+  }
+  ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+}
+
+}  // namespace rw::control
