@@ -38,8 +38,8 @@ deb_sources() {
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
   done | tar -c --null -T - | tar -x -C "$dir"
   # wolfSSL: the tarball, or the directories of the version that takes its place.
-  find subprojects/packagefiles -name '*.tar.*' -exec cp {} "$dir/subprojects/packagefiles/" \;
-  if [ -L "subprojects/$(wrap_value directory)" ]; then
+  find subprojects/packagefiles -name 'wolfssl_*.tar.*' -exec cp {} "$dir/subprojects/packagefiles/" \;
+  if [ -L "subprojects/$(wrap_value wolfssl directory)" ]; then
     cp -a subprojects/wolfssl-* "$dir/subprojects/"
   fi
   cp -r packaging/debian "$dir/debian"
@@ -138,7 +138,7 @@ deb_main() {
     suites=("$deb_here")
   fi
   need_packages deb
-  need_wolfssl
+  need_wrap wolfssl
   for suite in "${suites[@]}"; do
     if [ "$suite" = "$deb_here" ]; then
       need_packages build

@@ -45,10 +45,13 @@ bool verify_pss(RsaKey* key, digest_kind kind, const digest& hash,
     type = WC_HASH_TYPE_SHA512;
     mgf = WC_MGF1SHA512;
   }
+  // wolfSSL 5.7 takes what it reads as writable.
+  byte copy[signature_bytes_max];
+  if (signature.size() > sizeof copy) return false;
+  std::memcpy(copy, signature.data(), signature.size());
   byte room[signature_bytes_max];
-  return wc_RsaPSS_VerifyCheck(wolf_octets(signature), size32(signature), room, sizeof room,
-                               hash.octets.data(), static_cast<word32>(hash.size), type, mgf,
-                               key) > 0;
+  return wc_RsaPSS_VerifyCheck(copy, size32(signature), room, sizeof room, hash.octets.data(),
+                               static_cast<word32>(hash.size), type, mgf, key) > 0;
 }
 
 bool verify_rsa(const public_key& key, algorithm alg, std::string_view input,

@@ -24,9 +24,11 @@ bool expand(std::span<const std::byte> secret, std::string_view label,
   info[2] = static_cast<unsigned char>(size);
   std::copy(prefix.begin(), prefix.end(), info.begin() + 3);
   std::copy(label.begin(), label.end(), info.begin() + 3 + prefix.size());
+  // In wolfSSL 5.7 the two are of different enumerations.
+  int hash = WC_SHA256;
+  if (secret.size() == WC_SHA384_DIGEST_SIZE) hash = WC_SHA384;
   return wc_HKDF_Expand(
-             secret.size() == WC_SHA384_DIGEST_SIZE ? WC_SHA384 : WC_SHA256,
-             reinterpret_cast<const unsigned char*>(secret.data()),
+             hash, reinterpret_cast<const unsigned char*>(secret.data()),
              static_cast<word32>(secret.size()), info.data(), static_cast<word32>(2 + 1 + size + 1),
              reinterpret_cast<unsigned char*>(out.data()), static_cast<word32>(out.size())) == 0;
 }

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The rpm on a real systemd: installed, used, upgraded and erased with rpm and with dnf, under
+# systemd-nspawn on this machine's kernel.
+#
+#   tests/appliance/rpm_test.sh [SUITE...]    bookworm without arguments
+#
+# The system inside is Debian's, there being no other to be had here, with Debian's rpm and dnf. What
+# an EL or Fedora base system provides, a package `debian-compat` made here says that this one does
+# too, for what it really has: so dependencies are checked, and one that is missing is refused.
+#
+# Needs root, systemd-nspawn, rpmbuild, and what build-image.sh needs for an image that is not there
+# yet; LAB_DIR says where those are kept. The package is that of build/package/rpm, built when it is
+# missing. rpm_guest.sh is what runs inside.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+export LAB_DIR=${LAB_DIR:-/var/tmp/ringward-lab}
+export LAB_EXTRA_PKGS='python3 python3-cryptography logrotate'
+
+skip() { printf 'rpm_test: skipped: %s\n' "$*"; exit 0; }
+[ "$(id -u)" = 0 ] || skip 'it needs root'
+for tool in systemd-nspawn:systemd-container mke2fs:e2fsprogs busybox:busybox-static cpio:cpio \
+  xz:xz-utils zstd:zstd ssh-keygen:openssh-client depmod:kmod mmdebstrap:mmdebstrap rpmbuild:rpm; do
+  command -v "${tool%:*}" >/dev/null || skip "${tool%:*} is missing (package ${tool#*:})"
+done
+if ! grep -q overlay /proc/filesystems; then modprobe -q overlay || skip 'the kernel has no overlayfs'; fi
+
+running=''
+work=$(mktemp -d)
+# shellcheck disable=SC2317,SC2329  # called by the trap
+clean() {
+  [ -z "$running" ] || "$here/ns.sh" down "$running"
+  rm -rf "$work"
+}
+trap clean EXIT
+
+# rpm_of SPEC TO: builds a package.
+rpm_of() {
+  rpmbuild -bb --quiet --define "_topdir $work/top" --define "_rpmdir $work/out" "$1" >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2; return 1; }
+  mv "$work"/out/*/*.rpm "$2/"
+}
+
+# compat GLIBC TO: what a system with that glibc provides. Of the package's own requirements, none is
+# copied: they are what is tested.
+compat() {
+  local version glibc=$1 minor
+  {
+    printf 'Name: debian-compat\nVersion: %s\nRelease: 1\nSummary: What a base system provides\n' "$glibc"
+    printf 'License: MIT\nBuildArch: noarch\nProvides: systemd = 252, shadow-utils, /bin/sh\n'
+    printf 'Provides: libc.so.6()(64bit), libm.so.6()(64bit), ld-linux-x86-64.so.2()(64bit)\n'
+    printf 'Provides: rtld(GNU_HASH), ld-linux-x86-64.so.2(GLIBC_2.3)(64bit)\n'
+    printf 'Provides: libc.so.6(GLIBC_2.2.5)(64bit), libm.so.6(GLIBC_2.2.5)(64bit)\n'
+    for minor in 3 3.2 3.4 $(seq 4 "${glibc#2.}"); do
+      version="GLIBC_2.$minor"
+      printf 'Provides: libc.so.6(%s)(64bit), libm.so.6(%s)(64bit)\n' "$version" "$version"
+    done
+    printf '%%description\nNothing: it only provides.\n%%files\n'
+  } >"$work/compat.spec"
+  rpm_of "$work/compat.spec" "$2"
+}
+
+# newer FROM TO: the same files under a higher version, with a changed first configuration. It is made
+# from the package's own scriptlets, so that those of an upgrade are the real ones.
+newer() {
+  local tree=$work/newer
+  mkdir -p "$tree"
+  (cd "$tree" && rpm2cpio "$1" | cpio -idm --quiet)
+  echo '# A newer package has this line.' >>"$tree/etc/ringward/ringward.toml"
+  {
+    printf 'Name: ringward\nVersion: 99.0\nRelease: 1\nSummary: A newer one\nLicense: GPL-3.0-or-later\n'
+    printf '%%global __os_install_post %%{nil}\n%%global debug_package %%{nil}\n'
+    printf '%%description\nA newer one.\n%%install\ncp -a %s/. %%{buildroot}/\n' "$tree"
+    sed -n '/^%pre$/,$p' "$root/packaging/rpm/ringward.spec" | sed 's/^%files .*/%files/'
+    find "$tree/usr/share/man" -type f -printf '/usr/share/man/%P\n' 2>/dev/null || true
+  } >"$work/newer.spec"
+  rpm_of "$work/newer.spec" "$2"
+}
+
+test_suite() {
+  local suite=$1 packages
+  packages=("$root"/build/package/rpm/ringward-*.rpm)
+  if [ ! -e "${packages[0]}" ]; then
+    "$root/dev" package rpm
+    packages=("$root"/build/package/rpm/ringward-*.rpm)
+  fi
+  [ -s "$LAB_DIR/$suite/disk.raw" ] || "$here/build-image.sh" "$suite"
+  mkdir -p "$work"/rpms/{compat,old,this,newer}
+  cp "${packages[0]}" "$work/rpms/this/"
+  compat 2.31 "$work/rpms/old"
+  compat 2.36 "$work/rpms/compat"
+  newer "${packages[0]}" "$work/rpms/newer"
+  running=$suite
+  "$here/ns.sh" up "$suite"
+  "$here/ns.sh" push "$suite" "$work/rpms" "$here/rpm_guest.sh" /lab
+  "$here/ns.sh" fetch "$suite" rpm dnf createrepo-c >"$work/fetch.log" 2>&1 ||
+    { cat "$work/fetch.log"; return 1; }
+  "$here/ns.sh" exec "$suite" bash /lab/rpm_guest.sh
+}
+
+[ $# -gt 0 ] || set -- bookworm
+bad=0
+for suite; do
+  echo "== the rpm on $suite"
+  # Not in a condition of this shell, where set -e would not hold.
+  set +e
+  (set -e; test_suite "$suite")
+  status=$?
+  set -e
+  [ "$status" = 0 ] || { bad=1; echo "$suite: FAILED"; }
+  "$here/ns.sh" down "$suite"
+done
+exit "$bad"
