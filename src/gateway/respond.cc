@@ -104,8 +104,10 @@ void give_up_client(exchange& x) noexcept {
 }
 
 answer problem(unsigned status, std::string& store) {
-  store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}}})",
-                      http::reason_phrase(status), status);
+  // RFC 9457 3.2: an extension member, what clients of an `auth_request` verifier look for.
+  const std::string_view extension = status == 401 ? R"(,"error":"unauthorized")" : "";
+  store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{}{}}})",
+                      http::reason_phrase(status), status, extension);
   answer a;
   a.status = status;
   a.type = "application/problem+json";

@@ -33,7 +33,8 @@ struct answer {
   std::string_view etag;
 };
 answer local_answer(exchange& x, std::string& store);
-// application/problem+json (RFC 9457) with the status and its phrase, and no more.
+// application/problem+json (RFC 9457) with the status and its phrase; a 401 has
+// "error":"unauthorized" as well; and no more.
 answer problem(unsigned status, std::string& store);
 
 }  // namespace rw::gateway
