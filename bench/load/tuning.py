@@ -21,8 +21,11 @@ from server import ROOT
 
 ROWS = "plain,tls-down-1m,resumed-handshake,latency"
 LINE_ROWS = "plain,tls-down-1m"  # what each line alone is measured with
-FIGURES = {"latency": ("p50_us", "p99_us")}  # of a row; others: CPU per request and requests per second
-NOISE = 0.03  # what a median has to differ by, and all rounds on one side, to be called a difference
+# Of a row; those of others are CPU per request and requests per second.
+FIGURES = {"latency": ("p50_us", "p99_us"), "tls-latency": ("p50_us", "p99_us"),
+           "sse": ("added_p50_us", "added_p99_us")}
+NOISE = 0.03  # what a median has to differ by, with all of at least three rounds on one side, to be a difference
+AS_IT_IS, AGAIN = "as it is", "as it is, again"  # the second one shows what is only noise
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def compare(taken, base, figure):
     """Median of the ratios within each round, the lowest, the highest, and whether that is a difference."""
     ratios = [one[figure] / other[figure] for one, other in zip(taken, base)]
     middle = statistics.median(ratios)
-    differs = abs(middle - 1) > NOISE and (min(ratios) > 1 or max(ratios) < 1)
+    differs = len(ratios) >= 3 and abs(middle - 1) > NOISE and (min(ratios) > 1 or max(ratios) < 1)
     return middle, min(ratios), max(ratios), differs
 
 
@@ -172,7 +175,7 @@ def profiles_of(words):
 
 def run(args, progress):
     kernel = Kernel(args.host)
-    variants, lines, left_out = {"as it is": []}, {"as it is": []}, []
+    variants, lines, left_out = {AS_IT_IS: [], AGAIN: []}, {AS_IT_IS: [], AGAIN: []}, []
     for name, settings in profiles_of(args.profiles):
         usable = [one for one in settings if kernel.is_local(one) or args.machine]
         left_out += [one.name for one in settings if one not in usable]

@@ -32,8 +32,9 @@ minter::minter(std::shared_ptr<const private_key> key, const config::mint& rules
   header_ += '.';
   claims_start_ =
       fmt::format(R"({{"iss":{},"aud":{})", json_quoted(rules.issuer), json_quoted(rules.audience));
-  answer_end_ = fmt::format(R"(","token_type":"Bearer","expires_in":{},"kid":{},"alg":"{}"}})",
-                            ttl_.count(), json_quoted(key_->kid()), name(key_->alg()));
+  answer_middle_ =
+      fmt::format(R"(","token_type":"Bearer","expires_in":{},"kid":{},"alg":"{}","access_token":")",
+                  ttl_.count(), json_quoted(key_->kid()), name(key_->alg()));
 }
 
 result<minter> minter::make(std::shared_ptr<const private_key> key, const config::mint& rules) {
@@ -66,7 +67,9 @@ result<std::string> minter::answer(std::string_view subject, wall_time now) {
   if (!made) return std::unexpected(made.error());
   std::string body = "{\"token\":\"";
   body += *made;
-  body += answer_end_;
+  body += answer_middle_;
+  body += *made;
+  body += "\"}";
   return body;
 }
 

@@ -24,8 +24,9 @@ class minter {
   // RS256 about 600.
   result<std::string> token(std::string_view subject, wall_time now);
 
-  // {"token":...,"token_type":"Bearer","expires_in":...,"kid":...,"alg":...}: the body of the
-  // answer, to be sent with Cache-Control: no-store (RFC 6749 5.1).
+  // {"token":...,"token_type":"Bearer","expires_in":...,"kid":...,"alg":...,"access_token":...}:
+  // the body of the answer, to be sent with Cache-Control: no-store (RFC 6749 5.1, whose name for
+  // the token is the last one).
   result<std::string> answer(std::string_view subject, wall_time now);
 
  private:
@@ -33,9 +34,9 @@ class minter {
 
   std::shared_ptr<const private_key> key_;
   signer signer_;
-  std::string header_;        // base64url, with the '.'
-  std::string claims_start_;  // {"iss":...,"aud":...
-  std::string answer_end_;    // from token_type on
+  std::string header_;         // base64url, with the '.'
+  std::string claims_start_;   // {"iss":...,"aud":...
+  std::string answer_middle_;  // from token_type on, up to the token's second copy
   std::chrono::seconds ttl_;
 };
 

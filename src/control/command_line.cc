@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "control/admin_socket.h"
 #include "control/demo.h"
+#include "control/import.h"
 #include "control/process.h"
 #include "control/setup.h"
 #include "control/tune_command.h"
@@ -232,6 +233,21 @@ int run_command_line(int argc, char** argv) {
     it->callback(
         [&status, &socket, command = std::string(name)] { status = tell(socket, command); });
   }
+
+  import_options import;
+  auto* import_it = app.add_subcommand(
+      "import", "A configuration from nginx with auth_request and a verifier of keys and tokens");
+  import_it->add_option("DIR", import.from, "The folder with .env, api_keys.txt and jwks.json")
+      ->required();
+  import_it->add_option("--output", import.output, "Where to write; a new folder or an empty one")
+      ->capture_default_str();
+  import_it->add_option("--origin", import.origin, "What nginx forwarded to")
+      ->capture_default_str();
+  import_it->footer("Example: ringward import /srv/gateway --output /etc/ringward");
+  import_it->callback([&] {
+    status = run_import(import);
+    if (status == 0) status = check(import.output);
+  });
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

@@ -107,6 +107,8 @@ void give_up_client(exchange& x) noexcept {
 answer problem(unsigned status, std::string& store, std::string_view detail) {
   store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{})",
                       http::reason_phrase(status), status);
+  // RFC 9457 3.2: an extension member, what clients of an `auth_request` verifier look for.
+  if (status == 401) store += R"(,"error":"unauthorized")";
   if (!detail.empty()) {
     store += R"(,"detail":")";
     append_json_escaped(store, detail);

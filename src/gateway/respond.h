@@ -34,7 +34,7 @@ struct answer {
 };
 answer local_answer(exchange& x, std::string& store);
 // application/problem+json (RFC 9457) with the status and its phrase, the operator's own words when
-// there are some (3.1.4), and no more.
+// there are some (3.1.4); a 401 has "error":"unauthorized" as well; and no more.
 answer problem(unsigned status, std::string& store, std::string_view detail = {});
 
 }  // namespace rw::gateway

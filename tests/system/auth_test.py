@@ -189,7 +189,7 @@ class Refusals(Auth):
             self.assertEqual(answer.get("content-type"), "application/problem+json")
             self.assertTrue(answer.get("www-authenticate").startswith("Bearer"))
             problem = json.loads(answer.body)
-            self.assertEqual(problem["status"], 401)
+            self.assertEqual((problem["status"], problem["error"]), (401, "unauthorized"))
             for name in ("instance", "request_id", "id"):
                 problem.pop(name, None)
             bodies.add(json.dumps(problem, sort_keys=True))

@@ -30,8 +30,10 @@ class Commands(unittest.TestCase):
         items = re.split(r"^\.It Cm ", self.page.split(".Sh SIGNALS")[0], flags=re.M)[1:]
         self.items = {}  # "key new" -> what is said of it
         for item in items:
-            name, _, text = item.partition("\n")
-            self.items[re.split(r" (?:Ar|Op)\b", name)[0]] = text
+            line, _, text = item.partition("\n")
+            name = re.split(r" (?:Ar|Op)\b", line)[0]
+            self.assertNotIn(name, self.items, "twice in the page")
+            self.items[name] = text
 
     def test_every_command_is_in_the_page_and_no_other(self):
         known = {" ".join(one.words) for one in commands.everything() if not one.commands}

@@ -136,6 +136,7 @@ TEST(Mint, AnswerIsTheDocumentedObject) {
   EXPECT_EQ(std::int64_t(object->find("expires_in")->get_int64().value_unsafe()), 600);
   const auto token = object->find_string("token");
   ASSERT_TRUE(token);
+  EXPECT_EQ(object->find_string("access_token"), token);
   EXPECT_EQ(verify(*token, *key).who.view(), "we\"ird\\name");
 
   jws_reader parts;

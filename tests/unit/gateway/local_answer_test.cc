@@ -137,5 +137,14 @@ TEST(Problem, HasTheStatusAndItsPhrase) {
   EXPECT_EQ(a.body, R"({"type":"about:blank","title":"Not Found","status":404})");
 }
 
+TEST(Problem, OfA401HasTheErrorThatVerifiersAnswered) {
+  std::string store;
+  EXPECT_EQ(problem(401, store).body,
+            R"({"type":"about:blank","title":"Unauthorized","status":401,"error":"unauthorized"})");
+  for (const unsigned other : {400U, 402U, 403U, 429U, 503U}) {
+    EXPECT_FALSE(problem(other, store).body.contains("error\":")) << other;
+  }
+}
+
 }  // namespace
 }  // namespace rw::gateway
