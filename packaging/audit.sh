@@ -8,15 +8,15 @@
 # of this machine's apt; the lists are fetched anew into BUILD_DIRECTORY/audit, so that no root is
 # needed. Exits with 0 when nothing waits, 1 when something does, 2 when there is no telling.
 set -euo pipefail
+build=$(realpath "${1:?see the head of this file}")
+shift
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . subprojects/fetch.sh
 
 say() { printf 'audit: %s\n' "$*"; }
 no_telling() { printf 'audit: %s\n' "$*" >&2; exit 2; }
 
-build=${1:?see the head of this file}
-shift
-work=$PWD/$build/audit
+work=$build/audit
 pending=0 checked=0
 
 # read_lists DIRECTORY SUITE TYPE: fetches the lists of SUITE's security suite, or those of sid itself.

@@ -53,7 +53,7 @@ rpm_build() {
     --define "ringward_tree $tree" --define "ringward_build $tree/build/static" \
     "$work/ringward.spec"
   mv "$work"/out/*/*.rpm "$out/"
-  rpmlint --config packaging/rpm/rpmlint.toml "$out"/*.rpm
+  rpmlint --strict --config packaging/rpm/rpmlint.toml "$out"/*.rpm
   rm -rf "$work"
 }
 

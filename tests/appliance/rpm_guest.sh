@@ -98,8 +98,7 @@ erase() {
   check 'and is not started at boot' not systemctl is-enabled -q ringward
   check 'keys stay' is "$(all_prints)" "$before"
   check 'the edited configuration is kept' test -s /etc/ringward/ringward.toml.rpmsave
-  check 'no other file of it' not test -e /usr/bin/ringward -o -e /usr/lib/systemd/system/ringward.service \
-    -o -e /usr/share/ringward -o -e /usr/share/licenses/ringward -o -e /usr/share/doc/ringward
+  check 'no other file of it' is "$(find /usr -name '*ringward*')" ''
   rm -rf /etc/ringward
 }
 

@@ -73,7 +73,7 @@ newer() {
     printf '%%description\nA newer one.\n%%install\ncp -a %s/. %%{buildroot}/\n' "$tree"
     sed -n '/^%pre$/,$p' "$root/packaging/rpm/ringward.spec" | sed 's/^%files .*/%files/'
     find "$tree/usr/share" -type f -not -path '*/share/doc/*' -not -path '*/share/licenses/*' \
-      -printf '/usr/share/%P\n'
+      -not -path '*/share/ringward/*' -printf '/usr/share/%P\n'
   } >"$work/newer.spec"
   rpm_of "$work/newer.spec" "$2"
 }

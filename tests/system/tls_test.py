@@ -280,11 +280,18 @@ class Failures(Tls):
         self.assert_noted(gate, "tls_malformed")
 
     def test_a_client_that_does_not_believe_the_certificate(self):
-        gate = self.start()
-        context = ssl.create_default_context()
-        with self.assertRaises(ssl.SSLCertVerificationError):
-            gate.connect(tls=context)
-        self.assert_noted(gate, "tls_alert")
+        versions = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+        said = subprocess.run([harness.BINARY, "version"], capture_output=True, text=True, check=True)
+        if re.search(r"^wolfSSL +5\.7\.", said.stdout, re.M):
+            versions.pop()  # OpenSSL's alert is not encrypted yet, and that wolfSSL expects that it is
+        for version in versions:
+            with self.subTest(version):
+                gate = self.start()
+                context = ssl.create_default_context()
+                context.minimum_version = context.maximum_version = version
+                with self.assertRaises(ssl.SSLCertVerificationError):
+                    gate.connect(tls=context)
+                self.assert_noted(gate, "tls_alert")
 
     def test_nothing_in_common(self):
         gate = self.start(configs.tls(tls='min_version = "1.3"'))

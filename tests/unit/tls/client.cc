@@ -181,6 +181,8 @@ void client::close() { wolfSSL_shutdown(ssl_); }
 
 void client::update_key() { EXPECT_EQ(wolfSSL_update_keys(ssl_), WOLFSSL_SUCCESS); }
 
+bool client::misreads_refused_tickets() { return LIBWOLFSSL_VERSION_HEX < 0x05008000; }
+
 session client::get_session() { return session(wolfSSL_get1_session(ssl_)); }
 
 bool client::resumed() const { return wolfSSL_session_reused(ssl_) == 1; }

@@ -59,6 +59,9 @@ class client {
   client& operator=(const client&) = delete;
 
   void resume(const session& with);
+  // wolfSSL 5.7's client takes any session id of a server of TLS 1.2 for a yes to its ticket, where
+  // it may be a new one (RFC 5077 3.4), and ends the connection when it was none.
+  static bool misreads_refused_tickets();
   // True once established. Looks at `received`, appends to `sent`.
   bool handshake();
   void write(std::string_view plaintext);
