@@ -28,8 +28,8 @@ bool listeners::open(const std::vector<config::listener>& wanted, unsigned worke
     if (!taken.empty()) {
       std::vector<int> fds;
       for (const net::inherited_socket& socket : taken) fds.push_back(socket.fd);
-      const bool ours = std::ranges::all_of(taken, was_stored);
-      sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds), ours));
+      sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds)));
+      if (std::ranges::all_of(taken, was_stored)) restored_.push_back(sockets_.size() - 1);
       log.debug(
           fmt::format("listener {}: {} sockets from the service manager", one.name, taken.size()));
     } else {
@@ -101,11 +101,14 @@ void listeners::store(service_manager& manager) {
     manager.store(one.fd, one.name);
   }
   obsolete_.clear();
+  // From here on this process says who comes after it; one that fails before leaves all as it was.
+  for (const std::size_t i : restored_) sockets_[i].own_path();
   manager.store_witness();
 }
 
-void listeners::forget(const service_manager& manager) const {
+void listeners::forget(service_manager& manager) const {
   for (const kept& one : kept_) manager.forget(one.name);
+  manager.forget_witness();
 }
 
 void listeners::close(const service_manager& manager) {

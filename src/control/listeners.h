@@ -29,7 +29,7 @@ class listeners {
     return from_unit_ || manager.keeps_sockets();
   }
   // Takes them out of the store: nobody is to come after this process.
-  void forget(const service_manager& manager) const;
+  void forget(service_manager& manager) const;
   // Unless the sockets outlive us nobody can connect any more.
   void close(const service_manager& manager);
 
@@ -47,6 +47,7 @@ class listeners {
                 const std::vector<int>& fds);
 
   std::vector<net::listening_sockets> sockets_;
+  std::vector<std::size_t> restored_;  // of sockets_, those that come from the store
   std::vector<kept> kept_;
   std::vector<std::string> obsolete_;  // names in the store
   bool from_unit_ = false;

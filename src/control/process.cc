@@ -144,7 +144,7 @@ bool process::open_control() {
     if (!writing) {
       log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
       workers_->drain(loop_->kernel(), nanoseconds{0});
-      loop_->turn();
+      loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
       return false;
     }
     writer_ = std::move(*writing);

@@ -127,6 +127,12 @@ void service_manager::store_witness() {
   witness_ = ends[0];
 }
 
+void service_manager::forget_witness() {
+  if (witness_ < 0) return;
+  forget(witness_name);
+  ::close(std::exchange(witness_, -1));
+}
+
 bool service_manager::keeps_sockets() const noexcept {
   pollfd at{witness_, POLLIN, 0};
   return witness_ >= 0 && ::poll(&at, 1, 0) == 0;

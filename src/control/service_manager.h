@@ -51,6 +51,7 @@ class service_manager {
   // After all store(): puts one end of a pipe with them. A manager that does not keep what it is
   // given closes it, and nothing else would tell: there is no answer to a message.
   void store_witness();
+  void forget_witness();
   bool keeps_sockets() const noexcept;
 
  private:

@@ -100,17 +100,17 @@ result<listening_sockets> listening_sockets::open(const config::address& where, 
 }
 
 listening_sockets listening_sockets::adopt(const config::address& where, unsigned count,
-                                           std::vector<int> fds, bool owns_path) {
+                                           std::vector<int> fds) {
   listening_sockets made;
+  made.owns_path_ = false;
   made.fds_ = std::move(fds);
   for (int fd : made.fds_) {
     // The ring does not wait on what is O_NONBLOCK, which a manager may have made it.
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   }
   if (where.what == config::address::kind::unix_path) {
-    const std::string path = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
-    made.name_ = "unix:" + path;
-    if (owns_path) made.unix_path_ = path;
+    made.unix_path_ = reinterpret_cast<const sockaddr_un&>(where.socket).sun_path;
+    made.name_ = "unix:" + made.unix_path_;
     return made;
   }
   made.name_ = text_of(made.fds_.front());
@@ -140,18 +140,20 @@ std::vector<int> listening_sockets::of(unsigned worker, unsigned workers) const 
 listening_sockets::listening_sockets(listening_sockets&& other) noexcept
     : fds_(std::exchange(other.fds_, {})),
       name_(std::move(other.name_)),
-      unix_path_(std::exchange(other.unix_path_, {})) {}
+      unix_path_(std::exchange(other.unix_path_, {})),
+      owns_path_(other.owns_path_) {}
 
 listening_sockets& listening_sockets::operator=(listening_sockets&& other) noexcept {
   std::swap(fds_, other.fds_);
   std::swap(name_, other.name_);
   std::swap(unix_path_, other.unix_path_);
+  std::swap(owns_path_, other.owns_path_);
   return *this;
 }
 
 listening_sockets::~listening_sockets() {
   for (int fd : fds_) ::close(fd);
-  if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
+  if (owns_path_ && !unix_path_.empty()) ::unlink(unix_path_.c_str());
 }
 
 }  // namespace rw::net

@@ -24,9 +24,9 @@ class listening_sockets {
   // The same from sockets that listen at `where` already, at least one, which it owns from now on:
   // all of them, since there may be connections in the queue of each. IP sockets that are fewer
   // than `count` get company where whoever bound them lets others share the port; else workers
-  // share them. The file of a unix socket stays unless `owns_path`.
-  static listening_sockets adopt(const config::address& where, unsigned count, std::vector<int> fds,
-                                 bool owns_path);
+  // share them. The file of a unix socket stays until own_path().
+  static listening_sockets adopt(const config::address& where, unsigned count,
+                                 std::vector<int> fds);
 
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;
@@ -37,7 +37,9 @@ class listening_sockets {
   std::vector<int> of(unsigned worker, unsigned workers) const;
   const std::vector<int>& all() const noexcept { return fds_; }
   // Somebody else goes on listening: the file of a unix socket is to stay.
-  void leave_path() noexcept { unix_path_.clear(); }
+  void leave_path() noexcept { owns_path_ = false; }
+  // Nobody but this process is to listen: the file goes with it.
+  void own_path() noexcept { owns_path_ = true; }
   // "127.0.0.1:8443", with the port that was given.
   const std::string& name() const noexcept { return name_; }
 
@@ -45,7 +47,8 @@ class listening_sockets {
   listening_sockets() = default;
   std::vector<int> fds_;
   std::string name_;
-  std::string unix_path_;
+  std::string unix_path_;  // empty: not a unix socket
+  bool owns_path_ = true;
 };
 
 }  // namespace rw::net

@@ -36,6 +36,7 @@ all_prints() { for one in $made; do sha256sum "/etc/ringward/$one"; done; }
 install() { apt-get -q -y -o Dpkg::Options::=--force-confold --no-install-recommends install "$@"; }
 
 first_install() {
+  check 'what this needs is here' install python3 logrotate
   check 'apt installs it' install ./ringward.deb
   check 'the service runs' systemctl is-active ringward
   check 'and at every boot' systemctl is-enabled ringward

@@ -11,7 +11,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 export LAB_DIR=${LAB_DIR:-/var/tmp/ringward-lab}
-export LAB_EXTRA_PKGS='python3 python3-cryptography logrotate'
 
 skip() { printf 'deb_test: skipped: %s\n' "$*"; exit 0; }
 [ "$(id -u)" = 0 ] || skip 'it needs root'
@@ -52,17 +51,19 @@ test_suite() {
   mkdir -p "$work/$suite"
   cp "${packages[0]}" "$work/$suite/ringward.deb"
   newer "$work/$suite/ringward.deb" "$work/$suite/newer.deb"
-  running=$suite
   "$here/ns.sh" up "$suite"
   "$here/ns.sh" push "$suite" "$work/$suite"/*.deb "$here/deb_guest.sh" /lab
-  "$here/ns.sh" fetch "$suite" /lab/ringward.deb >"$work/fetch.log" 2>&1 || { cat "$work/fetch.log"; return 1; }
+  "$here/ns.sh" fetch "$suite" /lab/ringward.deb python3 logrotate >"$work/fetch.log" 2>&1 ||
+    { cat "$work/fetch.log"; return 1; }
   "$here/ns.sh" exec "$suite" bash /lab/deb_guest.sh
 }
 
 [ $# -gt 0 ] || set -- bookworm trixie
 bad=0
 for suite; do
-  echo "== $suite"
+  export LAB_NAME=deb-$suite
+  echo "== the .deb on $suite"
+  running=$suite
   # Not in a condition of this shell, where set -e would not hold.
   set +e
   (set -e; test_suite "$suite")

@@ -1,5 +1,5 @@
-"""A service manager for tests: it listens on NOTIFY_SOCKET as systemd does, keeps descriptors and hands
-them to the next process.
+"""A service manager for tests, gates under it, and clients of those. It listens on NOTIFY_SOCKET
+as systemd does, keeps descriptors and hands them to the next process.
 
     manager = Manager(directory, store_max=64)
     process = manager.start([harness.BINARY, "run", ...], stderr=...)
@@ -9,11 +9,16 @@ them to the next process.
 """
 
 import array
+import contextlib
 import os
 import socket
 import subprocess
 import threading
 import time
+
+import client
+import configs
+import harness
 
 FIRST = 3  # SD_LISTEN_FDS_START
 NAME = "FDNAME"
@@ -25,8 +30,8 @@ def same_file(one, other):
 
 
 class Manager:
-    """store_max: as FileDescriptorStoreMax=; 0 is a manager that keeps nothing. abstract: its socket is
-    in the abstract namespace. sockets: (name, socket) pairs of a .socket unit."""
+    """store_max: as FileDescriptorStoreMax=; 0 is a manager that keeps nothing. abstract: its
+    socket is in the abstract namespace. sockets: (name, socket) pairs of a .socket unit."""
 
     def __init__(self, directory, store_max=64, abstract=False, sockets=(), watchdog_usec=None):
         self.store_max = store_max
@@ -78,8 +83,8 @@ class Manager:
             return sorted(name for name, _ in self.stored)
 
     def wait_for(self, line, since=0, within=10.0):
-        """The index of the first message from number `since` on that has the line NAME=VALUE, or a line
-        NAME= of any value."""
+        """The index of the first message from number `since` on that has the line NAME=VALUE, or a
+        line NAME= of any value."""
         key, value = line.split("=", 1)
 
         def found():
@@ -93,8 +98,8 @@ class Manager:
         return index - 1
 
     def start(self, arguments, env=None, preexec_fn=None, **options):
-        """A process as systemd starts one: with the sockets of the unit, then those of the store. For
-        harness.Gate instead of subprocess.Popen."""
+        """A process as systemd starts one: with the sockets of the unit, then those of the store.
+        For harness.Gate instead of subprocess.Popen."""
         with self._changed:
             passed = [(name, one.fileno()) for name, one in self.sockets] + self.stored
         environment = dict(os.environ if env is None else env, NOTIFY_SOCKET=self.address)
@@ -125,3 +130,78 @@ class Manager:
         self._socket.close()
         for _, fd in self.stored:
             os.close(fd)
+
+
+def short_drain(limit="30s", workers=2):
+    return f'[server]\nworkers = {workers}\ndrain_timeout = "{limit}"\n'
+
+
+class ManagedTest(harness.SystemTest):
+    def manager(self, **options):
+        made = Manager(self.directory, **options)
+        self.addCleanup(made.stop)
+        return made
+
+    def managed(self, manager, text=None, origin=None, **options):
+        origin = origin or self.origin(lambda c, r: c.answer(200, b"ok")).address
+        since = len(manager.messages)
+        gate = self.gate(text or configs.plain(more=short_drain()), origin=origin,
+                         start=manager.start, **options)
+        manager.wait_for("READY=1", since)
+        return gate
+
+
+class Clients:
+    """Connects, asks once and closes, over and over, in some threads; or asks until it is told to
+    close, with keep_alive. `wrong` has what went wrong: being refused, reset, or left without an
+    answer; but for an open connection that ends between two requests, which every client has to
+    expect (RFC 9112 9.3.1)."""
+
+    def __init__(self, address, threads=4, keep_alive=False, tls=None):
+        self.address = address
+        self.keep_alive = keep_alive
+        self.tls = tls
+        self.served = 0
+        self.wrong = []
+        self._ends = False
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+        for one in self._threads:
+            one.start()
+
+    def _run(self):
+        while not self._ends:
+            try:
+                with client.connect(self.address, tls=self.tls) as connection:
+                    more = self._ask(connection)
+                    with contextlib.suppress(client.Closed):
+                        while more and self.keep_alive and not self._ends:
+                            more = self._ask(connection)
+            except Exception as why:
+                self.wrong.append(repr(why))
+
+    def _ask(self, connection):
+        answer = connection.request("GET", "/")
+        if answer.status != 200:
+            raise AssertionError(f"status {answer.status}")
+        with self._lock:
+            self.served += 1
+        return answer.get("connection") != "close"
+
+    def until_served(self, more):
+        goal = self.served + more
+        harness.eventually(lambda: self.served >= goal, within=20, what=f"{more} more answers")
+
+    def end(self):
+        self._ends = True
+        for one in self._threads:
+            one.join()
+        return self.wrong
+
+
+def refused(address):
+    try:
+        client.connect(address).close()
+        return False
+    except ConnectionRefusedError:
+        return True

@@ -1,38 +1,18 @@
-"""The gate under a service manager (manager.py plays systemd): what it says, and how its listening sockets
-outlive it. docs/systemd.md."""
+"""The gate under a service manager (manager.py plays systemd): what it says, and what it is passed.
+docs/systemd.md."""
 
 import ctypes
 import os
 import signal
 import socket
-import subprocess
-import threading
 import time
 from pathlib import Path
 
 import client
 import configs
+import credentials
 import harness
-from manager import Manager
-
-
-def short_drain(limit="30s", workers=2):
-    return f'[server]\nworkers = {workers}\ndrain_timeout = "{limit}"\n'
-
-
-class ManagedTest(harness.SystemTest):
-    def manager(self, **options):
-        made = Manager(self.directory, **options)
-        self.addCleanup(made.stop)
-        return made
-
-    def managed(self, manager, text=None, origin=None, **options):
-        origin = origin or self.origin(lambda c, r: c.answer(200, b"ok")).address
-        since = len(manager.messages)
-        gate = self.gate(text or configs.plain(more=short_drain()), origin=origin,
-                         start=manager.start, **options)
-        manager.wait_for("READY=1", since)
-        return gate
+from manager import Clients, ManagedTest
 
 
 class Notifications(ManagedTest):
@@ -64,13 +44,14 @@ class Notifications(ManagedTest):
         gate.signal(signal.SIGHUP)
         reloading = manager.wait_for("RELOADING=1", began)
         ready = manager.wait_for("READY=1", reloading)
-        self.assertRegex(manager.messages[ready]["STATUS"], "^serving as before a reload that was refused: .*ringward.toml")
+        self.assertRegex(manager.messages[ready]["STATUS"],
+                         "^serving as before a reload that was refused: .*ringward.toml")
         self.assertEqual(gate.get("/").status, 200)
 
     def test_a_manager_that_has_gone_is_in_nobodys_way(self):
         origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        gate = self.gate(configs.plain(), origin=origin.address,
-                         env={"NOTIFY_SOCKET": f"{self.directory}/nobody", "WATCHDOG_USEC": "200000"})
+        nobody = {"NOTIFY_SOCKET": f"{self.directory}/nobody", "WATCHDOG_USEC": "200000"}
+        gate = self.gate(configs.plain(), origin=origin.address, env=nobody)
         self.assertEqual(gate.get("/").status, 200)
         gate.stop()
         gate = self.gate(configs.plain(), origin=origin.address, env={"NOTIFY_SOCKET": "nonsense"})
@@ -135,138 +116,60 @@ class held:
         self.ptrace(self.DETACH)
 
 
-class Clients:
-    """Connects, asks once and closes, over and over, in some threads. `wrong` has what went wrong: being
-    refused, reset, or left without an answer."""
+class SocketUnits(ManagedTest):
+    """Sockets that the manager has bound itself: socket activation."""
 
-    def __init__(self, address, threads=4):
-        self.address = address
-        self.served = 0
-        self.wrong = []
-        self._ends = False
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
-        for one in self._threads:
-            one.start()
+    def unit(self, *names):
+        made = []
+        for name in names:
+            one = socket.create_server(("127.0.0.1", 0))
+            one.setblocking(False)
+            self.addCleanup(one.close)
+            made.append((name, one))
+        return made
 
-    def _run(self):
-        while not self._ends:
-            try:
-                with client.connect(self.address) as connection:
-                    status = connection.request("GET", "/").status
-                if status != 200:
-                    raise AssertionError(f"status {status}")
-            except Exception as why:
-                self.wrong.append(repr(why))
-            with self._lock:
-                self.served += 1
-
-    def until_served(self, more):
-        goal = self.served + more
-        harness.eventually(lambda: self.served >= goal, within=20, what=f"{more} more answers")
-
-    def end(self):
-        self._ends = True
-        for one in self._threads:
-            one.join()
-        return self.wrong
-
-
-class Restarts(ManagedTest):
-    def restart(self, manager, gate, text=None, origin=None, **options):
-        gate.stop(within=6)
-        return self.managed(manager, text, origin, **options)
-
-    def test_nobody_is_refused_while_it_is_started_anew(self):
-        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        manager = self.manager()
-        gate = self.managed(manager, origin=origin.address)
-        address = gate.address()
-        self.assertEqual(manager.names(), ["listener.main.0", "listener.main.1", "witness"])
-        clients = Clients(address)
-        for workers in (2, 2, 4, 1, 3):
-            clients.until_served(200)
-            gate = self.restart(manager, gate, configs.plain(more=short_drain(workers=workers)),
-                                origin.address)
-            self.assertEqual(gate.address(), address)
-        clients.until_served(200)
-        self.assertEqual(clients.end(), [])
-        # Four once: what is in a queue is accepted by whoever is there.
-        self.assertEqual(manager.names(), [f"listener.main.{i}" for i in range(4)] + ["witness"])
-
-    def test_who_waits_in_the_queue_of_a_surplus_socket_is_served(self):
-        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        manager = self.manager()
-        gate = self.managed(manager, configs.plain(more=short_drain(workers=4)), origin.address)
-        address = gate.address()
-        gate.stop(within=6)
-        waiting = [client.connect(address) for _ in range(64)]
-        gate = self.managed(manager, configs.plain(more=short_drain(workers=1)), origin.address)
-        for one in waiting:
-            self.assertEqual(one.request("GET", "/").status, 200)
-            one.close()
-
-    def test_a_killed_one_too(self):
-        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        manager = self.manager()
-        gate = self.managed(manager, origin=origin.address, check_exit=False)
-        gate.kill()
-        with client.connect(gate.address()) as waiting:
-            self.managed(manager, origin=origin.address)
-            self.assertEqual(waiting.request("GET", "/").status, 200)
-
-    def stream(self):
-        """An origin whose answer begins and does not end, and a client that has its head."""
-        def script(connection, request):
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun")
-            self.addCleanup(connection.close)
-            time.sleep(harness.patience(8))
-        return self.origin(script)
-
-    def test_a_long_stream_is_cut_after_two_seconds(self):
-        manager = self.manager()
-        gate = self.managed(manager, origin=self.stream().address)
-        with gate.connect() as one:
-            one.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            one.read_until(b"begun")
-            began = time.monotonic()
-            gate.stop(within=6)
-            self.assertGreater(time.monotonic() - began, 1.9)
-
-    def test_without_a_store_it_has_its_drain_timeout(self):
-        manager = self.manager(store_max=0)
-        gate = self.managed(manager, configs.plain(more=short_drain("4s")), self.stream().address)
-        with gate.connect() as one:
-            one.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            one.read_until(b"begun")
-            began = time.monotonic()
-            gate.signal(signal.SIGTERM)
-            gate.wait_for_log("have 4 s to finish$")
-            harness.eventually(lambda: refused(gate.address()), what="a refused connection")
-            self.assertEqual(gate.wait(), 0)
-            self.assertGreater(time.monotonic() - began, 3.9)
-        later = [m for m in manager.messages if "EXTEND_TIMEOUT_USEC" in m]
-        self.assertGreaterEqual(len(later), 3)
-        self.assertGreaterEqual(min(int(m["EXTEND_TIMEOUT_USEC"]) for m in later), 2_000_000)
-        self.assertRegex(later[0]["STATUS"], "draining: 1 connections")
-
-    def test_sigquit_stops_for_good(self):
-        manager = self.manager()
-        gate = self.managed(manager)
-        gate.signal(signal.SIGQUIT)
-        gate.wait_for_log("have 30 s to finish$")
-        self.assertEqual(gate.wait(), 0)
-        manager.wait_for("STOPPING=1")
+    def test_are_served_and_stay_the_managers(self):
+        (named, other) = unit = self.unit("ringward.socket", "stranger.socket")
+        where = named[1].getsockname()
+        text = configs.plain().replace("127.0.0.1:0", "%s:%d" % where)
+        manager = self.manager(sockets=unit)
+        waiting = client.connect(where)
+        gate = self.managed(manager, text)
+        self.assertEqual(waiting.request("GET", "/").status, 200)
+        waiting.close()
+        gate.wait_for_log('passed socket "stranger.socket", which is at no listener')
         self.assertEqual(manager.names(), ["witness"])
-        self.assertTrue(refused(gate.address()))
+        spent = Path(f"/proc/{gate.process.pid}/schedstat").read_text().split()[0]
+        self.assertLess(int(spent), 5e9 * harness.PATIENCE, "it must not turn in vain")
+        clients = Clients(where)
+        clients.until_served(100)
+        gate.signal(signal.SIGTERM)
+        gate.wait_for_log("have 2 s to finish; new connections wait")
+        self.assertEqual(gate.wait(), 0)
+        gate = self.managed(manager, text)
+        clients.until_served(100)
+        self.assertEqual(clients.end(), [])
+
+    def test_variables_of_another_process_are_ignored(self):
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(), origin=origin.address,
+                         env={"LISTEN_PID": "1", "LISTEN_FDS": "9", "LISTEN_FDNAMES": "a:b"})
+        self.assertEqual(gate.get("/").status, 200)
 
 
-def refused(address):
-    try:
-        client.connect(address).close()
-        return False
-    except ConnectionRefusedError:
-        return True
+class Credentials(harness.SystemTest):
+    def test_a_key_that_systemd_has_loaded(self):
+        made = credentials.certificate()
+        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        text = configs.tls().replace('{ file = "$dir/key.pem" }', '{ credential = "tls-key" }')
+        self.assertIn("credential", text)
+        self.write("cert.pem", made.chain)
+        self.assertRegex(self.refused_start(text, origin=origin.address),
+                         r"\$CREDENTIALS_DIRECTORY is not set; LoadCredential=tls-key")
+        self.write("credentials/tls-key", made.key, mode=0o444)
+        gate = self.gate(text, origin=origin.address,
+                         env={"CREDENTIALS_DIRECTORY": f"{self.directory}/credentials"})
+        self.assertEqual(gate.get("/", tls=True).status, 200)
 
 
 if __name__ == "__main__":
