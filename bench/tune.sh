@@ -2,7 +2,7 @@
 # What the tuning profiles change on this machine: Ringward under wrk and h2load in a fresh network namespace,
 # as it is and with each profile, then with each of their lines alone. docs/tuning.md explains the table.
 #
-#   bench/tune.sh [--global] [--rounds N] [--seconds N] [--no-lines] [--rows A,B] [--save NAME] [PROFILE...]
+#   bench/tune.sh [--global] [--rounds N] [--seconds N] [--no-lines | --only-lines] [--rows A,B] [--save NAME] [PROFILE...]
 #
 # Settings of the network namespace end with it. Those of the whole machine are left alone, unless --global is given:
 # then they are set too, and put back at the end.

@@ -24,8 +24,9 @@ LINE_ROWS = "plain,tls-down-1m"  # what each line alone is measured with
 # Of a row; those of others are CPU per request and requests per second.
 FIGURES = {"latency": ("p50_us", "p99_us"), "tls-latency": ("p50_us", "p99_us"),
            "sse": ("added_p50_us", "added_p99_us")}
-NOISE = 0.03  # what a median has to differ by, with all of at least three rounds on one side, to be a difference
 AS_IT_IS, AGAIN = "as it is", "as it is, again"  # the second one shows what is only noise
+# To be called a difference, a median is so far from 1, over so many rounds, none of them among the noise.
+NOISE, ROUNDS_MIN = 0.03, 3
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,15 @@ def measure(plan, kernel, rows, variants, rounds, progress):
     return samples
 
 
-def compare(taken, base, figure):
-    """Median of the ratios within each round, the lowest, the highest, and whether that is a difference."""
-    ratios = [one[figure] / other[figure] for one, other in zip(taken, base)]
-    middle = statistics.median(ratios)
-    differs = len(ratios) >= 3 and abs(middle - 1) > NOISE and (min(ratios) > 1 or max(ratios) < 1)
-    return middle, min(ratios), max(ratios), differs
+def ratios_of(taken, base, figure):
+    """In order, one for each round."""
+    return sorted(one[figure] / other[figure] for one, other in zip(taken, base))
+
+
+def differs(ratios, noise):
+    """Whether these are more than what the same settings make of each other."""
+    apart = ratios[0] > noise[-1] or ratios[-1] < noise[0]
+    return len(ratios) >= ROUNDS_MIN and abs(statistics.median(ratios) - 1) > NOISE and apart
 
 
 def table(row, by_variant):
@@ -140,11 +144,13 @@ def table(row, by_variant):
     for name, taken in others:
         cells, words = [], []
         for figure in figures:
-            middle, low, high, differs = compare(taken, base, figure)
-            cells.append(f"{median(taken, figure)} | {middle:.2f} ({low:.2f} to {high:.2f})")
-            if differs:
-                words.append(f"{figure} {middle:.2f}")
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {', '.join(words) or 'none'} |")
+            ratios = ratios_of(taken, base, figure)
+            middle = f"{statistics.median(ratios):.2f}"
+            cells.append(f"{median(taken, figure)} | {middle} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+            if differs(ratios, ratios_of(by_variant[AGAIN], base, figure)):
+                words.append(f"**{figure} {middle}**")
+        told = "" if name == AGAIN else ", ".join(words) or "none"
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {told} |")
     return "\n".join(lines) + "\n"
 
 
@@ -158,6 +164,7 @@ def arguments():
     parser.add_argument("--rows", default=ROWS, help="(%(default)s)")
     parser.add_argument("--line-rows", default=LINE_ROWS, help="for each line alone (%(default)s)")
     parser.add_argument("--no-lines", dest="lines", action="store_false", help="profiles only")
+    parser.add_argument("--only-lines", dest="whole", action="store_false", help="no profile as a whole")
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"), help="(%(default)s)")
     parser.add_argument("--save", metavar="NAME", help="write bench/results/NAME.json")
     parser.add_argument("--host", default="", help=argparse.SUPPRESS)
@@ -189,13 +196,14 @@ def run(args, progress):
     if missing:
         raise Trouble(f"not installed: {', '.join(missing)}")
     plan = Plan(os.path.abspath(args.build), ["ringward"], rounds=args.rounds, seconds=args.seconds, attempts=2)
-    kept = {"profiles": measure(plan, kernel, rows, variants, args.rounds, progress)}
-    for row in rows:
-        print(table(row, kept["profiles"][row.name]), flush=True)
+    kept = {}
+    parts = [("profiles", rows, variants)] if args.whole else []
     if args.lines:
-        kept["lines"] = measure(plan, kernel, line_rows, lines, args.rounds, progress)
-        for row in line_rows:
-            print(table(row, kept["lines"][row.name]), flush=True)
+        parts.append(("lines", line_rows, lines))
+    for part, its_rows, its_variants in parts:
+        kept[part] = measure(plan, kernel, its_rows, its_variants, args.rounds, progress)
+        for row in its_rows:
+            print(table(row, kept[part][row.name]), flush=True)
     if args.save:
         where = os.path.join(RESULTS, f"{args.save}.json")
         print(f"written {write_json(where, {'circumstances': circumstances(plan), **kept})}")
