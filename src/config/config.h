@@ -168,6 +168,17 @@ struct upstream_server {
   std::uint32_t weight = 1;
 };
 
+struct upstream_tls {
+  place at;
+  bool verify = true;
+  std::string ca = "system";  // or a PEM file
+  place ca_at;
+  std::string server_name;       // lower case; empty: the host of each server's address
+  std::vector<std::string> pin;  // "sha256/BASE64"
+  bool has_certificate = false;
+  config::certificate certificate;
+};
+
 enum class host_rule : std::uint8_t { preserve, upstream, literal };
 
 struct upstream {
@@ -184,6 +195,8 @@ struct upstream {
   std::uint64_t requests_per_connection = 0;  // 0: no bound
   std::uint32_t max_requests_in_flight = 4096;
   std::uint32_t retry_attempts = 2;  // in all: 1 or 2
+  bool has_tls = false;
+  upstream_tls tls;
 };
 
 enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };

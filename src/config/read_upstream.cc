@@ -54,6 +54,73 @@ void read_pool(table_reader& in, upstream& out) {
   in.later("queue_timeout");
 }
 
+// "sha256/" and 32 octets in Base64: 43 digits and one "=".
+bool is_pin(std::string_view text) {
+  constexpr std::string_view prefix = "sha256/";
+  constexpr std::string_view last_digits = "AEIMQUYcgkosw048";  // of 2 octets: 4 bits and two of 0
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return text.size() == 44 && text.back() == '=' && last_digits.contains(text[42]) &&
+         std::ranges::all_of(text.substr(0, 43), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  c == '+' || c == '/';
+         });
+}
+
+bool is_server_name(const std::string& text) {
+  const auto as_address = parse_address(text.contains(':') ? "[" + text + "]:1" : text + ":1");
+  if (as_address && as_address->what != address::kind::unix_path) {
+    return as_address->what != address::kind::host_name ||
+           (!text.contains('*') && refuse_host_pattern(lower_case(text)).empty());
+  }
+  return false;
+}
+
+void read_tls(table_reader& in, upstream& of) {
+  upstream_tls& out = of.tls;
+  out.at = out.ca_at = in.at();
+  in.flag("verify", out.verify);
+  if (const node* at = in.text("ca", out.ca)) {
+    out.ca_at = at->at;
+    if (out.ca.empty()) in.error(*at, "ca", "must be \"system\" or the path of a PEM file");
+  }
+  if (const node* at = in.text("server_name", out.server_name)) {
+    if (!out.server_name.empty() && !is_server_name(out.server_name)) {
+      in.error(*at, "server_name", "must be a host name or an IP address, without a port");
+    }
+    out.server_name = lower_case(out.server_name);
+  }
+  if (const node* at = in.texts("pin", out.pin)) {
+    for (std::size_t i = 0; i < out.pin.size(); ++i) {
+      if (is_pin(out.pin[i])) continue;
+      in.error(std::get<list>(at->value)[i], "pin",
+               "must be \"sha256/\" and the SHA-256 of a public key in Base64");
+    }
+  }
+  if (in.is_string("certificate")) {
+    std::string word;
+    const node* at = in.text("certificate", word);
+    if (word != "off")
+      in.error(*at, "certificate", "must be \"off\" or { chain = \"/path\", key = a secret }");
+    return;
+  }
+  out.has_certificate = in.table("certificate", [&](table_reader& own) {
+    const node* at = own.text("chain", out.certificate.chain, need::required);
+    out.certificate.chain_at = at == nullptr ? own.at() : at->at;
+    own.secret("key", out.certificate.key, need::required);
+  });
+}
+
+// A path has no host that a certificate could be for.
+void check_server_names(table_reader& in, const upstream& out) {
+  if (!out.has_tls || !out.tls.verify || !out.tls.server_name.empty()) return;
+  for (const upstream_server& one : out.servers) {
+    if (!one.address.starts_with("unix:")) continue;
+    in.error(out.tls.at, "tls.server_name", "is needed with a server at a unix socket");
+    return;
+  }
+}
+
 }  // namespace
 
 void read_upstream(table_reader& in, upstream& out) {
@@ -64,7 +131,7 @@ void read_upstream(table_reader& in, upstream& out) {
   read_host(in, out);
   in.later("balance");
   in.later("send_proxy", "off");
-  in.later("tls");
+  out.has_tls = in.table("tls", [&](table_reader& tls) { read_tls(tls, out); });
   in.table("timeouts", [&](table_reader& timeouts) {
     timeouts.duration("connect", out.connect_timeout, {1ms, 1h});
     timeouts.duration("first_byte", out.first_byte_timeout, {1ms, 24h});
@@ -72,6 +139,7 @@ void read_upstream(table_reader& in, upstream& out) {
     timeouts.duration_or_off("total", out.total_timeout, {1ms, 24h * 7});
   });
   in.table("pool", [&](table_reader& pool) { read_pool(pool, out); });
+  check_server_names(in, out);
   in.later("health");
   in.table("retry", [&](table_reader& retry) {
     retry.number<std::uint32_t>("attempts", out.retry_attempts, {1, 2});

@@ -204,6 +204,7 @@ int process::run() {
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
+  io::spawn(watch_handshakes(), chores_);
   while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
@@ -250,6 +251,16 @@ io::task<> process::tend() {
   }
 }
 
+io::task<> process::watch_handshakes() {
+  while (!stopped_) {
+    handshakes_.look(*state_, loop_->now(), log_);
+    io::sleep pause(*loop_, loop_->now() + handshake_log::look_every);
+    watch_ = &pause;
+    co_await pause;
+    watch_ = nullptr;
+  }
+}
+
 io::task<> process::stop() {
   const nanoseconds limit = settings().server.drain_timeout;
   log_.info(fmt::format("stopping: requests under way have {} s to finish",
@@ -270,6 +281,7 @@ io::task<> process::stop() {
   stopped_ = true;
   files_->end();
   if (pause_ != nullptr) pause_->cut();
+  if (watch_ != nullptr) watch_->cut();
   if (hearing_ != nullptr) loop_->kernel().cancel(*hearing_);
   log_.info("stopped");
 }

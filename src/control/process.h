@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "control/file_watch.h"
+#include "control/handshake_log.h"
 #include "control/workers.h"
 #include "control/writer.h"
 #include "gateway/snapshot.h"
@@ -77,6 +78,7 @@ class process {
   io::task<> serve_signals();
   io::task<> watch_files();
   io::task<> tend();
+  io::task<> watch_handshakes();
   io::task<> stop();
 
   configuration_source from_;
@@ -91,6 +93,7 @@ class process {
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
+  handshake_log handshakes_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t generation_ = 0;
@@ -104,6 +107,7 @@ class process {
   int signals_ = -1;
   io::operation* hearing_ = nullptr;  // of serve_signals()
   io::sleep* pause_ = nullptr;        // of tend()
+  io::sleep* watch_ = nullptr;        // of watch_handshakes()
 };
 
 }  // namespace rw::control

@@ -43,6 +43,7 @@ void exchange::reset() noexcept {
   reason = "";
   keep_alive = answer_begun = false;
   bytes_in = bytes_out = 0;
+  upstream_tls = {};
   head_done = decided = connected = first_byte = {};
 }
 

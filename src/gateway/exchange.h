@@ -102,8 +102,9 @@ struct exchange {
   mono_time began;  // first byte of the head
   mono_time head_done;
   mono_time decided;
-  mono_time connected;   // an upstream connection was there
-  mono_time first_byte;  // of the upstream's answer
+  nanoseconds upstream_tls{0};  // what the handshake took, where there was one
+  mono_time connected;          // an upstream connection was there
+  mono_time first_byte;         // of the upstream's answer
 
   void reset() noexcept;
 };

@@ -6,6 +6,7 @@
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/head_space.h"
+#include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
 
@@ -61,8 +62,8 @@ io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
     x.on->counters().add(observe::counter::upstream_opened);
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
-    const result<> opened =
-        co_await x.upstream->stream.open(server.address, server.address_bytes, by);
+    const result<> opened = co_await upstream::open(*x.upstream, server, by);
+    if (x.upstream->stream.tls() != nullptr) record_upstream_handshake(x, opened);
     if (!opened) co_return opened;
   } else {
     x.on->counters().add(observe::counter::upstream_reused);
@@ -192,6 +193,8 @@ io::task<> forward(exchange& x) {
         stage = upstream_stage::first_byte;
         const result<> answered = co_await read_answer(x);
         if (done || answered) done = answered;
+        // In TLS 1.3 a server says only now what it thinks of our certificate.
+        if (!done && done.error().code == fault::tls) record_upstream_handshake(x, done);
       }
     }
     if (done) break;

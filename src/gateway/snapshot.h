@@ -21,6 +21,7 @@
 #include "limit/limiter.h"
 #include "observe/names.h"
 #include "route/table.h"
+#include "tls/client_context.h"
 #include "tls/context.h"
 #include "upstream/server.h"
 
@@ -39,6 +40,7 @@ struct upstream_plan {
   std::uint32_t index = 0;
   std::uint32_t label = 0;  // of its metrics
   std::vector<upstream::server> servers;
+  std::shared_ptr<const tls::client_context> tls;  // null: plain
   // Requests under way over all workers; carried over a reload by the upstream's name.
   std::shared_ptr<std::atomic<std::uint32_t>> in_flight;
 };

@@ -64,6 +64,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
     std::vector<upstream::server_pool*>& servers = made->servers.emplace_back();
     for (const upstream::server& one : plan.servers) {
       servers.push_back(&pools_.at(*plan.settings, one));
+      servers.back()->use_tls(plan.tls, parts_.index, one.tls_name);
     }
   }
   if (state->mint_key) {

@@ -16,10 +16,31 @@ connection_ptr server_pool::take_idle() noexcept {
   return nullptr;
 }
 
+void server_pool::use_tls(std::shared_ptr<const tls::client_context> how, unsigned worker,
+                          const std::string& server_name) {
+  const bool same = tls_ && how ? tls_->context()->fingerprint() == how->fingerprint() &&
+                                      tls_->server_name() == server_name
+                                : !tls_ && !how;
+  if (same) return;
+  tls_ = how ? std::make_shared<tls::client_target>(std::move(how), worker, server_name) : nullptr;
+  for (connection_ptr& one : std::exchange(idle_, {})) unfit_.push_back(std::move(one));
+}
+
+io::task<result<>> open(connection& one, const server& to, mono_time by) {
+  one.tls = one.pool.tls();
+  one.failures = to.failures;
+  const result<> connected = co_await one.stream.open(to.address, to.address_bytes, by);
+  one.connected_at = one.stream.loop().now();
+  if (!connected || !one.tls) co_return connected;
+  const result<> agreed = co_await one.stream.handshake(one.tls, by);
+  co_return agreed;
+}
+
 void server_pool::give_back(connection_ptr one, mono_time now) {
   const bool worn =
       rules_.requests_per_connection != 0 && one->requests >= rules_.requests_per_connection;
-  if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.rest()) {
+  if (worn || !wanted || one->tls != tls_ || idle_.size() >= rules_.idle_per_worker ||
+      !one->stream.rest()) {
     unfit_.push_back(std::move(one));
     return;
   }
@@ -44,7 +65,13 @@ void pools::forget_all() noexcept {
   for (auto& [name, pool] : by_name_) pool->wanted = false;
 }
 
-io::task<> pools::close_one(connection_ptr one) { co_await one->stream.close(); }
+io::task<> pools::close_one(connection_ptr one) {
+  constexpr std::chrono::seconds farewell{1};
+  // close_notify, which is owed (RFC 8446 6.1): without it servers note an attack.
+  if (one->stream.tls() != nullptr)
+    co_await one->stream.finish(one->stream.loop().now() + farewell);
+  co_await one->stream.close();
+}
 
 void pools::close(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
 

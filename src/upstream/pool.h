@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "io/task.h"
 #include "net/stream.h"
+#include "tls/client_context.h"
 #include "upstream/server.h"
 
 namespace rw::upstream {
@@ -22,9 +23,17 @@ struct connection {
   connection(io::loop& on, server_pool& to) noexcept : stream(on, -1, origin::upstream), pool(to) {}
   net::stream stream;
   server_pool& pool;
-  std::uint64_t requests = 0;  // sent on it, the present one included
+  std::shared_ptr<tls::client_target> tls;       // what it was opened with
+  std::shared_ptr<handshake_failures> failures;  // of its server
+  std::uint64_t requests = 0;                    // sent on it, the present one included
   mono_time idle_since;
+  mono_time connected_at;  // before the TLS handshake, where there is one
 };
+
+// Opens `one` to its pool's server, up to and with the TLS handshake where TLS is spoken; all of it
+// `by` then. A failure with `one.stream.tls()` set is one of the handshake. Nothing of a request
+// has been sent.
+io::task<result<>> open(connection& one, const server& to, mono_time by);
 
 using connection_ptr = std::unique_ptr<connection>;
 
@@ -41,6 +50,13 @@ class server_pool {
   // A connection on which another request may follow. The pool closes it sooner or later.
   void give_back(connection_ptr one, mono_time now);
 
+  // From now on its connections speak TLS as `how` says, or plainly when that is null. What was
+  // made under other terms is closed: connections and sessions that a certificate was shown for
+  // which might not do any more. `worker`: the index of this one.
+  void use_tls(std::shared_ptr<const tls::client_context> how, unsigned worker,
+               const std::string& server_name);
+  const std::shared_ptr<tls::client_target>& tls() const noexcept { return tls_; }
+
   const std::string& name() const noexcept { return name_; }
   std::size_t idle() const noexcept { return idle_.size(); }
 
@@ -53,8 +69,9 @@ class server_pool {
 
   std::string name_;
   config::upstream rules_;
-  std::vector<connection_ptr> idle_;   // oldest first
-  std::vector<connection_ptr> unfit_;  // to be closed by the next sweep
+  std::shared_ptr<tls::client_target> tls_;  // null: plain
+  std::vector<connection_ptr> idle_;         // oldest first
+  std::vector<connection_ptr> unfit_;        // to be closed by the next sweep
 };
 
 // All servers of one worker. Of its thread.
