@@ -159,7 +159,8 @@ bool process::open_control() {
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
-  files_->watch(state_->files);
+  checker_ = std::make_unique<upstream::checker>(*loop_);
+  take_up();
   return true;
 }
 
@@ -204,6 +205,7 @@ int process::run() {
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
+  io::spawn(watch_upstreams(), chores_);
   while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
@@ -250,6 +252,17 @@ io::task<> process::tend() {
   }
 }
 
+// Workers leave marks when they take a server out; the lines about it are written here.
+io::task<> process::watch_upstreams() {
+  while (!stopped_) {
+    board_.look(loop_->now(), log_);
+    io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
+    glance_ = &pause;
+    co_await pause;
+    glance_ = nullptr;
+  }
+}
+
 io::task<> process::stop() {
   const nanoseconds limit = settings().server.drain_timeout;
   log_.info(fmt::format("stopping: requests under way have {} s to finish",
@@ -267,8 +280,10 @@ io::task<> process::stop() {
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
   workers_.reset();
+  co_await checker_->stop();
   stopped_ = true;
   files_->end();
+  if (glance_ != nullptr) glance_->cut();
   if (pause_ != nullptr) pause_->cut();
   if (hearing_ != nullptr) loop_->kernel().cancel(*hearing_);
   log_.info("stopped");

@@ -24,6 +24,7 @@ struct server {
   sockaddr_storage address{};
   socklen_t address_bytes = 0;
   std::uint32_t weight = 1;
+  bool backup = false;
 };
 
 // One server for each address: `localhost` may be ::1 and 127.0.0.1, and the origin listen on one
