@@ -16,7 +16,6 @@ namespace rw::control {
 // the one before and why the last did.
 class handshake_log {
  public:
-  static constexpr std::chrono::seconds look_every{1};
   static constexpr std::chrono::seconds line_every{10};
 
   void look(const gateway::snapshot& state, mono_time now, const observe::log& to);

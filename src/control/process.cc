@@ -159,7 +159,8 @@ bool process::open_control() {
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
-  files_->watch(state_->files);
+  checker_ = std::make_unique<upstream::checker>(*loop_);
+  take_up();
   return true;
 }
 
@@ -204,7 +205,7 @@ int process::run() {
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
-  io::spawn(watch_handshakes(), chores_);
+  io::spawn(watch_upstreams(), chores_);
   while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
@@ -251,13 +252,16 @@ io::task<> process::tend() {
   }
 }
 
-io::task<> process::watch_handshakes() {
+// Workers leave marks when they take a server out, and when TLS with one fails; the lines about it
+// are written here.
+io::task<> process::watch_upstreams() {
   while (!stopped_) {
+    board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
-    io::sleep pause(*loop_, loop_->now() + handshake_log::look_every);
-    watch_ = &pause;
+    io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
+    glance_ = &pause;
     co_await pause;
-    watch_ = nullptr;
+    glance_ = nullptr;
   }
 }
 
@@ -278,10 +282,11 @@ io::task<> process::stop() {
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
   workers_.reset();
+  co_await checker_->stop();
   stopped_ = true;
   files_->end();
+  if (glance_ != nullptr) glance_->cut();
   if (pause_ != nullptr) pause_->cut();
-  if (watch_ != nullptr) watch_->cut();
   if (hearing_ != nullptr) loop_->kernel().cancel(*hearing_);
   log_.info("stopped");
 }

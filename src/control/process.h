@@ -9,12 +9,14 @@
 #include "base/error.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
+#include "control/upstream_board.h"
 #include "control/workers.h"
 #include "control/writer.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
 #include "observe/log.h"
 #include "observe/names.h"
+#include "upstream/checker.h"
 
 namespace rw::control {
 
@@ -52,6 +54,11 @@ class process {
   std::string status() const;   // for `ringward status`
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
+  std::string upstreams() const { return board_.table(loop_->now()); }
+  // For `ringward drain` and `undrain`.
+  upstream_board::outcome drain(std::string_view server, bool drained) {
+    return board_.drain(server, drained, loop_->now());
+  }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -78,7 +85,9 @@ class process {
   io::task<> serve_signals();
   io::task<> watch_files();
   io::task<> tend();
-  io::task<> watch_handshakes();
+  io::task<> watch_upstreams();
+  // The snapshot in force to those of this thread who work by it.
+  void take_up();
   io::task<> stop();
 
   configuration_source from_;
@@ -94,6 +103,8 @@ class process {
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
+  std::unique_ptr<upstream::checker> checker_;
+  upstream_board board_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t generation_ = 0;
@@ -107,7 +118,7 @@ class process {
   int signals_ = -1;
   io::operation* hearing_ = nullptr;  // of serve_signals()
   io::sleep* pause_ = nullptr;        // of tend()
-  io::sleep* watch_ = nullptr;        // of watch_handshakes()
+  io::sleep* glance_ = nullptr;       // of watch_upstreams()
 };
 
 }  // namespace rw::control

@@ -36,7 +36,7 @@ void exchange::reset() noexcept {
   decoder = http::chunked_decoder{};
   body_decoder = http::chunked_decoder{};
   attempts = 0;
-  upload_stopped = body_read = upload_failed = upstream_reusable = out_of_time = false;
+  upload_stopped = body_read = upload_failed = upstream_reusable = out_of_time = trial = false;
   upload_error = {};
 
   status = 0;

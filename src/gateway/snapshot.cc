@@ -59,8 +59,8 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
   }
 }
 
-// Unchanged ones are taken over, with what they cost to make; only those of the same number of
-// workers, which is fixed.
+// For each worker and for the control thread, which comes last and makes the checks. Unchanged ones
+// are taken over, with what they cost to make and with their sessions.
 std::shared_ptr<const tls::client_context> make_client_tls(const config::upstream& from,
                                                            const snapshot_context& with,
                                                            file_reader& files) {
@@ -92,7 +92,7 @@ std::shared_ptr<const tls::client_context> make_client_tls(const config::upstrea
       if (before.tls && before.tls->fingerprint() == same) return before.tls;
     }
   }
-  auto made = tls::client_context::create(std::move(options), with.workers);
+  auto made = tls::client_context::create(std::move(options), with.workers + 1);
   if (!made) {
     files.report({.key = "upstream.tls", .at = from.tls.at}, made.error().text);
     return nullptr;
@@ -122,6 +122,28 @@ void add_servers(upstream_plan& plan, const config::upstream_server& from,
   }
 }
 
+// What was known before of the servers that are still there; nothing of those that are new.
+upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_context& with) {
+  const upstream_plan* before = nullptr;
+  if (with.previous != nullptr) {
+    for (const upstream_plan& one : with.previous->upstreams) {
+      if (one.settings->name == plan.settings->name) before = &one;
+    }
+  }
+  std::vector<std::shared_ptr<upstream::server_health>> list;
+  for (const upstream::server& one : plan.servers) {
+    std::shared_ptr<upstream::server_health> known;
+    for (std::size_t i = 0; before != nullptr && i < before->servers.size(); ++i) {
+      if (before->servers[i].name == one.name) known = before->health.share(i);
+    }
+    if (!known) known = std::make_shared<upstream::server_health>(with.workers);
+    list.push_back(std::move(known));
+  }
+  auto common = before != nullptr ? before->health.share_common() : nullptr;
+  if (!common) common = std::make_shared<upstream::group>();
+  return {std::move(common), std::move(list), plan.settings->health};
+}
+
 void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& files) {
   for (const config::upstream& one : s.settings.upstreams) {
     upstream_plan plan;
@@ -144,8 +166,7 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
                      fmt::format("{}: {}", server.address, made.error().text));
       }
     }
-    if (before != nullptr) plan.in_flight = before->in_flight;
-    if (!plan.in_flight) plan.in_flight = std::make_shared<std::atomic<std::uint32_t>>(0);
+    plan.health = take_over_health(plan, with);
     s.upstreams.push_back(std::move(plan));
   }
 }

@@ -23,6 +23,7 @@
 #include "route/table.h"
 #include "tls/client_context.h"
 #include "tls/context.h"
+#include "upstream/health.h"
 #include "upstream/server.h"
 
 namespace rw::gateway {
@@ -41,8 +42,9 @@ struct upstream_plan {
   std::uint32_t label = 0;  // of its metrics
   std::vector<upstream::server> servers;
   std::shared_ptr<const tls::client_context> tls;  // null: plain
-  // Requests under way over all workers; carried over a reload by the upstream's name.
-  std::shared_ptr<std::atomic<std::uint32_t>> in_flight;
+  // In the order of `servers`; what it points to is carried over a reload, by the names of upstream
+  // and server.
+  upstream::cluster health;
 };
 
 struct route_plan {

@@ -136,6 +136,7 @@ class stream {
   bool quiet() const noexcept {
     return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
   }
+  bool failed() const noexcept { return failed_; }
   bool is_open() const noexcept { return fd_ >= 0; }
   int fd() const noexcept { return fd_; }
   origin side() const noexcept { return side_; }

@@ -27,6 +27,7 @@ enum class counter : std::uint8_t {
   request_bytes,
   response_bytes,
   retries,
+  retries_refused,  // by the budget
   upstream_opened,
   upstream_reused,
   upstream_handshakes_full,  // TLS, certificates and all

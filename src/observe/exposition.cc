@@ -40,6 +40,8 @@ constexpr described plain[] = {
      "Bytes of answers, heads included, before TLS."},
     {counter::retries, "ringward_upstream_retries_total", "counter",
      "Requests sent to an origin a second time."},
+    {counter::retries_refused, "ringward_upstream_retries_over_budget_total", "counter",
+     "Requests that were not, because retry.budget was used up."},
     {counter::upstream_opened, "ringward_upstream_connections_opened_total", "counter",
      "Connections opened to origins."},
     {counter::upstream_reused, "ringward_upstream_connections_reused_total", "counter",

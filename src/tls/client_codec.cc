@@ -90,7 +90,7 @@ bool client_codec::agree_on_protocol() {
 // False when there is no memory.
 bool client_codec::start() {
   const client_context& by = *target_->context_;
-  ssl_ = wolfSSL_new(by.of_worker_[target_->worker_]);
+  ssl_ = wolfSSL_new(by.of_thread_[target_->thread_]);
   if (ssl_ == nullptr || !agree_on_protocol()) return false;
   stage_ = stage::negotiating;
   check_ = std::make_unique<server_check>(by.options(), target_->server_name());
@@ -128,8 +128,9 @@ step client_codec::negotiate(std::span<const std::byte>& in, output& out) {
     constexpr std::byte handshake{22};
     answered_ = true;
     if (in.front() != alert && in.front() != handshake) {
+      refuse(fault::malformed, "the server does not speak TLS", -1, out);
       failure_.what.from = origin::upstream;
-      return refuse(fault::malformed, "the server does not speak TLS", -1, out);
+      return step::failed;
     }
   }
   call now{.hello = {}, .in = &in, .out = &out, .kept = &kept_};
@@ -137,7 +138,7 @@ step client_codec::negotiate(std::span<const std::byte>& in, output& out) {
   const step how = after_handshake_call(wolfSSL_connect(ssl_), out);
   // The intermediates that were sent with the certificate have done what they were for.
   if (std::exchange(check_->asked, false)) {
-    WOLFSSL_CTX* const context = target_->context_->of_worker_[target_->worker_];
+    WOLFSSL_CTX* const context = target_->context_->of_thread_[target_->thread_];
     wolfSSL_CertManagerUnloadIntermediateCerts(wolfSSL_CTX_GetCertManager(context));
   }
   if (stage_ == stage::failed) target_->forget_session();

@@ -118,13 +118,13 @@ std::array<std::byte, 32> client_context::fingerprint_of(const client_options& o
 }
 
 result<std::shared_ptr<const client_context>> client_context::create(client_options options,
-                                                                     unsigned workers) {
+                                                                     unsigned threads) {
   if (auto started = library_init(); !started) return failure(started.error());
   std::shared_ptr<client_context> made(new client_context);
   made->fingerprint_ = fingerprint_of(options);
-  for (unsigned i = 0; i < workers; ++i) {
-    made->of_worker_.push_back(wolfSSL_CTX_new(wolfSSLv23_client_method()));
-    if (made->of_worker_.back() == nullptr || !set_up(made->of_worker_.back(), options)) {
+  for (unsigned i = 0; i < threads; ++i) {
+    made->of_thread_.push_back(wolfSSL_CTX_new(wolfSSLv23_client_method()));
+    if (made->of_thread_.back() == nullptr || !set_up(made->of_thread_.back(), options)) {
       return failure({.code = fault::invalid,
                       .from = origin::configuration,
                       .text = "wolfSSL refuses the authorities or the certificate of our own"});
@@ -135,12 +135,12 @@ result<std::shared_ptr<const client_context>> client_context::create(client_opti
 }
 
 client_context::~client_context() {
-  for (WOLFSSL_CTX* one : of_worker_) wolfSSL_CTX_free(one);
+  for (WOLFSSL_CTX* one : of_thread_) wolfSSL_CTX_free(one);
 }
 
-client_target::client_target(std::shared_ptr<const client_context> by, unsigned worker,
+client_target::client_target(std::shared_ptr<const client_context> by, unsigned thread,
                              std::string server_name)
-    : context_(std::move(by)), worker_(worker), server_name_(lower_case(server_name)) {}
+    : context_(std::move(by)), thread_(thread), server_name_(lower_case(server_name)) {}
 
 client_target::~client_target() { forget_session(); }
 

@@ -33,7 +33,7 @@ struct client_options {
 
 // Immutable once made, but for what wolfSSL keeps while it verifies: it puts the intermediates that
 // a server sends among the authorities, where they are until the handshake has read them. So each
-// worker has a WOLFSSL_CTX of its own, and no handshake waits for another's lock.
+// thread has a WOLFSSL_CTX of its own, and no handshake waits for another's lock.
 //
 // TLS 1.2 and 1.3 with the suites of server_context in their usual order, X25519 first; ALPN
 // "http/1.1". Refused: renegotiation, early data, resumption without a fresh key exchange.
@@ -41,7 +41,7 @@ class client_context {
  public:
   // Errors: fault::invalid, origin::configuration; fault::exhausted.
   static result<std::shared_ptr<const client_context>> create(client_options options,
-                                                              unsigned workers);
+                                                              unsigned threads);
   ~client_context();
   client_context(const client_context&) = delete;
   client_context& operator=(const client_context&) = delete;
@@ -58,19 +58,19 @@ class client_context {
 
   client_options options_;
   std::array<std::byte, 32> fingerprint_{};
-  std::vector<WOLFSSL_CTX*> of_worker_;
+  std::vector<WOLFSSL_CTX*> of_thread_;
 };
 
-// One server as one worker speaks to it, and the session to resume with it. Of that worker's
-// thread.
+// One server as one thread speaks to it, and the session to resume with it. Of that thread.
 class client_target {
  public:
   // Verification is repeated after so long, however many sessions are resumed meanwhile: a server
   // whose certificate has expired is noticed.
   static constexpr std::chrono::hours verified_for{1};
 
-  // `server_name`: a DNS name, or an IP address, which SNI does not name (RFC 6066 3).
-  client_target(std::shared_ptr<const client_context> by, unsigned worker, std::string server_name);
+  // `thread`: below the number that the context was made for. `server_name`: a DNS name, or an IP
+  // address, which SNI does not name (RFC 6066 3).
+  client_target(std::shared_ptr<const client_context> by, unsigned thread, std::string server_name);
   ~client_target();
   client_target(const client_target&) = delete;
   client_target& operator=(const client_target&) = delete;
@@ -84,7 +84,7 @@ class client_target {
   friend class client_codec;
 
   std::shared_ptr<const client_context> context_;
-  unsigned worker_;
+  unsigned thread_;
   std::string server_name_;
   WOLFSSL_SESSION* session_ = nullptr;
   mono_time verified_at_;  // when the server of session_ showed its certificate

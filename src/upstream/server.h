@@ -38,6 +38,7 @@ struct server {
   sockaddr_storage address{};
   socklen_t address_bytes = 0;
   std::uint32_t weight = 1;
+  bool backup = false;
   std::string tls_name;  // whom its certificate is for, where TLS is spoken
   std::shared_ptr<handshake_failures> failures = std::make_shared<handshake_failures>();
 };

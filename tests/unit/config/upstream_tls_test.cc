@@ -63,7 +63,7 @@ TEST(UpstreamTls, AServerNameIsAHostOrAnAddress) {
 }
 
 TEST(UpstreamTls, APinIsTheDigestOfAKey) {
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string("sha256/"), std::string("sha1/") + std::string(pin.substr(7)),
         std::string(pin.substr(7)), std::string(pin) + "=", std::string(pin.substr(0, 50)),
         "sha256/" + std::string(43, 'A') + "!", "sha256/" + std::string(42, 'A') + "B="}) {
