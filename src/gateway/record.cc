@@ -116,7 +116,7 @@ void record_upstream_handshake(exchange& x, const result<>& outcome) {
   observe::counters& counted = x.on->counters();
   const tls::codec& tls = *x.upstream->stream.tls();
   if (!outcome) {
-    if (outcome.error().code == fault::canceled) return;
+    if (outcome.error().code == fault::canceled || x.out_of_time) return;
     counted.add(observe::counter::upstream_handshakes_failed);
     x.upstream->failures->add(outcome.error().text);
     return;

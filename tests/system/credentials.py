@@ -161,14 +161,17 @@ class Authority:
         self.intermediate = _pem(_issued(self._name, root, self._key.public_key(), ca=True)
                                  .sign(self._root_key, hashes.SHA256()))
 
-    def issue(self, *names, days=1.0, with_intermediate=True):
+    def issue(self, *names, days=1.0, since=-1.0, usage=None, with_intermediate=True):
+        """Valid from `since` to `days`, in days from now; `usage`: an ExtendedKeyUsageOID."""
         key = ec.generate_private_key(ec.SECP256R1())
         built = (
-            _issued(_common_name(names[0]), self._name, key.public_key(), days)
+            _issued(_common_name(names[0]), self._name, key.public_key(), days, since=since)
             .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
-            .sign(self._key, hashes.SHA256())
         )
-        chain = _pem(built) + (self.intermediate if with_intermediate else "")
+        if usage:
+            built = built.add_extension(x509.ExtendedKeyUsage([usage]), False)
+        chain = _pem(built.sign(self._key, hashes.SHA256()))
+        chain += self.intermediate if with_intermediate else ""
         return Certificate(chain, private_pem(key))
 
 
@@ -180,7 +183,7 @@ def _pem(certificate_of):
     return certificate_of.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _issued(subject, issuer, key, days=1.0, ca=False):
+def _issued(subject, issuer, key, days=1.0, ca=False, since=-1.0):
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()
@@ -188,7 +191,7 @@ def _issued(subject, issuer, key, days=1.0, ca=False):
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1 + max(-days, 0)))
+        .not_valid_before(now + datetime.timedelta(days=min(since, days - 1)))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
     )

@@ -1,9 +1,12 @@
 """TLS to the origin: whom the gate trusts, what it says when it does not, and what it keeps."""
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
+
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import configs
 import harness
@@ -95,6 +98,8 @@ class Verifying(UpstreamTlsTest):
         flaws = {
             "upstream_tls_name": issue("elsewhere.example"),
             "upstream_tls_expired": issue("127.0.0.1", days=-2),
+            "upstream_tls_not_yet_valid": issue("127.0.0.1", days=3, since=1),
+            "upstream_tls_unfit": issue("127.0.0.1", usage=ExtendedKeyUsageOID.CLIENT_AUTH),
             "upstream_tls_untrusted": Authority("Another").issue("127.0.0.1"),
         }
         for reason, of in flaws.items():
@@ -110,6 +115,11 @@ class Verifying(UpstreamTlsTest):
         for of in (self.authority.issue("127.0.0.1", with_intermediate=False),
                    certificate("127.0.0.1")):
             self.refused(self.tls_gate(self.tls_origin(of=of)), "upstream_tls_untrusted")
+
+    def test_a_certificate_too_many_in_the_chain_does_no_harm(self):
+        of = self.authority.issue("127.0.0.1")
+        of.chain += Authority("Nobody knows").intermediate
+        self.assertEqual(self.tls_gate(self.tls_origin(of=of)).get("/").status, 200)
 
     def test_one_signed_by_itself_is_its_own_authority_when_told_so(self):
         of = certificate("127.0.0.1")
@@ -131,6 +141,19 @@ class Verifying(UpstreamTlsTest):
 
     def test_the_system_authorities_do_not_trust_a_stranger(self):
         self.refused(self.tls_gate(self.tls_origin(), 'ca = "system"'), "upstream_tls_untrusted")
+
+
+class Checks(UpstreamTlsTest):
+    HEALTH = '[upstream.health]\npath = "/well"\ninterval = "100ms"\nfall = 1\nrise = 1'
+
+    def test_they_speak_tls_and_verify_as_requests_do(self):
+        origin = self.tls_origin()
+        gate = self.tls_gate(origin, upstream=self.HEALTH)
+        harness.eventually(lambda: any(x.target == "/well" for x in origin.requests))
+        self.assertEqual(gate.get("/").status, 200)
+        self.write("ca.pem", Authority("Another").root)
+        gate.wait_for_log(f"server {origin.address}: TLS failed")
+        gate.wait_for_log("check_tls")
 
 
 class Pins(UpstreamTlsTest):
@@ -374,6 +397,27 @@ class MutualTls(UpstreamTlsTest):
             files={"ca.pem": self.authority.root, "own.pem": own.chain})
         self.assertIn("own.key", said)
         self.assertIn("chmod", said)
+
+
+class Docs(UpstreamTlsTest):
+    def test_what_the_page_shows_is_in_order(self):
+        own = self.authority.issue("gate.example")
+        for name, text in {"origin-ca.pem": self.authority.root, "gate.pem": own.chain,
+                           "gate.key": own.key}.items():
+            self.write(f"tls/{name}", text)
+        page = (harness.ROOT / "docs" / "upstream-tls.md").read_text()
+        shown = re.findall(r"```toml\n(.*?)```", page, re.S)
+        self.assertEqual(len(shown), 3)
+        for text in shown:
+            if not text.startswith("[["):
+                text = '[[upstream]]\nname = "origin"\n' + text
+            # No machine knows these names.
+            text = re.sub(r"origin\.(example|internal)", "localhost", text)
+            text = text.replace("/etc/ringward/tls", "$dir/tls")
+            config = self.write_config(
+                configs.LISTENER + text + configs.ROUTE + 'auth = []\n')
+            done = harness.ringward("check", "--config", config)
+            self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
 
 
 if __name__ == "__main__":
