@@ -74,11 +74,22 @@ TEST_F(UpstreamBoard, ATrialIsWorthALineForWhatCameOfIt) {
   EXPECT_EQ(look(),
             "ringward: warning: upstream origin: 127.0.0.1:2 was tried again in vain, and is out "
             "for another 30s: upstream_connect_timeout\n");
+  // Not again for ten minutes, however often it is.
+  for (int i = 0; i < 19; ++i) {
+    now_ += seconds{31};
+    ASSERT_TRUE(all().try_again(1, now_, true));
+    all().failed(1, "upstream_connect_timeout", 0, now_, true);
+    EXPECT_EQ(look(), "");
+  }
+  now_ += seconds{31};
+  ASSERT_TRUE(all().try_again(1, now_, true));
+  all().failed(1, "upstream_connect_timeout", 0, now_, true);
+  EXPECT_NE(look(), "");
   now_ += seconds{40};
   ASSERT_TRUE(all().try_again(1, now_, true));
   all().answered(1, now_, true);
   EXPECT_EQ(look(),
-            "ringward: info: upstream origin: 127.0.0.1:2 is back after 70s: answers_again\n");
+            "ringward: info: upstream origin: 127.0.0.1:2 is back after 11m: answers_again\n");
 }
 
 TEST_F(UpstreamBoard, ThatNobodyIsLeftIsAnError) {
