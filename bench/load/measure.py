@@ -53,7 +53,7 @@ def servers_of(plan, row):
         origin = Origin(directory, plan.build, plan.load_cpu, row)
         stack.callback(origin.process.stop)
         setting = Setting(directory, origin.address, row, make_certificate(directory),
-                          make_tokens(directory) if row.token else None, plan.build, plan.proxy_cpu,
+                          make_tokens(directory, row.token) if row.token else None, plan.build, plan.proxy_cpu,
                           plan.peer_logs)
         started = []
         for name in names_for(plan, row):

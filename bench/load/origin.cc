@@ -1,7 +1,7 @@
 // The origin of every load test: fixed answers over HTTP/1.1, as cheap as they can be, one thread.
-//   GET /         200, "ok"
+//   GET anything  200, "ok"
 //   GET /bytes/N  200, N bytes from one static buffer, never copied here
-// Other paths get 404. Keep-alive and pipelining; request bodies with Content-Length are read and
+// Keep-alive and pipelining; request bodies with Content-Length are read and
 // dropped. It trusts its peer: a test tool, not a server.
 #include <sys/uio.h>
 #include <unistd.h>
@@ -30,8 +30,6 @@ namespace {
 
 constexpr std::string_view ok_answer =
     "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
-constexpr std::string_view not_found_answer =
-    "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\ncontent-length: 0\r\n\r\n";
 constexpr std::size_t filler_bytes = 1U << 20U;
 constexpr std::size_t head_bytes_max = 64U << 10U;
 constexpr std::size_t iovecs_max = 64;
@@ -167,9 +165,7 @@ class origin {
     const auto target = head.substr(space + 1, head.find_first_of(" ?\r", space + 1) - space - 1);
     if (!head.starts_with("GET ")) who.body_left = content_length(head);
     who.held_back = who.body_left != 0;
-    if (target == "/") {
-      out.constant = ok_answer;
-    } else if (const auto size = bytes_wanted(target)) {
+    if (const auto size = bytes_wanted(target)) {
       const int written = std::snprintf(out.head.data(), out.head.size(),
                                         "HTTP/1.1 200 OK\r\ncontent-type: "
                                         "application/octet-stream\r\ncontent-length: %llu\r\n\r\n",
@@ -177,7 +173,7 @@ class origin {
       out.head_bytes = static_cast<std::size_t>(written);
       out.body_bytes = *size;
     } else {
-      out.constant = not_found_answer;
+      out.constant = ok_answer;
     }
   }
 

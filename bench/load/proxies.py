@@ -86,7 +86,7 @@ class Ringward(Server):
             issuer = "{ISSUER}"
             audiences = ["{AUDIENCE}"]
             jwks = {{ file = "{self.setting.tokens.jwks}" }}
-            algorithms = ["ES256"]
+            algorithms = ["{self.setting.row.token}"]
             """
 
     def command(self):
@@ -235,7 +235,7 @@ class Haproxy(Server):
     def verification(self):
         """The signature and the claims, as its documentation has it; the key is read once."""
         self.headers, self.refused = bearer(self.setting.tokens)
-        refusals = ("{ var(txn.alg) -m str ES256 }", f"{{ var(txn.iss) -m str {ISSUER} }}",
+        refusals = (f"{{ var(txn.alg) -m str {self.setting.row.token} }}", f"{{ var(txn.iss) -m str {ISSUER} }}",
                     f"{{ var(txn.aud) -m str {AUDIENCE} }}", "{ var(txn.left) -m int gt 0 }",
                     f'{{ http_auth_bearer,jwt_verify(txn.alg,"{self.setting.tokens.pem}") -m int 1 }}')
         return "\n              ".join((

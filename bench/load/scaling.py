@@ -78,7 +78,7 @@ def with_issuers(count):
             issuer = "https://{name}.example"
             audiences = ["other"]
             jwks = {{ file = "{self.setting.tokens.jwks}" }}
-            algorithms = ["ES256"]
+            algorithms = ["{self.setting.row.token}"]
             """ for name in others)))
 
 
@@ -91,7 +91,7 @@ SERIES = {  # the row, what makes a server of a size, sizes
     "connections": (Row("connections", Idle, tls=True), with_connections, (1000, 5000, 9500)),
     "routes": (Row("routes", at=service(7)), with_routes, (10, 100, 1000, 10000)),
     "keys": (Row("keys"), with_keys, (10, 100, 1000, 10000, 100000)),
-    "issuers": (Row("issuers", token=True), with_issuers, (1, 10, 100)),
+    "issuers": (Row("issuers", token="ES256"), with_issuers, (1, 10, 100)),
     "workers": (Row("workers"), with_workers, (1, 2)),
     "tls-workers": (Row("tls-workers", tls=True), with_workers, (1, 2)),
 }
