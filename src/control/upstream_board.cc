@@ -14,6 +14,7 @@ namespace {
 using upstream::standing;
 
 constexpr std::chrono::seconds sampled_every{10};
+constexpr std::chrono::minutes vain_every{10};
 
 std::string age(nanoseconds time) {
   const auto s = std::chrono::duration_cast<std::chrono::seconds>(time).count();
@@ -144,7 +145,12 @@ void upstream_board::say(entry& one, mono_time now, const observe::log& log) con
   const mono_time since = one.health->since();
   const bool again = is == standing::ejected && one.health->ejected_until() != one.said_until;
   if (is == one.said && !again) return;
+  if (is == standing::ejected) one.said_until = one.health->ejected_until();
   if (one.said == standing::up) one.out_since = since;
+  if (one.said != is) one.said_vain = {};
+  // One that is gone for good is not worth a line every eject_for.
+  if (one.said == is && one.said_vain != mono_time{} && now - one.said_vain < vain_every) return;
+  if (one.said == is) one.said_vain = now;
   const std::string name =
       fmt::format("upstream {}: {}", one.plan->settings->name, one.server().name);
   const std::string left =
@@ -155,7 +161,6 @@ void upstream_board::say(entry& one, mono_time now, const observe::log& log) con
                     ? fmt::format("{} was tried again in vain, and is out for another {}: {}", name,
                                   time, why(one))
                     : fmt::format("{} is ejected for {}: {}; {}", name, time, why(one), left));
-    one.said_until = one.health->ejected_until();
   } else if (is == standing::down) {
     log.warning(fmt::format("{} is down: {}; {}", name, why(one), left));
   } else if (is == standing::draining) {

@@ -55,6 +55,7 @@ class upstream_board {
     std::shared_ptr<upstream::server_health> health;
     upstream::standing said = upstream::standing::up;
     mono_time said_until;  // of the ejection
+    mono_time said_vain;   // that it was tried again in vain
     mono_time out_since;   // when it last was well
     sample older;          // the rate and the quantiles are since then: 10 to 20 s
     sample newer;

@@ -21,6 +21,21 @@ verdict find_path(exchange& x, const config::listener_limits& limits) {
   return {normal.status, normal.reason};
 }
 
+// Whether the route's action answers the request's method; a list of the route's own has been
+// asked.
+bool action_takes(const exchange& x) noexcept {
+  const http::method verb = x.request.verb;
+  switch (x.route->settings->action) {
+    case config::route_action::mint:
+      return verb == http::method::post;
+    case config::route_action::jwks:
+      return verb == http::method::get || verb == http::method::head;
+    default:
+      // An origin that answers TRACE sends back what we add to requests, secrets included.
+      return verb != http::method::trace || !x.route->settings->methods.empty();
+  }
+}
+
 verdict find_route(exchange& x) {
   const route::match_result found =
       x.state->routes->match(x.request.authority, x.path, x.request.method_text);
@@ -30,12 +45,7 @@ verdict find_route(exchange& x) {
     return {405, "method_not_allowed"};
   }
   x.route = &x.state->route_plans[found.index];
-  const bool mints = x.route->settings->action == config::route_action::mint;
-  if (mints && x.request.verb != http::method::post) return {405, "method_not_allowed"};
-  // An origin that answers TRACE sends back what we add to requests, secrets included.
-  if (x.request.verb == http::method::trace && x.route->settings->methods.empty()) {
-    return {405, "method_not_allowed"};
-  }
+  if (!action_takes(x)) return {405, "method_not_allowed"};
   return {};
 }
 

@@ -48,11 +48,7 @@ answer mint(exchange& x, std::string& store) {
   return a;
 }
 
-answer publish_keys(exchange& x, std::string& store) {
-  if (x.request.verb != http::method::get && x.request.verb != http::method::head) {
-    x.decision = {405, "method_not_allowed"};
-    return problem(405, store);
-  }
+answer publish_keys(const exchange& x) {
   answer a;
   a.type = "application/jwk-set+json";
   a.cache_control = "public, max-age=300";
@@ -70,7 +66,7 @@ answer local_answer(exchange& x, std::string& store) {
     case config::route_action::mint:
       return mint(x, store);
     case config::route_action::jwks:
-      return publish_keys(x, store);
+      return publish_keys(x);
     case config::route_action::redirect: {
       store = expand(x, route.redirect);
       answer a;

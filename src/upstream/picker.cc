@@ -91,6 +91,10 @@ choice picker::pick(const demand& wanted) noexcept {
     if (out.trial) return out;
   }
   if (candidates_.empty()) return out;
+  if (candidates_.size() == 1 && candidates_.front().pool == wanted.avoid) {
+    out.server = other_than(wanted.avoid);
+    return out;
+  }
   std::size_t chosen = 0;
   if (candidates_.size() > 1) {
     switch (rules_->balance) {
@@ -113,6 +117,15 @@ choice picker::pick(const demand& wanted) noexcept {
   }
   out.server = candidates_[chosen].server;
   return out;
+}
+
+// It has just failed somebody, and no other is held to be used before the backups: a backup then,
+// and the same one again where there is none.
+std::size_t picker::other_than(const server_pool* failed) const noexcept {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (pools_[i] != failed && cluster_->at(i).usable()) return i;
+  }
+  return candidates_.front().server;
 }
 
 std::size_t picker::at(std::uint64_t point) const noexcept {

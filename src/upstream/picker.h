@@ -60,6 +60,7 @@ class picker {
   std::size_t in_turn(const server_pool* avoid) noexcept;
   std::size_t least(std::uint64_t random, const server_pool* avoid) const noexcept;
   std::size_t by_key(std::uint64_t key, const server_pool* avoid) const noexcept;
+  std::size_t other_than(const server_pool* failed) const noexcept;
   std::size_t at(std::uint64_t point) const noexcept;  // the candidate whose share it is in
   bool less_busy(const candidate& a, const candidate& b) const noexcept {
     return std::uint64_t{a.pool->in_flight} * b.weight <

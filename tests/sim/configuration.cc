@@ -204,7 +204,7 @@ servers = [{0}]
   idle_per_worker = 3
   requests_per_connection = 7
   [upstream.health]
-  eject_after = 3
+  eject_after = 2
   eject_for = "3s"
   slow_start = "2s"
 

@@ -19,6 +19,8 @@ bool is_idempotent(std::string_view method) {
 constexpr milliseconds rest{2'000};
 constexpr milliseconds late{3'500};
 
+constexpr mood bad_moods[] = {mood::refusing, mood::hanging, mood::resetting, mood::failing};
+
 // What one request is in for.
 struct plan {
   bool early = false;          // answered before its body is read
@@ -365,16 +367,14 @@ reception origin::receive() {
   return ways[world_.random(3)];
 }
 
-void origin::live_moodily() {
-  constexpr mood bad[] = {mood::refusing, mood::hanging, mood::resetting, mood::failing};
-  const auto for_so_long = [this] { return world_.delay(milliseconds{500}, seconds{12}); };
-  world_.after(for_so_long(), [this, for_so_long] {
-    mood_ = bad[world_.random(4)];
+void origin::live_moodily(microseconds at_most) {
+  world_.after(world_.delay(milliseconds{200}, at_most), [this, at_most] {
+    mood_ = bad_moods[world_.random(std::size(bad_moods))];
     world_.trace("origin {}: mood {}", port_, static_cast<int>(mood_));
     if (mood_ == mood::refusing && world_.chance(0.5)) cut(true);
-    world_.after(for_so_long(), [this] {
+    world_.after(world_.delay(milliseconds{500}, at_most), [this, at_most] {
       mood_ = mood::well;
-      live_moodily();
+      live_moodily(at_most);
     });
   });
 }

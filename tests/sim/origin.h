@@ -25,8 +25,8 @@ class origin {
   origin(world& w, ledger& book, std::uint16_t port, origin_habits habits);
   // Ends all its connections, by a reset that the gateway sees at once or by closing.
   void cut(bool by_reset);
-  // From now on: well for a while, then something else, and so on.
-  void live_moodily();
+  // From now on: well for a while, then something else, and so on, each for at most so long.
+  void live_moodily(microseconds at_most);
 
  private:
   class conversation;

@@ -102,19 +102,26 @@ void run::open() {
 
 void run::invite() {
   const double faults = book_.calm ? 0.0 : 1.0;
+  // Clients as they should be, and origins that are not.
+  const bool rough = !book_.calm && world_.chance(0.3);
   for (const std::uint16_t port : origin_ports) {
     origin_habits habits{.faults = faults};
     if (with_.brief) habits = {.faults = 0, .body_bytes_max = 90'000, .late = 0.2};
+    if (rough) habits.faults = 0.2;
     origins_.emplace_back(world_, book_, port, habits);
-    if (!book_.calm) origins_.back().live_moodily();
+    if (!book_.calm) origins_.back().live_moodily(rough ? seconds{8} : seconds{30});
   }
   client_habits habits{.faults = faults};
   if (book_.calm) habits.body_bytes_max = with_.brief ? 20'000 : 60'000;  // under any max_body
+  if (rough) {
+    habits = {.faults = 0, .body_bytes_max = 10'000, .come_within = seconds{30}, .asks_max = 40};
+    habits.only_proxied = true;
+  }
   const bool some_tls = world_.chance(0.3);
   // Few clients are handed over only when they come together.
   const bool together = with_.brief && workers_ > 1;
   if (together) habits.come_within = milliseconds{20};
-  const auto count = together ? 3 : 1 + world_.random(with_.brief ? 2 : 12);
+  const auto count = together ? 3 : 1 + world_.random(with_.brief ? 2 : 12) + (rough ? 12 : 0);
   for (unsigned i = 0; i < count; ++i) {
     const bool tls = some_tls && world_.chance(0.5);
     const client_door door{crew_.socket_of(tls ? secure : plain), tls};

@@ -388,6 +388,7 @@ class Budget(Servers):
         gate = self.start([one.address for one in bad], upstream="[upstream.retry]\nbudget = 0.0")
         for _ in range(10):
             self.assertEqual(gate.get("/").status, 502)
+        harness.eventually(lambda: len(gate.access) == 10)
         self.assertEqual({entry.get("attempts", 1) for entry in gate.access}, {1})
 
 

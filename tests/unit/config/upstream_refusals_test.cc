@@ -59,7 +59,7 @@ TEST(UpstreamRefusals, ExpectIsTwoStatuses) {
 TEST(UpstreamRefusals, ACheckIsByPathOrByTcp) {
   EXPECT_THAT(upstream_with("health.tcp = true"), IsEmpty());
   EXPECT_THAT(upstream_with("health = { path = \"/h\", tcp = true }"),
-              ElementsAre("t:7:33: error: upstream.health.tcp: a server is checked by path or by "
+              ElementsAre("t:7:31: error: upstream.health.tcp: a server is checked by path or by "
                           "tcp, not both"));
   for (const char* bad : {"health", "/a b", "/a#b"}) {
     EXPECT_THAT(upstream_with("health.path = \"" + std::string(bad) + "\""),
@@ -102,7 +102,7 @@ TEST(UpstreamRefusals, SomebodyIsNoBackup) {
 
 TEST(UpstreamRefusals, AServerIsNamedOnce) {
   EXPECT_THAT(upstream_with("", "}, { address = \"127.0.0.1:1\""),
-              ElementsAre("t:6:53: error: upstream.servers.address: \"127.0.0.1:1\" is there "
+              ElementsAre("t:6:52: error: upstream.servers.address: \"127.0.0.1:1\" is there "
                           "already; a weight gives it more"));
 }
 

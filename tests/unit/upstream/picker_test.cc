@@ -352,6 +352,16 @@ TEST_F(Picker, BackupsAreUsedWhenNothingElseIsLeft) {
   EXPECT_EQ(shares(2000)[2], 0.0);
 }
 
+TEST_F(Picker, ASecondTryMayGoToABackup) {
+  add();
+  add(1, 0, true);
+  make();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(draw(), 0U);
+    ASSERT_EQ(draw(pools_[0]), 1U);
+  }
+}
+
 TEST_F(Picker, WhenNoneIsLeftNoneIsChosen) {
   add();
   add();
