@@ -139,7 +139,7 @@ client_context::~client_context() {
 }
 
 client_target::client_target(std::shared_ptr<const client_context> by, unsigned thread,
-                             std::string server_name)
+                             std::string_view server_name)
     : context_(std::move(by)), thread_(thread), server_name_(lower_case(server_name)) {}
 
 client_target::~client_target() { forget_session(); }

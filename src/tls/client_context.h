@@ -70,7 +70,8 @@ class client_target {
 
   // `thread`: below the number that the context was made for. `server_name`: a DNS name, or an IP
   // address, which SNI does not name (RFC 6066 3).
-  client_target(std::shared_ptr<const client_context> by, unsigned thread, std::string server_name);
+  client_target(std::shared_ptr<const client_context> by, unsigned thread,
+                std::string_view server_name);
   ~client_target();
   client_target(const client_target&) = delete;
   client_target& operator=(const client_target&) = delete;

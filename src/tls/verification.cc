@@ -68,6 +68,7 @@ int on_certificate(int, WOLFSSL_X509_STORE_CTX* store) {
   if (code != 0 && check.by.verify) return refuse(flaw_of(code));
   if (store->error_depth != 0) return 1;
   std::vector<std::string_view> sent;
+  sent.reserve(static_cast<std::size_t>(store->totalCerts));
   for (int i = 0; i < store->totalCerts; ++i) {
     sent.emplace_back(reinterpret_cast<const char*>(store->certs[i].buffer),
                       store->certs[i].length);
