@@ -382,6 +382,8 @@ class Budget(Servers):
         # Two workers have 64 each to begin with, and earn 30 together; one a second is free.
         self.assertLess(with_two, 64 * 2 + 30 + harness.patience(40))
         self.assertGreaterEqual(with_two, 64)
+        self.assertIn(f"ringward_upstream_retries_over_budget_total {300 - with_two}\n",
+                      gate.metrics())
 
     def test_without_a_budget_nothing_is_tried_again(self):
         bad = [self.origin(lambda c, r: c.close()) for _ in range(2)]
