@@ -359,7 +359,8 @@ class Places(Servers):
         gate, held = self.start_full('queue = 1\nqueue_timeout = "30s"')
         left = gate.connect()
         left.send_request("GET", "/left")
-        harness.eventually(lambda: gate.get("/x").status == 503, what="a line that is full")
+        waits = 'ringward_upstream_waiting{upstream="origin"} 1\n'
+        harness.eventually(lambda: waits in gate.metrics(), what="a line with one in it")
         left.close()
         gate.wait_for_access(status=499, path="/left")
         with gate.connect() as after:
