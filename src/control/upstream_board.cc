@@ -269,6 +269,14 @@ void upstream_board::expose(mono_time now, std::string& out) const {
   family("ringward_upstream_server_idle_connections", "gauge",
          "Connections kept for the next request. As of the last second.",
          [&](const entry& one) { number(count(*one.health).idle); });
+  out +=
+      "# HELP ringward_upstream_waiting Requests that wait for one of max_requests_in_flight.\n"
+      "# TYPE ringward_upstream_waiting gauge\n";
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    fmt::format_to(std::back_inserter(out), "ringward_upstream_waiting{{upstream=\"{}\"}} {}\n",
+                   label(plan.settings->name),
+                   plan.health.common().waiting.load(std::memory_order_relaxed));
+  }
 }
 
 upstream_board::outcome upstream_board::drain(std::string_view server, bool drained,

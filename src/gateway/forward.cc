@@ -225,9 +225,11 @@ io::task<> forward(exchange& x) {
       co_return;
     }
     co_await stop_upload(x);
-    const bool again = !x.out_of_time &&
-                       may_retry(x, done.error(), stage != upstream_stage::connect) &&
-                       use.retries.spend(budget, x.on->loop().now());
+    bool again = !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
+    if (again && !use.retries.spend(budget, x.on->loop().now())) {
+      x.on->counters().add(observe::counter::retries_refused);
+      again = false;
+    }
     tried = &x.upstream->pool;
     x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
     judge_failure(x, done.error());

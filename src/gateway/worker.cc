@@ -62,6 +62,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   pools_.forget_all();
   for (const upstream_plan& plan : state->upstreams) {
     std::vector<upstream::server_pool*> pools;
+    pools.reserve(plan.servers.size());
     for (std::size_t i = 0; i < plan.servers.size(); ++i) {
       pools.push_back(
           &pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));

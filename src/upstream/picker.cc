@@ -32,7 +32,7 @@ picker::picker(const cluster& of, std::span<const server> servers,
     name_hashes_.push_back(hash_of(one.name));
     // Less than one turn ahead of each other.
     seed = mix(seed + 1);
-    turns_.push_back(static_cast<std::int64_t>(seed % (one.weight * weight_scale)));
+    turns_.push_back(static_cast<std::int64_t>(seed % (std::uint64_t{one.weight} * weight_scale)));
   }
   candidates_.reserve(servers.size());
 }

@@ -359,7 +359,8 @@ class Places(Servers):
         gate, held = self.start_full('queue = 1\nqueue_timeout = "30s"')
         left = gate.connect()
         left.send_request("GET", "/left")
-        harness.eventually(lambda: gate.get("/x").status == 503, what="a line that is full")
+        waits = 'ringward_upstream_waiting{upstream="origin"} 1\n'
+        harness.eventually(lambda: waits in gate.metrics(), what="a line with one in it")
         left.close()
         gate.wait_for_access(status=499, path="/left")
         with gate.connect() as after:
@@ -382,6 +383,8 @@ class Budget(Servers):
         # Two workers have 64 each to begin with, and earn 30 together; one a second is free.
         self.assertLess(with_two, 64 * 2 + 30 + harness.patience(40))
         self.assertGreaterEqual(with_two, 64)
+        self.assertIn(f"ringward_upstream_retries_over_budget_total {300 - with_two}\n",
+                      gate.metrics())
 
     def test_without_a_budget_nothing_is_tried_again(self):
         bad = [self.origin(lambda c, r: c.close()) for _ in range(2)]
