@@ -22,9 +22,9 @@
 #include "ring.h"
 #include "socket.h"
 #include "tls/certificate.h"
-#include "tls/codec.h"
 #include "tls/context.h"
 #include "tls/library.h"
+#include "tls/server_codec.h"
 
 namespace rw::bench {
 

@@ -13,9 +13,9 @@
 
 #include "base/random.h"
 #include "tls/certificate.h"
-#include "tls/codec.h"
 #include "tls/context.h"
 #include "tls/library.h"
+#include "tls/server_codec.h"
 #include "tls/tickets.h"
 
 namespace {

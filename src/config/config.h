@@ -166,6 +166,38 @@ struct upstream_server {
   std::string address;  // "host:port", "IP:port" or "unix:/path"
   place at;
   std::uint32_t weight = 1;
+  bool backup = false;  // used when no other server can be
+};
+
+// How a server is chosen among those that can be used.
+enum class balance_rule : std::uint8_t { p2c, round_robin, least_requests, hash };
+enum class hash_key : std::uint8_t { client_ip, identity, header };
+
+// What takes a server out and what brings it back.
+struct upstream_health {
+  std::string path;  // active checks by HTTP; empty: none
+  bool tcp = false;  // or by connecting alone
+  std::uint32_t expect_min = 200;
+  std::uint32_t expect_max = 399;
+  nanoseconds interval = seconds{5};
+  std::uint32_t rise = 2;
+  std::uint32_t fall = 3;
+  nanoseconds slow_start = seconds{10};  // 0: none
+  std::uint32_t eject_after = 5;         // failures in a row, in traffic; 0: never
+  nanoseconds eject_for = seconds{30};
+
+  bool is_active() const noexcept { return tcp || !path.empty(); }
+};
+
+struct upstream_tls {
+  place at;
+  bool verify = true;
+  std::string ca = "system";  // or a PEM file
+  place ca_at;
+  std::string server_name;       // lower case; empty: the host of each server's address
+  std::vector<std::string> pin;  // "sha256/BASE64"
+  bool has_certificate = false;
+  config::certificate certificate;
 };
 
 enum class host_rule : std::uint8_t { preserve, upstream, literal };
@@ -183,8 +215,17 @@ struct upstream {
   nanoseconds idle_timeout = seconds{60};
   std::uint64_t requests_per_connection = 0;  // 0: no bound
   std::uint32_t max_requests_in_flight = 4096;
+  std::uint32_t queue = 0;  // how many may wait for one of those, over all workers
+  nanoseconds queue_timeout = seconds{1};
   std::uint32_t retry_attempts = 2;  // in all: 1 or 2
-  std::string unreachable_detail;    // for clients, when no server takes a connection; or empty
+  bool has_tls = false;
+  upstream_tls tls;
+  double retry_budget = 0.2;  // retries, of requests
+  balance_rule balance = balance_rule::p2c;
+  config::hash_key hash_by = config::hash_key::client_ip;
+  std::string hash_header;  // lower case
+  upstream_health health;
+  std::string unreachable_detail;  // for clients, when no server takes a connection; or empty
 };
 
 enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };

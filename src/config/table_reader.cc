@@ -190,6 +190,30 @@ const node* table_reader::fraction(std::string_view name, double& out, range<dou
   return at;
 }
 
+const node* table_reader::bounds(std::string_view name, std::uint32_t& min, std::uint32_t& max,
+                                 range<std::uint32_t> within) {
+  const node* at = value_of(name);
+  if (at == nullptr) return nullptr;
+  const list* items = at->as<list>();
+  if (items == nullptr) return refuse_type(*at, name, "a list of two numbers");
+  std::vector<std::int64_t> numbers;
+  for (const node& one : *items) {
+    const std::int64_t* value = one.as<std::int64_t>();
+    if (value == nullptr) return refuse_type(one, name, "a number");
+    numbers.push_back(*value);
+  }
+  if (numbers.size() != 2 || numbers[0] < within.min || numbers[0] > numbers[1] ||
+      numbers[1] > within.max) {
+    error(*at, name,
+          fmt::format("must be two numbers from {} to {}, the lower one first", within.min,
+                      within.max));
+    return nullptr;
+  }
+  min = static_cast<std::uint32_t>(numbers[0]);
+  max = static_cast<std::uint32_t>(numbers[1]);
+  return at;
+}
+
 const node* table_reader::whole(std::string_view name, std::uint64_t& out,
                                 range<std::uint64_t> within) {
   const node* at = value_of(name);

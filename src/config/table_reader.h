@@ -54,6 +54,9 @@ class table_reader {
   // "off" is 0.
   const node* duration_or_off(std::string_view name, nanoseconds& out, range<nanoseconds> within);
   const node* rate(std::string_view name, config::rate& out, need how = need::optional);
+  // A list of two whole numbers, the lower one first.
+  const node* bounds(std::string_view name, std::uint32_t& min, std::uint32_t& max,
+                     range<std::uint32_t> within);
   const node* fraction(std::string_view name, double& out, range<double> within);
   // "off" is none, where the secret is optional.
   const node* secret(std::string_view name, secret_source& out, need how = need::optional);

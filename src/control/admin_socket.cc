@@ -27,6 +27,13 @@ io::task<> admin_socket::serve(net::stream& client) {
   const std::string command(client.input().substr(0, end));
   std::string answer = "failed\nno such command\n";
   if (command == "status") answer = "ok\n" + process_.status();
+  if (command == "upstreams") answer = "ok\n" + process_.upstreams();
+  for (const bool drained : {true, false}) {
+    const std::string_view verb = drained ? "drain " : "undrain ";
+    if (!command.starts_with(verb)) continue;
+    const auto done = process_.drain(std::string_view(command).substr(verb.size()), drained);
+    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+  }
   if (command == "reopen") answer = "ok\n" + process_.reopen();
   if (command == "reload") {
     const reload_outcome done = process_.reload();

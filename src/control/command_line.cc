@@ -225,6 +225,7 @@ int run_command_line(int argc, char** argv) {
   std::string socket = default_socket;
   for (const auto& [name, text] :
        {std::pair{"status", "What a running gate is doing"},
+        std::pair{"upstreams", "The servers behind it: which get requests, and why others do not"},
         std::pair{"reload", "Take the changed configuration; an error keeps the old one"},
         std::pair{"reopen", "Open the log files anew, after they were rotated"}}) {
     auto* it = app.add_subcommand(name, text);
@@ -248,6 +249,19 @@ int run_command_line(int argc, char** argv) {
     status = run_import(import);
     if (status == 0) status = check(import.output);
   });
+
+  std::string server;
+  for (const auto& [verb, text] :
+       {std::pair{"drain", "Send a server no new requests; those under way finish"},
+        std::pair{"undrain", "Send it requests again"}}) {
+    auto* it = app.add_subcommand(verb, text);
+    it->add_option("SERVER", server, "As `ringward upstreams` calls it")->required();
+    it->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+    it->footer(fmt::format("Example: ringward {} 127.0.0.1:5001", verb));
+    it->callback([&status, &socket, &server, command = std::string(verb) + " "] {
+      status = tell(socket, command + server);
+    });
+  }
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

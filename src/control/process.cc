@@ -152,7 +152,8 @@ bool process::open_control() {
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
-  files_->watch(state_->files);
+  checker_ = std::make_unique<upstream::checker>(*loop_);
+  take_up();
   return true;
 }
 
@@ -198,6 +199,7 @@ int process::run() {
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
   io::spawn(answer_watchdog(), chores_);
+  io::spawn(watch_upstreams(), chores_);
   while (!stopped_ || chores_.inside() > 0) loop_->turn();
   return 0;
 }
@@ -242,6 +244,19 @@ io::task<> process::tend() {
     pause_ = &pause;
     co_await pause;
     pause_ = nullptr;
+  }
+}
+
+// Workers leave marks when they take a server out, and when TLS with one fails; the lines about it
+// are written here.
+io::task<> process::watch_upstreams() {
+  while (!stopped_) {
+    board_.look(loop_->now(), log_);
+    handshakes_.look(*state_, loop_->now(), log_);
+    io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
+    glance_ = &pause;
+    co_await pause;
+    glance_ = nullptr;
   }
 }
 
@@ -300,8 +315,10 @@ io::task<> process::stop(bool for_good) {
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
   workers_.reset();
+  co_await checker_->stop();
   stopped_ = true;
   files_->end();
+  if (glance_ != nullptr) glance_->cut();
   if (pause_ != nullptr) pause_->cut();
   if (hearing_ != nullptr) loop_->kernel().cancel(*hearing_);
   log_.info("stopped");

@@ -8,14 +8,17 @@
 
 #include "base/error.h"
 #include "control/file_watch.h"
+#include "control/handshake_log.h"
 #include "control/listeners.h"
 #include "control/service_manager.h"
+#include "control/upstream_board.h"
 #include "control/workers.h"
 #include "control/writer.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
 #include "observe/log.h"
 #include "observe/names.h"
+#include "upstream/checker.h"
 
 namespace rw::control {
 
@@ -54,6 +57,11 @@ class process {
   std::string status() const;   // for `ringward status`
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
+  std::string upstreams() const { return board_.table(loop_->now()); }
+  // For `ringward drain` and `undrain`.
+  upstream_board::outcome drain(std::string_view server, bool drained) {
+    return board_.drain(server, drained, loop_->now());
+  }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -83,6 +91,9 @@ class process {
   io::task<> stop(bool for_good);
   io::task<> wait_for_workers(mono_time deadline);
   std::uint64_t open_now() const;  // client connections
+  io::task<> watch_upstreams();
+  // The snapshot in force to those of this thread who work by it.
+  void take_up();
 
   configuration_source from_;
   observe::log log_;
@@ -97,6 +108,9 @@ class process {
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
+  handshake_log handshakes_;
+  std::unique_ptr<upstream::checker> checker_;
+  upstream_board board_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t generation_ = 0;
@@ -111,6 +125,7 @@ class process {
   io::operation* hearing_ = nullptr;  // of serve_signals()
   io::sleep* pause_ = nullptr;        // of tend()
   io::sleep* watchdog_pause_ = nullptr;
+  io::sleep* glance_ = nullptr;  // of watch_upstreams()
 };
 
 }  // namespace rw::control

@@ -123,13 +123,30 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
   workers_->adopt(loop_->kernel(), state_);
-  files_->watch(state_->files);
+  take_up();
   log_.set_level(static_cast<observe::level>(settings().log.level));
   log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
                          fmt::join(state_->files, " ")));
   ++reloads_;
   reloaded_ = loop_->wall_now();
   return true;
+}
+
+void process::take_up() {
+  files_->watch(state_->files);
+  board_.adopt(state_, loop_->now());
+  std::vector<upstream::check_target> targets;
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    if (!plan.settings->health.is_active()) continue;
+    for (std::size_t i = 0; i < plan.servers.size(); ++i) {
+      // This thread comes after the workers among those that speak TLS.
+      auto tls = plan.tls ? std::make_shared<tls::client_target>(plan.tls, worker_count_,
+                                                                 plan.servers[i].tls_name)
+                          : nullptr;
+      targets.push_back({state_, &plan.health, i, &plan.servers[i], plan.settings, std::move(tls)});
+    }
+  }
+  checker_->adopt(std::move(targets));
 }
 
 std::string process::reopen() {
@@ -174,6 +191,7 @@ std::string process::status() const {
   for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
+  text += board_.summary(loop_->now());
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
   }
@@ -195,6 +213,7 @@ std::string process::metrics() const {
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;
   observe::expose(counted, labels_, facts, text);
+  board_.expose(loop_->now(), text);
   return text;
 }
 

@@ -155,7 +155,8 @@ io::task<> download(exchange& x) {
       const std::uint64_t known = flows ? passed : 0;
       bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : known);
       const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
-      const bool ended = !more && more.error().code == fault::closed;
+      // Over TLS only close_notify is an end: anybody can cut a connection (RFC 9112 9.8).
+      const bool ended = !more && more.error().code == fault::closed && !from.truncated();
       if (!more && !(ended && x.response.body == http::framing::until_close)) {
         fail(x, more.error());
         co_return;

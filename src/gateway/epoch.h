@@ -7,16 +7,33 @@
 
 #include "auth/mint.h"
 #include "gateway/snapshot.h"
+#include "upstream/picker.h"
 #include "upstream/pool.h"
+#include "upstream/retry_budget.h"
+#include "upstream/waiting_line.h"
 
 namespace rw::gateway {
+
+// One upstream as one worker uses it.
+struct upstream_use {
+  upstream_use(io::loop& on, const upstream_plan& plan,
+               std::vector<upstream::server_pool*> pools_of_servers, std::uint64_t seed)
+      : pools(std::move(pools_of_servers)),
+        picker(plan.health, plan.servers, pools, *plan.settings, seed),
+        line(on, plan.health.common(), *plan.settings) {}
+
+  std::vector<upstream::server_pool*> pools;  // in the order of upstream_plan::servers
+  upstream::picker picker;
+  upstream::retry_budget retries;
+  upstream::waiting_line line;
+};
 
 // Counted without atomics: workers share the snapshot, not the line its count is in. Dropped when
 // it is not the present one and its last exchange has ended.
 struct epoch {
   std::shared_ptr<const snapshot> state;
-  std::vector<std::vector<upstream::server_pool*>> servers;  // by upstream, then by server
-  std::optional<auth::minter> minter;                        // where there is a key to mint with
+  std::vector<std::unique_ptr<upstream_use>> upstreams;
+  std::optional<auth::minter> minter;  // where there is a key to mint with
   unsigned users = 0;
 };
 

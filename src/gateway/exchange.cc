@@ -36,14 +36,15 @@ void exchange::reset() noexcept {
   decoder = http::chunked_decoder{};
   body_decoder = http::chunked_decoder{};
   attempts = 0;
-  upload_stopped = body_read = upload_failed = upstream_reusable = out_of_time = unreachable =
-      false;
+  upload_stopped = body_read = upload_failed = upstream_reusable = out_of_time = trial =
+      unreachable = false;
   upload_error = {};
 
   status = 0;
   reason = "";
   keep_alive = answer_begun = false;
   bytes_in = bytes_out = 0;
+  upstream_tls = {};
   head_done = decided = connected = first_byte = {};
 }
 

@@ -77,6 +77,8 @@ struct exchange {
   const upstream_plan* to = nullptr;
   upstream::connection_ptr upstream;
   std::string_view upstream_name;
+  std::size_t server = 0;  // index into to->servers, once one was chosen
+  bool trial = false;      // it is ejected, and this is the request that tries it again
   http::response_head response;
   http::chunked_decoder decoder;       // of the response body
   http::chunked_decoder body_decoder;  // of the request body
@@ -103,8 +105,9 @@ struct exchange {
   mono_time began;  // first byte of the head
   mono_time head_done;
   mono_time decided;
-  mono_time connected;   // an upstream connection was there
-  mono_time first_byte;  // of the upstream's answer
+  nanoseconds upstream_tls{0};  // what the handshake took, where there was one
+  mono_time connected;          // an upstream connection was there
+  mono_time first_byte;         // of the upstream's answer
 
   void reset() noexcept;
 };

@@ -1,11 +1,11 @@
 #include "gateway/forward.h"
 
-#include <atomic>
-
 #include "gateway/body.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/head_space.h"
+#include "gateway/judge.h"
+#include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
 
@@ -14,23 +14,26 @@ namespace {
 
 constexpr unsigned interim_heads_max = 16;
 
+upstream_use& use_of(const exchange& x) noexcept { return *x.under->upstreams[x.to->index]; }
+
 // What an origin's heads may measure: our own limits' defaults, whatever clients are held to.
 constexpr http::head_limits origin_limits{64U << 10U, http::fields_max, 8U << 10U};
 
 // One of max_requests_in_flight, for as long as it lives.
 class place {
  public:
-  explicit place(const upstream_plan& to) noexcept : count_(*to.in_flight) {
-    const std::uint32_t before = count_.fetch_add(1, std::memory_order_relaxed);
-    taken_ = before < to.settings->max_requests_in_flight;
-  }
+  explicit place(upstream::waiting_line& line) noexcept
+      : line_(line), taken_(line.take_at_once()) {}
   place(const place&) = delete;
   place& operator=(const place&) = delete;
-  ~place() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  ~place() {
+    if (taken_) line_.give_back();
+  }
   bool taken() const noexcept { return taken_; }
+  void got_it() noexcept { taken_ = true; }
 
  private:
-  std::atomic<std::uint32_t>& count_;
+  upstream::waiting_line& line_;
   bool taken_;
 };
 
@@ -48,21 +51,18 @@ struct total_timer : io::timer {
   exchange& x;
 };
 
-// The better server, an idle connection to it or a new one.
-io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
-  const auto& pools = x.under->servers[x.to->index];
-  const std::size_t chosen = upstream::choose(pools, x.to->servers, x.on->random(), avoid);
-  upstream::server_pool& pool = *pools[chosen];
-  const upstream::server& server = x.to->servers[chosen];
-  x.upstream_name = server.name;
+// An idle connection to the server that was chosen, or a new one.
+io::task<result<>> connect(exchange& x) {
+  upstream::server_pool& pool = *use_of(x).pools[x.server];
+  const upstream::server& server = x.to->servers[x.server];
   x.upstream = pool.take_idle();
   if (!x.upstream) {
     x.upstream = std::make_unique<upstream::connection>(x.on->loop(), pool);
     x.on->counters().add(observe::counter::upstream_opened);
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
-    const result<> opened =
-        co_await x.upstream->stream.open(server.address, server.address_bytes, by);
+    const result<> opened = co_await upstream::open(*x.upstream, server, by);
+    if (x.upstream->stream.tls() != nullptr) record_upstream_handshake(x, opened);
     if (!opened) co_return opened;
   } else {
     x.on->counters().add(observe::counter::upstream_reused);
@@ -76,10 +76,7 @@ io::task<result<>> connect(exchange& x, const upstream::server_pool* avoid) {
 io::task<result<>> send_request(exchange& x) {
   head_space space(x.on->loop().buffers());
   http::head_writer head(space.room());
-  const auto& pools = x.under->servers[x.to->index];
-  std::size_t at = 0;
-  while (pools[at] != &x.upstream->pool) ++at;
-  while (!write_request_head(x, x.to->servers[at], head)) {
+  while (!write_request_head(x, x.to->servers[x.server], head)) {
     if (!space.grow()) {
       co_return failure({fault::too_large, origin::local, false, 0, "the head outgrew its buffer"});
     }
@@ -131,15 +128,12 @@ io::task<result<>> read_answer(exchange& x) {
   }
 }
 
-// RFC 9110 9.2.2, and more careful: only what the origin cannot have acted on, or may act on twice,
-// and only while every byte of it is still here.
+// Only what the origin cannot have acted on, or may act on twice.
 bool may_retry(const exchange& x, const error& why, bool connected) noexcept {
   if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
   if (why.code == fault::canceled || why.from == origin::local) return false;
   if (x.downstream->ended() || x.upload_failed) return false;
-  if (!connected) return true;
-  const bool held = !x.request.has_body() || !x.first_body.empty();
-  return held && http::is_idempotent(x.request.verb);
+  return !connected || is_repeatable(x);
 }
 
 // Lets the body's pump end, whatever it waits for.
@@ -156,7 +150,8 @@ io::task<> stop_upload(exchange& x) {
 io::task<> let_go(exchange& x) {
   x.downstream->abort_on_hangup(nullptr);
   if (!x.upstream) co_return;
-  --x.upstream->pool.in_flight;
+  RW_ASSERT(!x.trial);
+  x.upstream->pool.leave();
   if (x.upstream_reusable) {
     upstream::server_pool& pool = x.upstream->pool;
     pool.give_back(std::move(x.upstream), x.on->loop().now());
@@ -166,24 +161,45 @@ io::task<> let_go(exchange& x) {
   x.upstream.reset();
 }
 
+// False: it was answered, or nobody is there to be.
+io::task<bool> wait_for_place(exchange& x, upstream::waiting_line& line) {
+  using outcome = upstream::waiting_line::outcome;
+  outcome how = outcome::full;
+  if (x.to->settings->queue != 0) {
+    if (x.body_read) x.downstream->rest();  // so that its end is noticed
+    how = co_await line.wait(*x.downstream);
+  }
+  if (how == outcome::taken) co_return true;
+  if (how == outcome::gone) {
+    x.decision = {499, "client_closed"};
+    give_up_client(x);
+    co_return false;
+  }
+  x.decision = {503, how == outcome::full ? "too_many_in_flight" : "queue_timeout"};
+  co_await respond(x);
+  co_return false;
+}
+
 }  // namespace
 
 io::task<> forward(exchange& x) {
   x.to = &x.state->upstreams[x.route->settings->upstream];
-  const place mine(*x.to);
-  if (!mine.taken()) {
-    x.decision = {503, "too_many_in_flight"};
-    co_await respond(x);
-    co_return;
-  }
+  upstream_use& use = use_of(x);
   if (x.body_read) expect_body(*x.downstream, http::framing::none, 0);
+  place mine(use.line);
+  if (!mine.taken()) {
+    const bool got = co_await wait_for_place(x, use.line);
+    if (!got) co_return;
+    mine.got_it();
+  }
   const total_timer total(x);
+  const double budget = x.to->settings->retry_budget;
+  use.retries.earn(budget);
   const upstream::server_pool* tried = nullptr;
-  for (;;) {
+  while (choose_server(x, use, tried)) {
     ++x.attempts;
     upstream_stage stage = upstream_stage::connect;
-    result<> done = co_await connect(x, tried);
-    ++x.upstream->pool.in_flight;
+    result<> done = co_await connect(x);
     if (done) {
       stage = upstream_stage::request;
       done = co_await send_request(x);
@@ -192,32 +208,45 @@ io::task<> forward(exchange& x) {
         stage = upstream_stage::first_byte;
         const result<> answered = co_await read_answer(x);
         if (done || answered) done = answered;
+        // In TLS 1.3 a server says only now what it thinks of our certificate.
+        if (!done && done.error().code == fault::tls) record_upstream_handshake(x, done);
       }
     }
-    if (done) break;
+    if (done) {
+      judge_head(x);
+      x.decision = {};
+      x.unreachable = false;
+      co_await download(x);
+      judge_body(x);
+      co_await stop_upload(x);
+      // An origin that answered early is owed the rest of a body: the next request would be taken
+      // for it.
+      if (!x.body_read) x.upstream_reusable = false;
+      co_await let_go(x);
+      co_return;
+    }
     co_await stop_upload(x);
-    const bool again =
-        !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
+    bool again = !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
+    if (again && !use.retries.spend(budget, x.on->loop().now())) {
+      x.on->counters().add(observe::counter::retries_refused);
+      again = false;
+    }
     tried = &x.upstream->pool;
     x.decision = x.upload_failed ? refusal_of_body(x) : refusal_of_upstream(x, done.error(), stage);
     x.unreachable = stage == upstream_stage::connect && !x.upload_failed;
+    judge_failure(x, done.error());
     co_await let_go(x);
-    if (again) continue;
-    if (x.decision.status != 499) {
-      co_await respond(x);
-    } else {
-      give_up_client(x);
-    }
-    co_return;
+    if (!again) break;
   }
-  x.decision = {};
-  x.unreachable = false;
-  co_await download(x);
-  co_await stop_upload(x);
-  // An origin that answered early is owed the rest of a body: the next request would be taken for
-  // it.
-  if (!x.body_read) x.upstream_reusable = false;
-  co_await let_go(x);
+  if (x.decision.status == 0) {
+    x.decision = {503, "no_server_left"};
+    x.unreachable = true;
+  }
+  if (x.decision.status != 499) {
+    co_await respond(x);
+  } else {
+    give_up_client(x);
+  }
 }
 
 }  // namespace rw::gateway

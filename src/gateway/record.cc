@@ -47,6 +47,7 @@ observe::access_record describe(const exchange& x, std::string_view client,
   r.head = since(x.began, x.head_done);
   r.decide = since(x.head_done, x.decided);
   r.connect = since(x.decided, x.connected);
+  r.upstream_tls = x.upstream_tls;
   r.first_byte = since(x.connected, x.first_byte);
   r.total = since(x.began, now);
   return r;
@@ -75,7 +76,7 @@ void count(const exchange& x, mono_time now) noexcept {
   c.durations.record(now - x.began);
 }
 
-const char* reason_of(const tls::server_codec& tls, const error& why) noexcept {
+const char* reason_of(const tls::codec& tls, const error& why) noexcept {
   if (why.code == fault::timed_out) return "tls_timeout";
   if (why.code == fault::malformed) return "tls_malformed";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
@@ -111,9 +112,24 @@ void record(exchange& x) {
   write_line(*x.on, describe(x, client.view(), now));
 }
 
+void record_upstream_handshake(exchange& x, const result<>& outcome) {
+  observe::counters& counted = x.on->counters();
+  const tls::codec& tls = *x.upstream->stream.tls();
+  if (!outcome) {
+    if (outcome.error().code == fault::canceled || x.out_of_time) return;
+    counted.add(observe::counter::upstream_handshakes_failed);
+    x.upstream->failures->add(outcome.error().text);
+    return;
+  }
+  x.upstream_tls = x.on->loop().now() - x.upstream->connected_at;
+  counted.upstream_handshakes.record(x.upstream_tls);
+  counted.add(tls.resumed() ? observe::counter::upstream_handshakes_resumed
+                            : observe::counter::upstream_handshakes_full);
+}
+
 void record_handshake(connection& c, const result<>& outcome, mono_time began) {
   observe::counters& counted = c.on.counters();
-  const tls::server_codec& tls = *c.downstream.tls();
+  const tls::codec& tls = *c.downstream.tls();
   if (!outcome) {
     const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);

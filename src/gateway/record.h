@@ -15,4 +15,7 @@ void record(exchange& x);
 // before it had said a word: probes do.
 void record_handshake(connection& c, const result<>& outcome, mono_time began);
 
+// A TLS handshake with a server, done or failed: its counters, and a mark for the log.
+void record_upstream_handshake(exchange& x, const result<>& outcome);
+
 }  // namespace rw::gateway

@@ -54,6 +54,34 @@ void write_refusal_fields(const exchange& x, std::string& store, http::head_writ
 
 }  // namespace
 
+// What became of TLS with a server. A server that does not take our certificate says so only after
+// we are done, and then the first answer is its alert.
+static verdict refusal_of_handshake(const exchange& x, const error& why) noexcept {
+  using flaw = tls::codec::flaw;
+  const tls::codec::failure_report& report = x.upstream->stream.tls()->failure();
+  switch (report.found) {
+    case flaw::untrusted:
+      return {502, "upstream_tls_untrusted"};
+    case flaw::name:
+      return {502, "upstream_tls_name"};
+    case flaw::expired:
+      return {502, "upstream_tls_expired"};
+    case flaw::not_yet_valid:
+      return {502, "upstream_tls_not_yet_valid"};
+    case flaw::pin:
+      return {502, "upstream_tls_pin"};
+    case flaw::unfit:
+      return {502, "upstream_tls_unfit"};
+    case flaw::none:
+      break;
+  }
+  if (why.code == fault::timed_out) return {504, "upstream_tls_timeout"};
+  if (why.code == fault::malformed) return {502, "upstream_tls_not_tls"};
+  if (why.code == fault::closed || why.code == fault::reset) return {502, "upstream_tls_closed"};
+  if (report.peer_alert >= 0) return {502, "upstream_tls_alert"};
+  return {502, "upstream_tls_failed"};
+}
+
 verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage at) noexcept {
   if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
     return {499, "client_closed"};
@@ -61,6 +89,7 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
   if (x.out_of_time) return {504, "upstream_total_timeout"};
   switch (at) {
     case upstream_stage::connect:
+      if (x.upstream && x.upstream->stream.tls() != nullptr) return refusal_of_handshake(x, why);
       if (why.code == fault::timed_out) return {504, "upstream_connect_timeout"};
       if (why.code == fault::refused) return {502, "upstream_refused"};
       if (why.from == origin::local && why.code == fault::exhausted) return {503, "out_of_sockets"};
@@ -73,11 +102,13 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
       if (why.code == fault::timed_out) return {504, "upstream_first_byte_timeout"};
       if (why.code == fault::malformed) return {502, "upstream_malformed"};
       if (why.code == fault::too_large) return {502, "upstream_head_too_large"};
+      if (why.code == fault::tls) return refusal_of_handshake(x, why);
       if (why.code == fault::closed) return {502, "upstream_closed"};
       return {502, "upstream_reset"};
     case upstream_stage::body:
       if (why.code == fault::timed_out) return {504, "upstream_body_timeout"};
       if (why.code == fault::malformed) return {502, "upstream_body_malformed"};
+      if (why.code == fault::tls) return {502, "upstream_body_tls"};
       if (why.code == fault::closed) return {502, "upstream_body_cut"};
       return {502, "upstream_body_reset"};
   }

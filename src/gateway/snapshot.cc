@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "auth/private_key.h"
 #include "base/assert.h"
+#include "config/address.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
 
@@ -18,7 +18,7 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
                                                     file_reader& files) {
   std::vector<std::shared_ptr<const tls::certificate>> certificates;
   for (const config::certificate& one : from.tls.certificates) {
-    auto made = files.read_certificate(one, with.now);
+    auto made = files.read_certificate(one, with.now, "listener.tls.certificates");
     if (made) certificates.push_back(std::move(made));
   }
   if (certificates.size() != from.tls.certificates.size()) return nullptr;
@@ -59,27 +59,114 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
   }
 }
 
+// For each worker and for the control thread, which comes last and makes the checks. Unchanged ones
+// are taken over, with what they cost to make and with their sessions.
+std::shared_ptr<const tls::client_context> make_client_tls(const config::upstream& from,
+                                                           const snapshot_context& with,
+                                                           file_reader& files) {
+  tls::client_options options;
+  options.verify = from.tls.verify;
+  for (const std::string& one : from.tls.pin) {
+    if (const auto pin = tls::parse_pin(one)) options.pins.push_back(*pin);
+  }
+  bool complete = true;
+  if (from.tls.verify) {
+    options.trusted = files.read_authorities(from.tls, with.now);
+    complete = options.trusted != nullptr;
+  } else {
+    files.report(
+        {.key = "upstream.tls.verify", .at = from.tls.at},
+        fmt::format("upstream {} is not verified: whoever is on the way to it can pose as it{}",
+                    from.name, from.tls.pin.empty() ? "" : ", but for the pinned key"),
+        config::diagnostic::level::warning);
+  }
+  if (from.tls.has_certificate) {
+    options.own =
+        files.read_certificate(from.tls.certificate, with.now, "upstream.tls.certificate");
+    complete = complete && options.own != nullptr;
+  }
+  if (!complete) return nullptr;
+  if (with.previous != nullptr) {
+    const auto same = tls::client_context::fingerprint_of(options);
+    for (const upstream_plan& before : with.previous->upstreams) {
+      if (before.tls && before.tls->fingerprint() == same) return before.tls;
+    }
+  }
+  auto made = tls::client_context::create(std::move(options), with.workers + 1);
+  if (!made) {
+    files.report({.key = "upstream.tls", .at = from.tls.at}, made.error().text);
+    return nullptr;
+  }
+  return *made;
+}
+
+// The host of an address, as a certificate names it.
+std::string host_of(const config::upstream_server& server) {
+  const auto parsed = config::parse_address(server.address);
+  if (!parsed || parsed->what == config::address::kind::unix_path) return {};
+  if (parsed->what == config::address::kind::host_name) return parsed->host;
+  return std::string(net::endpoint_text(net::to_endpoint(parsed->socket).ip).view());
+}
+
+void add_servers(upstream_plan& plan, const config::upstream_server& from,
+                 std::vector<upstream::server> found, const upstream_plan* before) {
+  const std::string& named = plan.settings->tls.server_name;
+  for (upstream::server& one : found) {
+    one.tls_name = named.empty() ? host_of(from) : named;
+    if (before != nullptr) {
+      for (const upstream::server& was : before->servers) {
+        if (was.name == one.name) one.failures = was.failures;
+      }
+    }
+    plan.servers.push_back(std::move(one));
+  }
+}
+
+// What was known before of the servers that are still there; nothing of those that are new.
+upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_context& with) {
+  const upstream_plan* before = nullptr;
+  if (with.previous != nullptr) {
+    for (const upstream_plan& one : with.previous->upstreams) {
+      if (one.settings->name == plan.settings->name) before = &one;
+    }
+  }
+  std::vector<std::shared_ptr<upstream::server_health>> list;
+  for (const upstream::server& one : plan.servers) {
+    std::shared_ptr<upstream::server_health> known;
+    for (std::size_t i = 0; before != nullptr && i < before->servers.size(); ++i) {
+      if (before->servers[i].name == one.name) known = before->health.share(i);
+    }
+    if (!known) known = std::make_shared<upstream::server_health>(with.workers);
+    list.push_back(std::move(known));
+  }
+  auto common = before != nullptr ? before->health.share_common() : nullptr;
+  if (!common) common = std::make_shared<upstream::group>();
+  return {std::move(common), std::move(list), plan.settings->health};
+}
+
 void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& files) {
   for (const config::upstream& one : s.settings.upstreams) {
     upstream_plan plan;
     plan.settings = &one;
     plan.index = static_cast<std::uint32_t>(s.upstreams.size());
     plan.label = with.labels->upstreams.id_of(one.name);
+    if (one.has_tls) plan.tls = make_client_tls(one, with, files);
+    const upstream_plan* before = nullptr;
+    if (with.previous != nullptr) {
+      for (const upstream_plan& was : with.previous->upstreams) {
+        if (was.settings->name == one.name) before = &was;
+      }
+    }
     for (const config::upstream_server& server : one.servers) {
       auto made = upstream::resolve(server);
       if (made) {
-        std::move(made->begin(), made->end(), std::back_inserter(plan.servers));
+        add_servers(plan, server, std::move(*made), before);
       } else {
         files.report({.key = "upstream.servers.address", .at = server.at},
                      fmt::format("{}: {}", server.address, made.error().text));
       }
     }
-    if (with.previous != nullptr) {
-      for (const upstream_plan& before : with.previous->upstreams) {
-        if (before.settings->name == one.name) plan.in_flight = before.in_flight;
-      }
-    }
-    if (!plan.in_flight) plan.in_flight = std::make_shared<std::atomic<std::uint32_t>>(0);
+    plan.health = take_over_health(plan, with);
     s.upstreams.push_back(std::move(plan));
   }
 }

@@ -21,7 +21,9 @@
 #include "limit/limiter.h"
 #include "observe/names.h"
 #include "route/table.h"
+#include "tls/client_context.h"
 #include "tls/context.h"
+#include "upstream/health.h"
 #include "upstream/server.h"
 
 namespace rw::gateway {
@@ -39,8 +41,10 @@ struct upstream_plan {
   std::uint32_t index = 0;
   std::uint32_t label = 0;  // of its metrics
   std::vector<upstream::server> servers;
-  // Requests under way over all workers; carried over a reload by the upstream's name.
-  std::shared_ptr<std::atomic<std::uint32_t>> in_flight;
+  std::shared_ptr<const tls::client_context> tls;  // null: plain
+  // In the order of `servers`; what it points to is carried over a reload, by the names of upstream
+  // and server.
+  upstream::cluster health;
 };
 
 struct route_plan {

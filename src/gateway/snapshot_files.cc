@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::size_t key_file_bytes_max = 64U << 20U;
 constexpr std::size_t chain_bytes_max = 1U << 20U;
+constexpr std::size_t bundle_bytes_max = 16U << 20U;
+// What Debian's ca-certificates makes of the authorities it has; other systems link to theirs.
+constexpr std::string_view system_bundle = "/etc/ssl/certs/ca-certificates.crt";
 
 }  // namespace
 
@@ -26,7 +29,14 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
   std::vector<std::string> files;
   file_reader reader(settings.files, problems, files);
   for (const config::listener& one : settings.listeners) {
-    for (const config::certificate& pair : one.tls.certificates) reader.read_certificate(pair, now);
+    for (const config::certificate& pair : one.tls.certificates)
+      reader.read_certificate(pair, now, "listener.tls.certificates");
+  }
+  for (const config::upstream& one : settings.upstreams) {
+    if (one.has_tls && one.tls.verify) reader.read_authorities(one.tls, now);
+    if (one.tls.has_certificate) {
+      reader.read_certificate(one.tls.certificate, now, "upstream.tls.certificate");
+    }
   }
   if (settings.has_api_keys) reader.read_keys(settings.api_keys);
   if (settings.mint.present) reader.read_mint_key(settings.mint);
@@ -147,12 +157,13 @@ std::shared_ptr<const auth::private_key> file_reader::read_mint_key(const config
 }
 
 std::shared_ptr<const tls::certificate> file_reader::read_certificate(
-    const config::certificate& from, wall_time now) {
-  const subject about{.key = "listener.tls.certificates.chain", .at = from.chain_at};
+    const config::certificate& from, wall_time now, std::string_view table) {
+  const std::string chain_key = fmt::format("{}.chain", table);
+  const std::string key_key = fmt::format("{}.key", table);
+  const subject about{.key = chain_key, .at = from.chain_at};
   const std::optional<std::string> chain =
       read(from.chain, about, chain_bytes_max, access::anybody);
-  const std::optional<secret> key =
-      read_secret(from.key, {.key = "listener.tls.certificates.key", .at = from.key.at});
+  const std::optional<secret> key = read_secret(from.key, {.key = key_key, .at = from.key.at});
   if (!chain || !key) return nullptr;
   result<tls::certificate> made = tls::certificate::load(*chain, *key);
   if (!made) {
@@ -168,6 +179,27 @@ std::shared_ptr<const tls::certificate> file_reader::read_certificate(
            config::diagnostic::level::warning);
   }
   return std::make_shared<const tls::certificate>(std::move(*made));
+}
+
+std::shared_ptr<const tls::authorities> file_reader::read_authorities(
+    const config::upstream_tls& from, wall_time now) {
+  const subject about{.key = "upstream.tls.ca", .at = from.ca_at};
+  const bool of_system = from.ca == "system";
+  const std::string path(of_system ? system_bundle : from.ca);
+  const std::optional<std::string> text = read(path, about, bundle_bytes_max, access::anybody);
+  if (!text) return nullptr;
+  auto made = tls::authorities::load(*text, now);
+  if (!made) {
+    report(about, fmt::format("{}: {}", path, made.error().text));
+    return nullptr;
+  }
+  if (!of_system && (*made)->left_out() > 0) {
+    report(about,
+           fmt::format("{}: {} of its certificates cannot be used, or not now: left out", path,
+                       (*made)->left_out()),
+           config::diagnostic::level::warning);
+  }
+  return *made;
 }
 
 resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,

@@ -11,6 +11,7 @@
 #include "config/place.h"
 #include "gateway/header_rules.h"
 #include "gateway/snapshot.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 
 namespace rw::gateway {
@@ -41,7 +42,10 @@ class file_reader {
   std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from);
   std::shared_ptr<const auth::key_set> read_key_set(const config::jwt_issuer& from);
   std::shared_ptr<const auth::private_key> read_mint_key(const config::mint& from);
+  // `table`: the key of the table that has both.
   std::shared_ptr<const tls::certificate> read_certificate(const config::certificate& from,
+                                                           wall_time now, std::string_view table);
+  std::shared_ptr<const tls::authorities> read_authorities(const config::upstream_tls& from,
                                                            wall_time now);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,

@@ -67,10 +67,15 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auto made = std::make_unique<epoch>();
   pools_.forget_all();
   for (const upstream_plan& plan : state->upstreams) {
-    std::vector<upstream::server_pool*>& servers = made->servers.emplace_back();
-    for (const upstream::server& one : plan.servers) {
-      servers.push_back(&pools_.at(*plan.settings, one));
+    std::vector<upstream::server_pool*> pools;
+    pools.reserve(plan.servers.size());
+    for (std::size_t i = 0; i < plan.servers.size(); ++i) {
+      pools.push_back(
+          &pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));
+      pools.back()->use_tls(plan.tls, parts_.index, plan.servers[i].tls_name);
     }
+    made->upstreams.push_back(
+        std::make_unique<upstream_use>(loop_, plan, std::move(pools), random()));
   }
   if (state->mint_key) {
     result<auth::minter> minter = auth::minter::make(state->mint_key, state->settings.mint);

@@ -39,8 +39,11 @@ void stream::consume(std::size_t bytes) noexcept {
 bool stream::ended() const noexcept { return ended_ && !has_pending() && begin_ == end_; }
 
 bool stream::rest() noexcept {
+  // A ticket is nothing that anybody waits for.
+  if (tls_ && !failed_ && side_ == origin::upstream) fill();
   if (!quiet()) return false;
   if (unseen_ && loop_.kernel().has_input(fd_)) return false;
+  resting_ = side_ == origin::upstream;  // a client's next request stays where it is bounded
   arm_receive();
   return receiving_.in_flight() || starving_.waiting();
 }
@@ -267,6 +270,7 @@ void stream::on_received(io::operation& op, io::completion what) {
       std::exchange(self.hangup_target_, nullptr)->abort(fault::canceled);
     }
   }
+  if (self.resting_ && self.tls_ && !self.reader_) self.fill();
   if (!self.reader_) return;
   const bool grown = grown_in_bulk || self.fill();
   if (grown || self.failed_ || self.ended_) {
@@ -283,6 +287,7 @@ void stream::on_receive_deadline(io::timer& timer) {
 }
 
 bool stream::receive_awaiter::await_ready() noexcept {
+  stream_.resting_ = false;
   grown_ = !stream_.cut_ && stream_.fill();
   return grown_ || stream_.failed_ || stream_.ended_;
 }

@@ -8,7 +8,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -18,7 +17,9 @@
 #include "io/task.h"
 #include "net/kernel_tls.h"
 #include "net/send_gap.h"
+#include "tls/client_context.h"
 #include "tls/codec.h"
+#include "tls/context.h"
 
 namespace rw::net {
 
@@ -96,11 +97,17 @@ class stream {
   // ---- the connection
   // Opens a socket and connects. `address` must stay until then.
   io::task<result<>> open(const sockaddr_storage& address, socklen_t size, mono_time deadline);
-  // The server side of a TLS handshake; ALPN, SNI and the rest are then in tls(). Waits a moment
+  // The server side of a TLS handshake; what was agreed is then in tls(). Waits a moment
   // for the client's first bytes, so that session tickets need no send of their own.
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
                                mono_time deadline);
-  const tls::server_codec* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
+  // The client's side, which speaks first. What the server sends without being asked, such as
+  // session tickets, is read with the rest, or while the stream rests.
+  io::task<result<>> handshake(std::shared_ptr<tls::client_target> with, mono_time deadline);
+  const tls::codec* tls() const noexcept { return tls_.get(); }
+  // TLS: the stream has ended without the peer's close_notify, so somebody may have cut it short
+  // (RFC 8446 6.1).
+  bool truncated() const noexcept { return tls_ && ended_ && !tls_->peer_closed(); }
   // What is sent goes to the kernel as it is: no TLS, or TLS whose records the kernel makes.
   bool sends_plain() const noexcept { return !tls_ || kernel_sends_; }
   // Of TLS's own, with the kernel making records; the next send() of pieces takes them along.
@@ -129,6 +136,7 @@ class stream {
   bool quiet() const noexcept {
     return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
   }
+  bool failed() const noexcept { return failed_; }
   bool is_open() const noexcept { return fd_ >= 0; }
   int fd() const noexcept { return fd_; }
   origin side() const noexcept { return side_; }
@@ -168,6 +176,7 @@ class stream {
   void fail_with(error why) noexcept;
   error fail(fault code, const char* text) const noexcept { return {code, side_, false, 0, text}; }
   error tls_failure() const noexcept;
+  io::task<result<>> negotiate(bool speaks_first, bool holds_back, mono_time deadline);
   void let_kernel_send();
   void want_new_keys() noexcept;
   void take_unsent();
@@ -180,10 +189,11 @@ class stream {
   io::loop& loop_;
   int fd_;
   origin side_;
-  bool raw_ = false;     // handshake or farewell: what is received and sent is ciphertext
-  bool ended_ = false;   // the peer's FIN, or its close_notify
-  bool paused_ = false;  // receiving was stopped: enough is held
-  bool unseen_ = false;  // what receiving_ was started for may have lain in the kernel before
+  bool raw_ = false;      // handshake or farewell: what is received and sent is ciphertext
+  bool ended_ = false;    // the peer's FIN, or its close_notify
+  bool paused_ = false;   // receiving was stopped: enough is held
+  bool resting_ = false;  // see rest(); TLS: what comes is read although nobody waits for it
+  bool unseen_ = false;   // what receiving_ was started for may have lain in the kernel before
   bool failed_ = false;
   bool cut_ = false;           // by abort()
   bool kernel_sends_ = false;  // records of TLS are the kernel's work
@@ -214,12 +224,11 @@ class stream {
 
   io::operation* sending_ = nullptr;  // of the send_awaiter under way
   stream* hangup_target_ = nullptr;
-  std::optional<tls::server_codec> tls_;
+  std::unique_ptr<tls::codec> tls_;
   // TLS: what goes before the next send(), tickets and answers to key updates; kernel_sends_:
   // alerts, 2 bytes each.
   std::vector<std::byte> control_;
   void take_control(tls::output& out);
-  bool only_tickets(bool offload) const noexcept;
   std::unique_ptr<control_record> record_;  // being sent by the send_awaiter under way
   std::uint32_t records_sent_ = 0;          // with the kernel's present keys, at least
   std::uint64_t bytes_received_ = 0;

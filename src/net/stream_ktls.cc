@@ -43,7 +43,7 @@ void stream::want_new_keys() noexcept {
 
 // What the codec would have answered by itself.
 void stream::take_unsent() {
-  const tls::server_codec::unsent what = tls_->take_unsent();
+  const tls::codec::unsent what = tls_->take_unsent();
   if (what.key_update) want_new_keys();
   if (what.warning >= 0) queue_alert(static_cast<std::byte>(what.warning));
 }

@@ -97,6 +97,7 @@ bool stream::send_awaiter::start() noexcept {
 
 bool stream::send_awaiter::await_ready() noexcept {
   RW_ASSERT(stream_.sending_ == nullptr);
+  stream_.resting_ = false;
   if (stream_.failed_) {
     outcome_ = failure(stream_.why_);
     return true;

@@ -3,11 +3,14 @@
 
 #include "base/assert.h"
 #include "net/stream.h"
+#include "tls/client_codec.h"
+#include "tls/server_codec.h"
 
 namespace rw::net {
 namespace {
 
 constexpr std::size_t control_bytes_max = 4096;
+constexpr std::size_t held_back_bytes_max = 2048;  // a chain of a client's own is more
 // A flight of ours fits any socket buffer: a peer that leaves it untaken this long is not there.
 constexpr std::chrono::seconds handshake_send_gap{10};
 constexpr std::chrono::seconds farewell_send_gap{1};
@@ -82,27 +85,45 @@ void stream::take_control(tls::output& out) {
   if (control_.empty()) control_ = {};
 }
 
-// Whether what the handshake ends with is nothing that the client waits for: it can go with the
-// first answer then, in one send. TLS 1.3 ends with the client's Finished (RFC 8446 4.6.1); the
-// kernel can only take over when all of ours is out.
-bool stream::only_tickets(bool offload) const noexcept {
-  return tls_->version() == tls::protocol_version::tls13 && !offload;
-}
-
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
                                      mono_time deadline) {
   const bool offload =
       context->options().kernel_offload && loop_.kernel().sends_tls() != io::kernel_tls::no;
-  tls_.emplace(std::move(context), offload);
+  tls_ = std::make_unique<tls::server_codec>(std::move(context), offload);
+  const result<> done = co_await negotiate(false, !offload, deadline);
+  if (!done) co_return done;
+  if (offload) let_kernel_send();
+  if (!control_.empty()) {
+    const result<> asked = co_await receive(loop_.now() + ticket_patience);
+    if (!asked && asked.error().code == fault::timed_out) {
+      const result<> sent = co_await send(std::string_view{}, handshake_send_gap);
+      if (!sent) co_return sent;
+    }
+  }
+  co_return {};
+}
+
+io::task<result<>> stream::handshake(std::shared_ptr<tls::client_target> with, mono_time deadline) {
+  tls_ = std::make_unique<tls::client_codec>(std::move(with), loop_.now());
+  const result<> done = co_await negotiate(true, true, deadline);
+  co_return done;
+}
+
+// `holds_back`: what the handshake ends with may wait for the next send(), which then takes one
+// packet and one call. That needs to be nothing the peer waits for: a client's Finished, before its
+// request, or a server's tickets; TLS 1.3 ends with the client's Finished (RFC 8446 4.6.1). When
+// the kernel takes over, all of ours has to be out.
+io::task<result<>> stream::negotiate(bool speaks_first, bool holds_back, mono_time deadline) {
   raw_ = true;
-  tls::step at = tls::step::want_input;
+  tls::step at = speaks_first ? tls::step::want_output : tls::step::want_input;
   for (;;) {
     // Not while it waits: clients that connect and say nothing must not hold the pool.
     io::buffer bytes = loop_.buffers().take();
     tls::output out{bytes.data(), 0, io::buffer::capacity()};
     if (at == tls::step::want_output) {
       std::span<const std::byte> nothing;
-      at = tls_->handshake(nothing, out);  // the rest of a flight that filled the last buffer
+      // The first flight, or the rest of one that filled the last buffer.
+      at = tls_->handshake(nothing, out);
     }
     while (has_pending() && at == tls::step::want_input) {
       std::span<const std::byte> in(front().bytes.data() + front().begin,
@@ -111,7 +132,8 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
       front().begin = front().end - static_cast<std::uint32_t>(in.size());
       if (in.empty()) drop_front();
     }
-    if (at == tls::step::done && only_tickets(offload)) {
+    const bool may_wait = speaks_first || tls_->version() == tls::protocol_version::tls13;
+    if (at == tls::step::done && holds_back && may_wait && out.size <= held_back_bytes_max) {
       control_.assign(out.data, out.data + out.size);
     } else if (out.size > 0) {
       const result<> sent = co_await send(text_of(out), handshake_send_gap);
@@ -129,14 +151,6 @@ io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> 
     if (!more) co_return more;
   }
   raw_ = false;
-  if (offload) let_kernel_send();
-  if (!control_.empty()) {
-    const result<> asked = co_await receive(loop_.now() + ticket_patience);
-    if (!asked && asked.error().code == fault::timed_out) {
-      const result<> sent = co_await send(std::string_view{}, handshake_send_gap);
-      if (!sent) co_return sent;
-    }
-  }
   co_return {};
 }
 

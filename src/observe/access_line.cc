@@ -50,6 +50,7 @@ void write_json(const access_record& r, std::string_view time, std::string_view 
   member(out, R"(,"us_head":)", us(r.head));
   member(out, R"(,"us_decide":)", us(r.decide));
   member(out, R"(,"us_connect":)", us(r.connect));
+  if (r.upstream_tls.count() > 0) member(out, R"(,"us_upstream_tls":)", us(r.upstream_tls));
   member(out, R"(,"us_first_byte":)", us(r.first_byte));
   member(out, R"(,"us_total":)", us(r.total));
   out.text("}\n");
@@ -63,7 +64,7 @@ std::size_t access_formatter::bytes_max(const access_record& r) const noexcept {
                             r.path.size() + r.query.size() + r.protocol.size() + r.tls.size() +
                             r.reason.size() + r.user_agent.size() + r.referer.size();
   // Redaction can lengthen a query: "a=&a=&" becomes "a=***&a=***&", by 3 octets for 3 of it.
-  return 768 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
+  return 800 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
 }
 
 // Where the client came from may have been a URL with a token in it, too.

@@ -33,10 +33,11 @@ struct access_record {
   unsigned attempts = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  nanoseconds head{0};        // until the head was complete
-  nanoseconds decide{0};      // until it was decided on
-  nanoseconds connect{0};     // until there was an upstream connection
-  nanoseconds first_byte{0};  // until the origin began to answer
+  nanoseconds head{0};          // until the head was complete
+  nanoseconds decide{0};        // until it was decided on
+  nanoseconds connect{0};       // until there was an upstream connection
+  nanoseconds upstream_tls{0};  // of that, the TLS handshake; 0: none
+  nanoseconds first_byte{0};    // until the origin began to answer
   nanoseconds total{0};
 };
 

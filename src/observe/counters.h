@@ -27,8 +27,12 @@ enum class counter : std::uint8_t {
   request_bytes,
   response_bytes,
   retries,
+  retries_refused,  // by the budget
   upstream_opened,
   upstream_reused,
+  upstream_handshakes_full,  // TLS, certificates and all
+  upstream_handshakes_resumed,
+  upstream_handshakes_failed,
   token_cache_hits,
   token_cache_misses,
   ring_submissions,
@@ -51,7 +55,7 @@ class cell {
   std::atomic<std::uint64_t> value_ = 0;
 };
 
-// Request durations, for Prometheus: bucket i holds what took at most 64 us x 2^i and more than the
+// Durations, for Prometheus: bucket i holds what took at most 64 us x 2^i and more than the
 // bucket before it, the last one the rest: from 64 us to 67 s, each bound twice the one before.
 class histogram {
  public:
@@ -116,6 +120,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
 
   histogram durations;
+  histogram upstream_handshakes;  // those that were completed
   reason_table refusals;
 
  private:

@@ -40,6 +40,8 @@ constexpr described plain[] = {
      "Bytes of answers, heads included, before TLS."},
     {counter::retries, "ringward_upstream_retries_total", "counter",
      "Requests sent to an origin a second time."},
+    {counter::retries_refused, "ringward_upstream_retries_over_budget_total", "counter",
+     "Requests that were not, because retry.budget was used up."},
     {counter::upstream_opened, "ringward_upstream_connections_opened_total", "counter",
      "Connections opened to origins."},
     {counter::upstream_reused, "ringward_upstream_connections_reused_total", "counter",
@@ -108,11 +110,23 @@ void expose_connections(workers all, std::string& out) {
                  sum(all, counter::connection_bytes) / std::max<std::uint64_t>(1, total));
 }
 
+void expose_upstream_handshakes(workers all, std::string& out) {
+  constexpr std::string_view name = "ringward_upstream_tls_handshakes_total";
+  head(out, name, "counter", "TLS handshakes with origins, by result.");
+  for (const auto& [result, what] : {std::pair{"full", counter::upstream_handshakes_full},
+                                     std::pair{"resumed", counter::upstream_handshakes_resumed},
+                                     std::pair{"failed", counter::upstream_handshakes_failed}}) {
+    fmt::format_to(std::back_inserter(out), "{}{{result=\"{}\"}} {}\n", name, result,
+                   sum(all, what));
+  }
+}
+
 void expose_plain(workers all, std::string& out) {
   for (const described& one : plain) {
     head(out, one.name, one.type, one.help);
     fmt::format_to(std::back_inserter(out), "{} {}\n", one.name, sum(all, one.what));
   }
+  expose_upstream_handshakes(all, out);
   head(out, "ringward_tls_handshakes_total", "counter", "TLS handshakes completed, by version.");
   fmt::format_to(std::back_inserter(out),
                  "ringward_tls_handshakes_total{{version=\"1.2\"}} {}\n"
@@ -175,22 +189,19 @@ void expose_reasons(workers all, std::string& out) {
   }
 }
 
-void expose_durations(workers all, std::string& out) {
-  head(out, "ringward_request_duration_seconds", "histogram",
-       "From the first byte of a request to the last of its answer.");
+void expose_durations(workers all, histogram counters::* which, std::string_view name,
+                      std::string_view help, std::string& out) {
+  head(out, name, "histogram", help);
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < histogram::buckets; ++i) {
-    below += sum(all, [&](const counters& c) { return c.durations.in_bucket(i); });
+    below += sum(all, [&](const counters& c) { return (c.*which).in_bucket(i); });
     const double bound = static_cast<double>(histogram::first_bound_us << i) / 1e6;
     const std::string le = i + 1 == histogram::buckets ? "+Inf" : fmt::format("{}", bound);
-    fmt::format_to(std::back_inserter(out),
-                   "ringward_request_duration_seconds_bucket{{le=\"{}\"}} {}\n", le, below);
+    fmt::format_to(std::back_inserter(out), "{}_bucket{{le=\"{}\"}} {}\n", name, le, below);
   }
-  const auto ns = sum(all, [](const counters& c) { return c.durations.sum_ns(); });
-  fmt::format_to(
-      std::back_inserter(out),
-      "ringward_request_duration_seconds_sum {}\nringward_request_duration_seconds_count {}\n",
-      static_cast<double>(ns) / 1e9, below);
+  const auto ns = sum(all, [which](const counters& c) { return (c.*which).sum_ns(); });
+  fmt::format_to(std::back_inserter(out), "{0}_sum {1}\n{0}_count {2}\n", name,
+                 static_cast<double>(ns) / 1e9, below);
 }
 
 void expose_process(const process_facts& facts, std::size_t count, std::string& out) {
@@ -236,7 +247,11 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
   expose_reasons(all, out);
-  expose_durations(all, out);
+  expose_durations(all, &counters::durations, "ringward_request_duration_seconds",
+                   "From the first byte of a request to the last of its answer.", out);
+  expose_durations(all, &counters::upstream_handshakes,
+                   "ringward_upstream_tls_handshake_duration_seconds",
+                   "TLS handshakes with origins that were completed, without the connecting.", out);
 }
 
 }  // namespace rw::observe

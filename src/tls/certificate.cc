@@ -1,112 +1,22 @@
 #include "tls/certificate.h"
 
-#include <arpa/inet.h>
 #include <sodium.h>
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
-// asn.h comes after ssl.h: it needs what that one defines
-#include <wolfssl/wolfcrypt/asn.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 
-#include "base/text.h"
 #include "tls/library.h"
 #include "tls/pem.h"
+#include "tls/x509.h"
 
 namespace rw::tls {
 namespace {
 
 failure invalid(const char* text) {
   return failure({.code = fault::invalid, .from = origin::configuration, .text = text});
-}
-
-// wolfSSL's view of one certificate; points into the DER it was made from.
-class decoded {
- public:
-  explicit decoded(std::string_view der) {
-    wc_InitDecodedCert(&certificate_, reinterpret_cast<const unsigned char*>(der.data()),
-                       static_cast<word32>(der.size()), nullptr);
-    parsed_ = wc_ParseCert(&certificate_, CERT_TYPE, NO_VERIFY, nullptr) == 0;
-  }
-  ~decoded() { wc_FreeDecodedCert(&certificate_); }
-  decoded(const decoded&) = delete;
-  decoded& operator=(const decoded&) = delete;
-
-  bool ok() const noexcept { return parsed_; }
-  const DecodedCert* operator->() const noexcept { return &certificate_; }
-
- private:
-  DecodedCert certificate_;
-  bool parsed_ = false;
-};
-
-// UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 allows them: to the second, with a Z.
-std::optional<wall_time> parse_time(const unsigned char* asn1, int size) {
-  if (size < 2 || (asn1[0] != ASN_UTC_TIME && asn1[0] != ASN_GENERALIZED_TIME)) return {};
-  const std::string_view text(reinterpret_cast<const char*>(asn1) + 2, asn1[1]);
-  const std::size_t year_digits = asn1[0] == ASN_UTC_TIME ? 2 : 4;
-  if (static_cast<std::size_t>(size) < text.size() + 2 || text.size() != year_digits + 11 ||
-      text.back() != 'Z' ||
-      !std::all_of(text.begin(), text.end() - 1, [](char c) { return c >= '0' && c <= '9'; })) {
-    return {};
-  }
-  const auto number = [&](std::size_t at, std::size_t digits) {
-    int value = 0;
-    std::from_chars(text.data() + at, text.data() + at + digits, value);
-    return value;
-  };
-  int year = number(0, year_digits);
-  if (year_digits == 2) year += year < 50 ? 2000 : 1900;
-  const auto at = [&](std::size_t i) { return number(year_digits + 2 * i, 2); };
-  const std::chrono::year_month_day day(std::chrono::year(year),
-                                        std::chrono::month(static_cast<unsigned>(at(0))),
-                                        std::chrono::day(static_cast<unsigned>(at(1))));
-  if (!day.ok()) return {};
-  const auto seconds = std::chrono::sys_seconds(std::chrono::sys_days(day)) +
-                       std::chrono::hours(at(2)) + std::chrono::minutes(at(3)) +
-                       std::chrono::seconds(at(4));
-  // 9999-12-31, "never", is past what 64 bits of nanoseconds hold.
-  if (seconds > std::chrono::floor<std::chrono::seconds>(wall_time::max())) return wall_time::max();
-  if (seconds < std::chrono::ceil<std::chrono::seconds>(wall_time::min())) return wall_time::min();
-  return wall_time(seconds);
-}
-
-bool is_dns_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), [](char c) {
-    const char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '*';
-  });
-}
-
-std::string lower_case(std::string_view name) {
-  std::string out(name);
-  std::transform(out.begin(), out.end(), out.begin(), ascii_lower);
-  return out;
-}
-
-std::string address_text(std::string_view bytes) {
-  char text[INET6_ADDRSTRLEN] = {};
-  inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
-  return text;
-}
-
-// Subject alternative names; the common name counts only where there are none at all.
-void read_names(const decoded& leaf, std::vector<std::string>& names,
-                std::vector<std::string>& addresses) {
-  for (const DNS_entry* each = leaf->altNames; each != nullptr; each = each->next) {
-    const std::string_view value(each->name, static_cast<std::size_t>(each->len));
-    if (each->type == ASN_DNS_TYPE && is_dns_name(value)) names.push_back(lower_case(value));
-    if (each->type == ASN_IP_TYPE && (value.size() == 4 || value.size() == 16)) {
-      addresses.push_back(address_text(value));
-    }
-  }
-  if (leaf->extSubjAltNameSet || leaf->subjectCN == nullptr) return;
-  const std::string_view name(leaf->subjectCN, static_cast<std::size_t>(leaf->subjectCNLen));
-  if (is_dns_name(name)) names.push_back(lower_case(name));
 }
 
 std::optional<key_kind> kind_of(const decoded& leaf) noexcept {
@@ -121,33 +31,6 @@ std::optional<key_kind> kind_of(const decoded& leaf) noexcept {
     default:
       return {};
   }
-}
-
-bool issued_by(const decoded& one, const decoded& issuer) noexcept {
-  if (!std::equal(one->issuerHash, one->issuerHash + KEYID_SIZE, issuer->subjectHash)) return false;
-  // Two authorities of one name (cross-signing) differ in their keys.
-  return !one->extAuthKeyIdSet || !issuer->extSubjKeyIdSet ||
-         std::equal(one->extAuthKeyId, one->extAuthKeyId + KEYID_SIZE, issuer->extSubjKeyId);
-}
-
-result<std::vector<std::string>> read_chain(std::string_view pem) {
-  constexpr std::size_t certificates_max = 10;  // what clients follow
-  std::vector<std::string> out;
-  while (const auto block = next_pem(pem)) {
-    if (block->label != "CERTIFICATE" && block->label != "X509 CERTIFICATE" &&
-        block->label != "TRUSTED CERTIFICATE") {
-      continue;
-    }
-    if (block->label[0] == 'T')
-      return invalid("the chain holds OpenSSL's TRUSTED CERTIFICATE form");
-    auto der = decode_pem(block->body);
-    if (!der) return invalid("a certificate of the chain is not Base64");
-    if (out.size() == certificates_max) return invalid("the chain is longer than 10 certificates");
-    out.push_back(std::move(*der));
-  }
-  if (pem.find("-----BEGIN ") != pem.npos) return invalid("the chain's last block is cut off");
-  if (out.empty()) return invalid("the chain file holds no PEM certificate");
-  return out;
 }
 
 result<secret> read_key(std::string_view pem) {
@@ -197,8 +80,12 @@ result<> check_pair(const std::string& chain_pem, const secret& key) {
 
 result<certificate> certificate::load(std::string_view chain_pem, const secret& key_pem) {
   if (auto started = library_init(); !started) return failure(started.error());
-  const auto chain = read_chain(chain_pem);
+  constexpr std::size_t certificates_max = 10;  // what clients follow
+  const auto chain = read_certificates(chain_pem, certificates_max + 1);
   if (!chain) return failure(chain.error());
+  if (chain->size() > certificates_max) {
+    return invalid("the chain is longer than 10 certificates");
+  }
   auto key = read_key(key_pem.view());
   if (!key) return failure(key.error());
 
@@ -220,7 +107,12 @@ result<certificate> certificate::load(std::string_view chain_pem, const secret& 
       const auto kind = kind_of(*one);
       if (!kind) return invalid("the certificate's key is of a kind that TLS here cannot use");
       out.kind_ = *kind;
-      read_names(*one, out.names_, out.addresses_);
+      read_alternative_names(*one, out.names_, out.addresses_);
+      if (!(*one)->extSubjAltNameSet && (*one)->subjectCN != nullptr) {
+        const std::string_view name((*one)->subjectCN,
+                                    static_cast<std::size_t>((*one)->subjectCNLen));
+        if (is_dns_name(name)) out.names_.push_back(lower_case(name));
+      }
     }
     append_pem(out.chain_pem_, "CERTIFICATE", der);
     before = std::move(one);

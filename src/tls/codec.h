@@ -1,5 +1,6 @@
-// One server-side TLS connection as a codec: ciphertext in, plaintext out, and the other way round.
-// It knows no descriptor and no clock, blocks on nothing and never calls back.
+// One TLS connection as a codec: ciphertext in, plaintext out, and the other way round. It knows no
+// descriptor and no clock, blocks on nothing and never calls back. This is what both sides share;
+// server_codec and client_codec differ in how the handshake goes.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +13,14 @@
 #include <vector>
 
 #include "base/error.h"
-#include "tls/context.h"
 #include "tls/traffic_keys.h"
+#include "tls/version.h"
 
 struct WOLFSSL;
 
 namespace rw::tls {
 
-class hello_reader;
+struct call;
 
 // RFC 8446 5.1: what one record carries at most, and by how much any suite of ours grows it. A
 // buffer of record_plaintext_max + record_overhead_max bytes takes a full record of any connection.
@@ -49,24 +50,20 @@ struct transfer {
   step state = step::want_input;
 };
 
-// One thread; move-only. Until the ClientHello is complete it holds no wolfSSL state at all, after
-// the handshake nothing that only the handshake needed.
+// One thread. After the handshake it holds nothing that only the handshake needed.
 //
 // Input: `in` is advanced past what was taken. Everything is taken, partial records too (the codec
 // keeps those), unless the call returns done, want_output, closed or failed: then what is left in
 // `in` comes first the next time.
 // Output: what does not fit is never lost: the codec keeps it, returns want_output and takes no
 // more input until it could hand it over. It keeps one flight of the handshake at most.
-class server_codec {
+class codec {
  public:
-  // `exportable`: write_keys() will be asked for, or keep_writing() be called.
-  explicit server_codec(std::shared_ptr<const server_context> context,
-                        bool exportable = false) noexcept;
-  server_codec(server_codec&& other) noexcept;
-  server_codec& operator=(server_codec&& other) noexcept;
-  ~server_codec();
+  virtual ~codec();
+  codec& operator=(const codec&) = delete;
 
-  // Until it returns done or failed. What is left in `in` then belongs to read().
+  // Until it returns done or failed. What is left in `in` then belongs to read(). A client's first
+  // call needs no input.
   step handshake(std::span<const std::byte>& in, output& out);
 
   // After the handshake. Decrypts into `plaintext` as much as fits; `out` takes answers to the
@@ -85,7 +82,7 @@ class server_codec {
   // Hands over what an earlier call had to keep. done or want_output.
   step flush(output& out);
 
-  // ---- records that somebody else makes: the kernel
+  // ---- records that somebody else makes: the kernel; of a server, that was told so when made
   // What the next record is to be encrypted with; everything that wolfSSL has to send of its own
   // accord, tickets above all, has left it by the end of the handshake. Established and flushed
   // only. False when there is no memory.
@@ -109,6 +106,19 @@ class server_codec {
   // Plaintext that read() would give without further input.
   std::size_t buffered() const noexcept;
 
+  // The peer has said its close_notify, and it was read: a stream that ends without was cut off.
+  bool peer_closed() const noexcept { return peer_closed_; }
+
+  // What a client found wrong with its server.
+  enum class flaw : std::uint8_t {
+    none,
+    untrusted,  // no chain to a trusted authority
+    name,       // a certificate of another name
+    expired,
+    not_yet_valid,
+    pin,   // no pinned key in the chain
+    unfit  // for another use, too weak a key, a critical extension nobody knows
+  };
   // After `failed`. fault::tls, or fault::malformed for bytes that are no TLS at all; text is
   // literal. `library_code` is wolfSSL's error or 0, `alert` the one the peer sent (RFC 8446 6) or
   // -1: both for the log.
@@ -116,52 +126,58 @@ class server_codec {
     error what;
     int library_code = 0;
     int peer_alert = -1;
+    flaw found = flaw::none;
   };
   const failure_report& failure() const noexcept { return failure_; }
 
   // The rest for the log, once established. Views are valid until the next call.
   protocol_version version() const noexcept;
-  std::string_view cipher() const noexcept;    // the RFC's name, "TLS_AES_128_GCM_SHA256"
-  std::string_view group() const noexcept;     // "X25519MLKEM768"; "" when wolfSSL does not say
-  std::string_view protocol() const noexcept;  // by ALPN; "" when none was agreed
+  std::string_view cipher() const noexcept;  // the RFC's name, "TLS_AES_128_GCM_SHA256"
+  std::string_view group() const noexcept;   // "X25519MLKEM768"; "" when wolfSSL does not say
   bool resumed() const noexcept { return resumed_; }
-  // As the client sent it, in lower case; "" when it sent none. Known as soon as the hello is.
+  // As the client sends it, in lower case; "" when it sends none. A server knows it as soon as it
+  // has the hello.
   std::string_view server_name() const noexcept { return server_name_; }
 
- private:
+ protected:
   enum class stage : std::uint8_t { hello, negotiating, established, failed };
 
-  step take_hello(std::span<const std::byte>& in, output& out);
-  step start(std::span<const std::byte> message, std::span<const std::byte> record,
-             std::span<const std::byte>& in, output& out);
-  bool restrict_groups(const client_hello& hello);
-  transfer decrypt(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out);
-  step negotiate(std::span<const std::byte> hello, std::span<const std::byte>& in, output& out);
+  codec() = default;
+  codec(codec&& other) noexcept;
+
+  // One step of the handshake, after what was kept has found room. `hello` comes before `in`.
+  virtual step negotiate(std::span<const std::byte>& in, output& out) = 0;
+  // What a code of wolfSSL's means to this side. Sets `what` and perhaps `found`.
+  virtual void explain(int library_code, failure_report& to) const noexcept = 0;
+  // A session that can be resumed has come with what was read.
+  virtual void on_ticket() {}
+
+  // What follows wolfSSL_accept or wolfSSL_connect.
+  step after_handshake_call(int returned, output& out);
   step refuse(fault code, const char* text, int alert, output& out);
   step fail(int library_code, output& out);
   void append_alert(int alert);
-  void note_discarded() noexcept;
 
   WOLFSSL* ssl_ = nullptr;
-  std::shared_ptr<const server_context> context_;
-  std::vector<std::byte> kept_;          // output that found no room
-  std::unique_ptr<hello_reader> hello_;  // while the ClientHello is incomplete
+  std::vector<std::byte> kept_;  // output that found no room
   std::string server_name_;
   failure_report failure_;
-  std::string_view protocol_;       // in the context's options
-  std::uint32_t silent_bytes_ = 0;  // taken since the last plaintext
   stage stage_ = stage::hello;
-  bool resumed_ = false;
-  std::uint8_t ticket_chain_ =
-      0;  // resumptions behind this session, each by the ticket of the last
-  bool close_sent_ = false;
-  bool peer_closed_ = false;
   struct exporting {
     bool wanted = false;
     bool done = false;  // what wolfSSL writes goes nowhere
     unsent dropped;
     std::unique_ptr<traffic_state> seen;  // while it may be asked for
   } export_;
+
+ private:
+  transfer decrypt(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out);
+  void note_discarded() noexcept;
+
+  std::uint32_t silent_bytes_ = 0;  // taken since the last plaintext
+  bool resumed_ = false;
+  bool close_sent_ = false;
+  bool peer_closed_ = false;
 };
 
 }  // namespace rw::tls

@@ -10,7 +10,7 @@
 
 namespace rw::tls {
 
-bool server_codec::write_keys(traffic_keys& out) const {
+bool codec::write_keys(traffic_keys& out) const {
   RW_ASSERT(stage_ == stage::established && kept_.empty() && export_.seen);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
@@ -39,13 +39,13 @@ bool server_codec::write_keys(traffic_keys& out) const {
   return true;
 }
 
-void server_codec::hand_over_writing(bool renewable) noexcept {
+void codec::hand_over_writing(bool renewable) noexcept {
   RW_ASSERT(stage_ == stage::established && kept_.empty());
   export_.done = true;
   if (!renewable) export_.seen.reset();
 }
 
-bool server_codec::next_keys(traffic_keys& out) {
+bool codec::next_keys(traffic_keys& out) {
   RW_ASSERT(export_.done && export_.seen && export_.seen->secret);
   const suite* const agreed =
       find_suite(static_cast<std::uint16_t>(wolfSSL_get_current_cipher_suite(ssl_)));
@@ -55,7 +55,7 @@ bool server_codec::next_keys(traffic_keys& out) {
 
 // wolfSSL answers two things by itself: a request for new keys, and in TLS 1.2 one for a new
 // handshake (no_renegotiation).
-void server_codec::note_discarded() noexcept {
+void codec::note_discarded() noexcept {
   if (version() == protocol_version::tls13) {
     export_.dropped.key_update = true;
     return;

@@ -54,14 +54,7 @@ struct offer {
 };
 
 result<> choose_suites(const server_options& options, offer& out) {
-  if (options.ciphers.empty()) {
-    for (const suite& each : suites()) out.suites.push_back(&each);
-    if (!features().aes_cpu) {
-      std::stable_partition(out.suites.begin(), out.suites.end(), [](const suite* each) {
-        return each->name.find("CHACHA20") != std::string_view::npos;
-      });
-    }
-  }
+  if (options.ciphers.empty()) out.suites = usual_suites();
   for (const std::string& name : options.ciphers) {
     const suite* found = find_suite(name);
     if (found == nullptr) return invalid("a cipher that is neither of TLS 1.3 nor ECDHE and AEAD");

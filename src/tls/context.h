@@ -12,13 +12,12 @@
 #include "base/error.h"
 #include "tls/certificate.h"
 #include "tls/tickets.h"
+#include "tls/version.h"
 
 namespace rw::tls {
 
 struct client_hello;
 struct context_entry;  // one certificate and its WOLFSSL_CTX
-
-enum class protocol_version : std::uint16_t { none = 0, tls12 = 0x0303, tls13 = 0x0304 };
 
 // A listener's [listener.tls], without its certificates.
 struct server_options {

@@ -6,10 +6,15 @@
 #include <string_view>
 
 #include "tls/codec.h"
+#include "tls/tickets.h"
 
+struct WOLFSSL;
 struct WOLFSSL_CTX;
 
 namespace rw::tls {
+
+struct context_entry;
+struct server_check;
 
 // What one call into wolfSSL may read and write. It lives on the stack of that call, so that a
 // codec can be moved between calls; its address is given to wolfSSL anew for each.
@@ -24,6 +29,8 @@ struct call {
   // The records are made by somebody else: wolfSSL's own go nowhere, and this says that one did.
   bool discards = false;
   bool discarded = false;
+  bool ticket_arrived = false;    // of a client
+  server_check* check = nullptr;  // of a client, during the handshake
 };
 
 // For every WOLFSSL of `context`: receive from and send to the `call` under way.

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "tls/context.h"
+#include "tls/library.h"
 
 namespace rw::tls {
 namespace {
@@ -55,6 +56,17 @@ auto find(const Range& range, Predicate&& matches) noexcept -> decltype(range.da
 }  // namespace
 
 std::span<const suite> suites() noexcept { return all_suites; }
+
+std::vector<const suite*> usual_suites() {
+  std::vector<const suite*> out;
+  const bool aes_first = features().aes_cpu;
+  for (const bool aes : {aes_first, !aes_first}) {
+    for (const suite& each : suites()) {
+      if ((each.cipher != aead::chacha20_poly1305) == aes) out.push_back(&each);
+    }
+  }
+  return out;
+}
 
 const suite* find_suite(std::string_view name) noexcept {
   return find(all_suites, [&](const suite& s) { return s.name == name || s.openssl == name; });

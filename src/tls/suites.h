@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "tls/traffic_keys.h"
 
@@ -20,6 +21,8 @@ struct suite {
 
 // All there are; nothing without forward secrecy, nothing without an AEAD.
 std::span<const suite> suites() noexcept;
+// The same in the order of preference when nobody says: ChaCha20 first where the CPU has no AES.
+std::vector<const suite*> usual_suites();
 const suite* find_suite(std::string_view name) noexcept;
 const suite* find_suite(std::uint16_t id) noexcept;
 

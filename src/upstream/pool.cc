@@ -1,6 +1,5 @@
 #include "upstream/pool.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace rw::upstream {
@@ -16,10 +15,31 @@ connection_ptr server_pool::take_idle() noexcept {
   return nullptr;
 }
 
+void server_pool::use_tls(std::shared_ptr<const tls::client_context> how, unsigned worker,
+                          const std::string& server_name) {
+  const bool same = tls_ && how ? tls_->context()->fingerprint() == how->fingerprint() &&
+                                      tls_->server_name() == server_name
+                                : !tls_ && !how;
+  if (same) return;
+  tls_ = how ? std::make_shared<tls::client_target>(std::move(how), worker, server_name) : nullptr;
+  for (connection_ptr& one : std::exchange(idle_, {})) unfit_.push_back(std::move(one));
+}
+
+io::task<result<>> open(connection& one, const server& to, mono_time by) {
+  one.tls = one.pool.tls();
+  one.failures = to.failures;
+  const result<> connected = co_await one.stream.open(to.address, to.address_bytes, by);
+  one.connected_at = one.stream.loop().now();
+  if (!connected || !one.tls) co_return connected;
+  const result<> agreed = co_await one.stream.handshake(one.tls, by);
+  co_return agreed;
+}
+
 void server_pool::give_back(connection_ptr one, mono_time now) {
   const bool worn =
       rules_.requests_per_connection != 0 && one->requests >= rules_.requests_per_connection;
-  if (worn || !wanted || idle_.size() >= rules_.idle_per_worker || !one->stream.rest()) {
+  if (worn || !wanted || one->tls != tls_ || idle_.size() >= rules_.idle_per_worker ||
+      !one->stream.rest()) {
     unfit_.push_back(std::move(one));
     return;
   }
@@ -27,15 +47,23 @@ void server_pool::give_back(connection_ptr one, mono_time now) {
   idle_.push_back(std::move(one));
 }
 
+// What was opened to a server before it was taken out may be dead by the time it comes back.
 bool server_pool::expired(const connection& one, mono_time now) const noexcept {
-  return !one.stream.quiet() || now - one.idle_since >= rules_.idle_timeout;
+  return !one.stream.quiet() || now - one.idle_since >= rules_.idle_timeout || !health_->usable();
 }
 
-server_pool& pools::at(const config::upstream& from, const server& to) {
+server_pool& pools::at(const config::upstream& from, const server& to,
+                       const std::shared_ptr<server_health>& health, unsigned worker) {
   const std::string key = from.name + " " + to.name;
   std::unique_ptr<server_pool>& slot = by_name_[key];
-  if (!slot) slot = std::make_unique<server_pool>(to.name, from);
+  if (!slot) slot = std::make_unique<server_pool>(to.name, from, health, worker);
   slot->rules_ = from;
+  if (slot->health_ != health) {  // taken out of the configuration, and now back in it
+    slot->counts_->under_way.set(0);
+    slot->health_ = health;
+    slot->counts_ = &health->counts(worker);
+    slot->counts_->under_way.set(slot->in_flight);
+  }
   slot->wanted = true;
   return *slot;
 }
@@ -44,7 +72,13 @@ void pools::forget_all() noexcept {
   for (auto& [name, pool] : by_name_) pool->wanted = false;
 }
 
-io::task<> pools::close_one(connection_ptr one) { co_await one->stream.close(); }
+io::task<> pools::close_one(connection_ptr one) {
+  constexpr std::chrono::seconds farewell{1};
+  // close_notify, which is owed (RFC 8446 6.1): without it servers note an attack.
+  if (one->stream.tls() != nullptr)
+    co_await one->stream.finish(one->stream.loop().now() + farewell);
+  co_await one->stream.close();
+}
 
 void pools::close(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
 
@@ -56,6 +90,7 @@ void pools::sweep(bool may_forget) {
       if (!pool->wanted || pool->expired(*one, now)) close(std::move(one));
     }
     std::erase(pool->idle_, nullptr);
+    pool->counts_->idle.set(pool->idle_.size());
   }
   if (!may_forget) return;
   std::erase_if(by_name_, [](const auto& entry) {
@@ -68,28 +103,6 @@ io::task<> pools::close_all() {
   forget_all();
   sweep(false);
   co_await closing_.empty();
-}
-
-std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
-                   std::uint64_t random, const server_pool* avoid) noexcept {
-  const auto weight = [&](std::size_t i) -> std::uint64_t {
-    return servers[i] == avoid ? 0 : weights[i].weight;
-  };
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < servers.size(); ++i) total += weight(i);
-  if (total == 0) return 0;
-  const auto draw = [&](std::uint64_t bits) {
-    std::uint64_t left = bits * total >> 32U;  // below `total`
-    std::size_t i = 0;
-    while (left >= weight(i)) left -= weight(i++);
-    return i;
-  };
-  const std::size_t a = draw(static_cast<std::uint32_t>(random));
-  const std::size_t b = draw(random >> 32U);
-  // In flight / weight, compared without dividing; where nothing is under way the draw decides.
-  const std::uint64_t load_a = std::uint64_t{servers[a]->in_flight} * weights[b].weight;
-  const std::uint64_t load_b = std::uint64_t{servers[b]->in_flight} * weights[a].weight;
-  return load_a <= load_b ? a : b;
 }
 
 }  // namespace rw::upstream

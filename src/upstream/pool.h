@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +10,8 @@
 #include "config/config.h"
 #include "io/task.h"
 #include "net/stream.h"
+#include "tls/client_context.h"
+#include "upstream/health.h"
 #include "upstream/server.h"
 
 namespace rw::upstream {
@@ -22,9 +23,17 @@ struct connection {
   connection(io::loop& on, server_pool& to) noexcept : stream(on, -1, origin::upstream), pool(to) {}
   net::stream stream;
   server_pool& pool;
-  std::uint64_t requests = 0;  // sent on it, the present one included
+  std::shared_ptr<tls::client_target> tls;       // what it was opened with
+  std::shared_ptr<handshake_failures> failures;  // of its server
+  std::uint64_t requests = 0;                    // sent on it, the present one included
   mono_time idle_since;
+  mono_time connected_at;  // before the TLS handshake, where there is one
 };
+
+// Opens `one` to its pool's server, up to and with the TLS handshake where TLS is spoken; all of it
+// `by` then. A failure with `one.stream.tls()` set is one of the handshake. Nothing of a request
+// has been sent.
+io::task<result<>> open(connection& one, const server& to, mono_time by);
 
 using connection_ptr = std::unique_ptr<connection>;
 
@@ -32,8 +41,12 @@ using connection_ptr = std::unique_ptr<connection>;
 // warm and the others grow old.
 class server_pool {
  public:
-  server_pool(std::string name, const config::upstream& rules)
-      : name_(std::move(name)), rules_(rules) {}
+  server_pool(std::string name, const config::upstream& rules,
+              std::shared_ptr<server_health> health, unsigned worker)
+      : name_(std::move(name)),
+        rules_(rules),
+        health_(std::move(health)),
+        counts_(&health_->counts(worker)) {}
 
   // An idle connection that its server has neither closed nor sent anything on; null when there is
   // none. Ones found dead stay behind for sweep().
@@ -41,8 +54,23 @@ class server_pool {
   // A connection on which another request may follow. The pool closes it sooner or later.
   void give_back(connection_ptr one, mono_time now);
 
+  // From now on its connections speak TLS as `how` says, or plainly when that is null. What was
+  // made under other terms is closed: connections and sessions that a certificate was shown for
+  // which might not do any more. `worker`: the index of this one.
+  void use_tls(std::shared_ptr<const tls::client_context> how, unsigned worker,
+               const std::string& server_name);
+  const std::shared_ptr<tls::client_target>& tls() const noexcept { return tls_; }
+
+  // An exchange of this worker begins here, before there is a connection, and ends.
+  void enter() noexcept {
+    counts_->under_way.set(++in_flight);
+    counts_->requests.add();
+  }
+  void leave() noexcept { counts_->under_way.set(--in_flight); }
+
   const std::string& name() const noexcept { return name_; }
   std::size_t idle() const noexcept { return idle_.size(); }
+  server_counts& counts() noexcept { return *counts_; }
 
   unsigned in_flight = 0;  // exchanges of this worker under way here
   bool wanted = true;      // part of the present configuration
@@ -53,8 +81,11 @@ class server_pool {
 
   std::string name_;
   config::upstream rules_;
-  std::vector<connection_ptr> idle_;   // oldest first
-  std::vector<connection_ptr> unfit_;  // to be closed by the next sweep
+  std::shared_ptr<server_health> health_;
+  server_counts* counts_;                    // in health_
+  std::shared_ptr<tls::client_target> tls_;  // null: plain
+  std::vector<connection_ptr> idle_;         // oldest first
+  std::vector<connection_ptr> unfit_;        // to be closed by the next sweep
 };
 
 // All servers of one worker. Of its thread.
@@ -63,8 +94,9 @@ class pools {
   explicit pools(io::loop& on) noexcept : loop_(on) {}
 
   // The pool for `to` as used by `from`; made when there is none. Stays where it is until a sweep
-  // finds it neither wanted nor used.
-  server_pool& at(const config::upstream& from, const server& to);
+  // finds it neither wanted nor used. `worker` is the index of this one.
+  server_pool& at(const config::upstream& from, const server& to,
+                  const std::shared_ptr<server_health>& health, unsigned worker);
   // After a reload, before at() is called for everything the new configuration names.
   void forget_all() noexcept;
 
@@ -82,11 +114,5 @@ class pools {
   io::gate closing_;
   std::unordered_map<std::string, std::unique_ptr<server_pool>> by_name_;
 };
-
-// The better of two servers drawn at random, each as often as its weight has it, by requests under
-// way per weight (power of two choices); `random` is any 64 random bits. `avoid`, where it is not
-// the only one, is not chosen.
-std::size_t choose(std::span<server_pool* const> servers, std::span<const server> weights,
-                   std::uint64_t random, const server_pool* avoid) noexcept;
 
 }  // namespace rw::upstream

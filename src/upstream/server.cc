@@ -15,7 +15,7 @@ std::vector<server> servers_at(const config::upstream_server& from, const addrin
   std::vector<server> made;
   for (; found != nullptr && made.size() < addresses_per_name_max; found = found->ai_next) {
     if (found->ai_family != AF_INET && found->ai_family != AF_INET6) continue;
-    server one{from.address, from.address, {}, found->ai_addrlen, from.weight};
+    server one{from.address, from.address, {}, found->ai_addrlen, from.weight, from.backup};
     std::memcpy(&one.address, found->ai_addr, found->ai_addrlen);
     const net::endpoint_text ip(net::to_endpoint(one.address).ip);
     one.name = fmt::format("{} ({})", from.address, ip.view());
@@ -33,7 +33,7 @@ result<std::vector<server>> resolve(const config::upstream_server& from) {
   if (parsed->what != config::address::kind::host_name) {
     const bool is_unix = parsed->what == config::address::kind::unix_path;
     return std::vector{server{from.address, is_unix ? "localhost" : from.address, parsed->socket,
-                              parsed->length, from.weight}};
+                              parsed->length, from.weight, from.backup}};
   }
 
   addrinfo hints{};

@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,18 @@ namespace rw::upstream {
 // Of one host name; a resolver may know more.
 inline constexpr std::size_t addresses_per_name_max = 16;
 
+// TLS handshakes that failed with one server, on all workers: for the log, which workers do not
+// write.
+struct handshake_failures {
+  std::atomic<std::uint64_t> count = 0;
+  std::atomic<const char*> last = "";  // a literal that says why
+
+  void add(const char* why) noexcept {
+    last.store(why, std::memory_order_relaxed);
+    count.fetch_add(1, std::memory_order_release);
+  }
+};
+
 struct server {
   std::string name;  // as configured: "127.0.0.1:5001", "unix:/run/app.sock"; a host name with the
                      // address that is meant: "localhost:5001 (::1)"
@@ -24,6 +38,9 @@ struct server {
   sockaddr_storage address{};
   socklen_t address_bytes = 0;
   std::uint32_t weight = 1;
+  bool backup = false;
+  std::string tls_name;  // whom its certificate is for, where TLS is spoken
+  std::shared_ptr<handshake_failures> failures = std::make_shared<handshake_failures>();
 };
 
 // One server for each address: `localhost` may be ::1 and 127.0.0.1, and the origin listen on one

@@ -75,6 +75,8 @@ void check_settings(const configuration& settings) {
     check(!one.servers.empty());
     for (const upstream_server& server : one.servers)
       check(parse_address(server.address).has_value());
+    check(one.health.expect_min <= one.health.expect_max && one.health.rise > 0);
+    check(one.retry_budget >= 0 && one.retry_budget <= 1);
   }
   for (const route& one : settings.routes) check_route(one, settings);
 }

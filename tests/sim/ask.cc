@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <string_view>
 
 namespace rw::sim {
@@ -103,7 +104,7 @@ ask make_ask(world& in, ledger& book, const std::string& address, const client_h
   r.client = address;
   r.method = methods[in.random(std::size(methods))];
   r.minor = in.chance(0.1) ? 0 : 1;
-  const way& to = choose(in);
+  const way& to = habits.only_proxied ? *std::prev(std::end(ways)) : choose(in);
   r.at = to.at;
   r.target = fmt::format("{}/{}", to.path, id);
   r.to_origin = to.path != std::string_view("/fixed") && to.at != door::mint;

@@ -12,6 +12,8 @@ struct client_habits {
   double faults = 1.0;  // 0: asks correctly, reads at once and waits for every answer
   std::uint64_t body_bytes_max = 180'000;
   microseconds come_within = seconds{4};
+  unsigned asks_max = 5;
+  bool only_proxied = false;  // to the upstream that has several servers
 };
 
 struct ask {

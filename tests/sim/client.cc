@@ -99,7 +99,7 @@ void client::state::make_plan() {
   dribbles = in.chance(0.25);
   if (fault(0.1)) piece_bytes_max = in.chance(0.3) ? 1'000 : 20'000;
   takes_nothing = fault(0.03);
-  const auto count = 1 + in.random(5);
+  const auto count = 1 + in.random(habits.asks_max);
   for (std::uint64_t i = 0; i < count; ++i) {
     plan.push_back(make_ask(in, book, address, habits));
     plan.back().record->unread = takes_nothing;

@@ -20,7 +20,8 @@ namespace rw::sim {
 namespace {
 
 constexpr const char* first_servers =
-    R"({ address = "127.0.0.1:9001" }, { address = "127.0.0.1:9002", weight = 3 })";
+    R"({ address = "127.0.0.1:9001" }, { address = "127.0.0.1:9002", weight = 3 },
+           { address = "127.0.0.1:9003" })";
 constexpr const char* second_servers =
     R"({ address = "127.0.0.1:9003" }, { address = "127.0.0.1:9001" })";
 
@@ -202,6 +203,10 @@ servers = [{0}]
   idle_timeout = "5s"
   idle_per_worker = 3
   requests_per_connection = 7
+  [upstream.health]
+  eject_after = 2
+  eject_for = "3s"
+  slow_start = "2s"
 
 [[upstream]]
 name = "{2}"
@@ -210,6 +215,10 @@ servers = [{{ address = "127.0.0.1:9004" }}]
   connect = "1s"
   first_byte = "4s"
   gap = "4s"
+  [upstream.pool]
+  max_requests_in_flight = 2
+  queue = 20
+  queue_timeout = "15s"
 
 [[route]]
 name = "fixed"

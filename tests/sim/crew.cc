@@ -59,6 +59,7 @@ int crew::socket_of(listener_index which) {
 }
 
 void crew::adopt(const std::shared_ptr<const gateway::snapshot>& state) {
+  for (const gateway::upstream_plan& one : state->upstreams) one.health.settle(world_.now());
   for (desk& one : desks_) {
     auto* message = new adoption;
     message->state = state;
@@ -105,7 +106,7 @@ void crew::expect_none_taken(const configurations& used) {
   }
   for (const auto& state : used.made()) {
     for (const gateway::upstream_plan& one : state->upstreams) {
-      expect_zero(one.in_flight->load(), "requests in flight");
+      expect_zero(one.health.common().under_way.load(), "requests in flight");
     }
     for (const gateway::listener_plan& one : state->listeners) {
       expect_zero(one.open->load(), "places at a listener taken");

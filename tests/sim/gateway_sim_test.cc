@@ -82,6 +82,8 @@ class GatewaySim : public testing::Test {
     sum_.minted += one.minted;
     sum_.turned_away += one.turned_away;
     sum_.handed_over += one.handed_over;
+    sum_.ejections += one.ejections;
+    sum_.trials += one.trials;
     sum_.seconds += one.seconds;
     last_ = one;
     ++runs_;
@@ -91,13 +93,11 @@ class GatewaySim : public testing::Test {
   void print() const {
     fmt::print(
         "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} not authorised, "
-        "{} limited, {} given back, {} minted, {} turned away, {} handed over, {} completions, {} "
-        "events, {:.0f} s "
-        "of virtual "
-        "time\n",
+        "{} limited, {} given back, {} minted, {} turned away, {} handed over, {} ejections, {} "
+        "trials, {} completions, {} events, {:.0f} s of virtual time\n",
         runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.unauthorised,
         sum_.limited, sum_.given_back, sum_.minted, sum_.turned_away, sum_.handed_over,
-        sum_.completions, sum_.events, sum_.seconds);
+        sum_.ejections, sum_.trials, sum_.completions, sum_.events, sum_.seconds);
   }
 
   outcome last_;
@@ -128,6 +128,8 @@ TEST_F(GatewaySim, KeepsItsPromisesForEverySeed) {
   EXPECT_GT(sum_.minted, count / 10);
   EXPECT_GT(sum_.turned_away, count / 20);
   EXPECT_GT(sum_.handed_over, count / 10);
+  EXPECT_GT(sum_.ejections, count / 4);
+  EXPECT_GT(sum_.trials, count / 20);
 }
 
 // Every place where the gateway waits is left by every end there is.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -68,7 +69,8 @@ struct ledger {
   std::uint64_t given_back = 0;    // to an early limit, by one of identity
   bool withdrawn = false;          // a configuration that lacks a key has been in force
   bool calm = false;               // no peer fails: every request must have its answer
-  bool draining = false;           // from now on the gateway may leave anybody unanswered
+  std::function<void(std::uint16_t)> on_arrival;  // of a request's head at the origin on that port
+  bool draining = false;  // from now on the gateway may leave anybody unanswered
 
   // From an answer of the mint. False when it is not the token that was due, or not a new one.
   bool take_minted(std::string_view body, const claim& shown, mono_time now);

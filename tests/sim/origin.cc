@@ -19,6 +19,8 @@ bool is_idempotent(std::string_view method) {
 constexpr milliseconds rest{2'000};
 constexpr milliseconds late{3'500};
 
+constexpr mood bad_moods[] = {mood::refusing, mood::hanging, mood::resetting, mood::failing};
+
 // What one request is in for.
 struct plan {
   bool early = false;          // answered before its body is read
@@ -146,6 +148,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
       return violation("a request nobody sent: " + m.start), false;
     }
     record_ = &found->second;
+    if (book_.on_arrival) book_.on_arrival(of_.port_);
     checked_ = 0;
     ++record_->arrivals;
     world_.trace("origin {}: request {} arrives, {}", of_.port_, id, m.start);
@@ -224,7 +227,10 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     plan_.early = fault(0.06);
     plan_.dies_first = fault(0.09);
     if (world_.chance(0.1)) plan_.then = ending::close;
-    if (plan_.dies_first) {
+    if (of_.mood_ == mood::hanging || (of_.mood_ == mood::resetting && world_.chance(0.5))) {
+      plan_.dies_first = true;
+      plan_.then = of_.mood_ == mood::hanging ? ending::stall : ending::reset;
+    } else if (plan_.dies_first) {
       constexpr ending ways[] = {ending::close, ending::reset, ending::stall};
       plan_.then = ways[world_.random(3)];
     }
@@ -253,7 +259,10 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     const std::uint64_t number = book_.next_answer++;
     answer_ = &book_.answers[number];
     reply made{"", plan_.then};
-    compose(world_, book_.calm, of_.habits_, *record_, number, *answer_, made);
+    origin_habits habits = of_.habits_;
+    if (of_.mood_ == mood::resetting) habits.faults *= 6;
+    habits.fails = of_.mood_ == mood::failing;
+    compose(world_, book_.calm, habits, *record_, number, *answer_, made);
     plan_.then = made.then;
     world_.trace("origin {}: answer {} to {}, status {}, {} bytes of body", of_.port_, number,
                  record_->id, answer_->status, answer_->whole.size());
@@ -344,16 +353,30 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
 
 origin::origin(world& w, ledger& book, std::uint16_t port, origin_habits habits)
     : world_(w), book_(book), port_(port), habits_(habits) {
-  w.servers[port] = {[this] {
-                       if (!world_.chance(0.06 * habits_.faults)) return reception::accept;
-                       constexpr reception ways[] = {reception::refuse, reception::unreachable,
-                                                     reception::silence};
-                       return ways[world_.random(3)];
-                     },
+  w.servers[port] = {[this] { return receive(); },
                      [this](socket& s) {
                        conversations_.push_back(std::make_shared<conversation>(*this, s));
                        conversations_.back()->begin();
                      }};
+}
+
+reception origin::receive() {
+  if (mood_ == mood::refusing) return reception::refuse;
+  if (!world_.chance(0.06 * habits_.faults)) return reception::accept;
+  constexpr reception ways[] = {reception::refuse, reception::unreachable, reception::silence};
+  return ways[world_.random(3)];
+}
+
+void origin::live_moodily(microseconds at_most) {
+  world_.after(world_.delay(milliseconds{200}, at_most), [this, at_most] {
+    mood_ = bad_moods[world_.random(std::size(bad_moods))];
+    world_.trace("origin {}: mood {}", port_, static_cast<int>(mood_));
+    if (mood_ == mood::refusing && world_.chance(0.5)) cut(true);
+    world_.after(world_.delay(milliseconds{500}, at_most), [this, at_most] {
+      mood_ = mood::well;
+      live_moodily(at_most);
+    });
+  });
 }
 
 void origin::cut(bool by_reset) {

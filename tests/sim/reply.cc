@@ -66,7 +66,9 @@ void compose(world& in, bool calm, const origin_habits& habits, const request_re
              std::uint64_t number, answer_record& into, reply& out) {
   into.request = to.id;
   constexpr unsigned statuses[] = {200, 200, 200, 200, 201, 404, 500, 204, 304};
-  into.status = statuses[in.random(std::size(statuses))];
+  constexpr unsigned failures[] = {500, 502, 503, 504};
+  into.status = habits.fails ? failures[in.random(std::size(failures))]
+                             : statuses[in.random(std::size(statuses))];
   const bool bodiless = into.status == 204 || into.status == 304 || to.method == "HEAD";
   std::string body;
   if (!bodiless && !in.chance(0.1)) {

@@ -12,7 +12,8 @@ namespace rw::sim {
 struct origin_habits {
   double faults = 1.0;  // 0: always answers, in time and in full
   std::uint64_t body_bytes_max = 200'000;
-  double late = 0;  // how often it takes almost as long as it may
+  bool fails = false;  // answers that something is wrong with it
+  double late = 0;     // how often it takes almost as long as it may
 };
 
 // What becomes of the connection after an answer, or in place of one.

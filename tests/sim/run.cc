@@ -15,6 +15,7 @@
 #include "observe/counters.h"
 #include "origin.h"
 #include "seeded.h"
+#include "standings.h"
 #include "world.h"
 
 namespace rw::sim {
@@ -47,6 +48,7 @@ class run {
   ledger book_;
   unsigned workers_;
   configurations configurations_;
+  standings standings_{world_, configurations_};
   crew crew_;
   std::list<origin> origins_;
   std::list<client> clients_;
@@ -67,6 +69,7 @@ run::run(const circumstances& with)
   world_.mischief = world_.chance(0.2) ? 0.0 : world_.chance(0.2) ? 4.0 : 1.0;
   world_.describe = [this] { return report(); };
   world_.latest = world_.now() + std::chrono::minutes{10};
+  book_.on_arrival = [this](std::uint16_t port) { standings_.arrived(port); };
 }
 
 std::string run::report() const {
@@ -99,18 +102,26 @@ void run::open() {
 
 void run::invite() {
   const double faults = book_.calm ? 0.0 : 1.0;
+  // Clients as they should be, and origins that are not.
+  const bool rough = !book_.calm && world_.chance(0.3);
   for (const std::uint16_t port : origin_ports) {
     origin_habits habits{.faults = faults};
     if (with_.brief) habits = {.faults = 0, .body_bytes_max = 90'000, .late = 0.2};
+    if (rough) habits.faults = 0.2;
     origins_.emplace_back(world_, book_, port, habits);
+    if (!book_.calm) origins_.back().live_moodily(rough ? seconds{8} : seconds{30});
   }
   client_habits habits{.faults = faults};
   if (book_.calm) habits.body_bytes_max = with_.brief ? 20'000 : 60'000;  // under any max_body
+  if (rough) {
+    habits = {.faults = 0, .body_bytes_max = 10'000, .come_within = seconds{30}, .asks_max = 40};
+    habits.only_proxied = true;
+  }
   const bool some_tls = world_.chance(0.3);
   // Few clients are handed over only when they come together.
   const bool together = with_.brief && workers_ > 1;
   if (together) habits.come_within = milliseconds{20};
-  const auto count = together ? 3 : 1 + world_.random(with_.brief ? 2 : 12);
+  const auto count = together ? 3 : 1 + world_.random(with_.brief ? 2 : 12) + (rough ? 12 : 0);
   for (unsigned i = 0; i < count; ++i) {
     const bool tls = some_tls && world_.chance(0.5);
     const client_door door{crew_.socket_of(tls ? secure : plain), tls};
@@ -146,6 +157,7 @@ void run::watch() {
     }
     crew_.read_access_logs(book_);
     crew_.expect_bounded();
+    standings_.look();
     if (all_done()) drain(drain_timeout);
     // Connections that wait for nothing go at once; their peers may have all the time there is.
     if (all_done() && book_.calm)
@@ -203,7 +215,7 @@ void run::expect_idle() {
     return;
   }
   for (const gateway::upstream_plan& one : configurations_.made().back()->upstreams) {
-    if (one.in_flight->load() == 0) continue;
+    if (one.health.common().under_way.load() == 0) continue;
     world_.violation("a request goes on though its client has gone");
   }
 }
@@ -227,6 +239,8 @@ outcome run::go() {
   out.limited = book_.limited;
   out.given_back = book_.given_back;
   out.minted = book_.minted.size();
+  out.ejections = standings_.ejections();
+  out.trials = standings_.trials();
   out.handshakes =
       crew_.sum(observe::counter::handshakes_tls12) + crew_.sum(observe::counter::handshakes_tls13);
   out.turned_away = crew_.sum(observe::counter::connections_refused);
@@ -238,6 +252,7 @@ outcome run::go() {
 
 void run::finish() {
   crew_.expect_nothing_left(configurations_);
+  standings_.expect_idle();
   crew_.read_access_logs(book_);
   book_.audit(world_);
 }

@@ -42,6 +42,8 @@ struct outcome {
   std::uint64_t minted = 0;
   std::uint64_t turned_away = 0;  // connections, for one was too many or the gateway draining
   std::uint64_t handed_over = 0;  // from one worker to the other
+  std::uint64_t ejections = 0;    // of servers
+  std::uint64_t trials = 0;       // requests that tried whether an ejected one is well again
   double seconds = 0;             // of virtual time
 };
 

@@ -145,3 +145,62 @@ def claims(subject="tester", issuer="https://issuer.example", audience="api", tt
     """Claims that a listener with this issuer and audience accepts, now and for `ttl` seconds."""
     now = int(time.time())
     return {"iss": issuer, "aud": audience, "sub": subject, "iat": now, "exp": now + ttl} | more
+
+
+class Authority:
+    """A root and, below it, an intermediate that issues: Authority().issue("a.example").chain is a
+    leaf with the intermediate behind it, `root` what a client needs to trust."""
+
+    def __init__(self, name="Test root"):
+        self._root_key = ec.generate_private_key(ec.SECP256R1())
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        root = _common_name(name)
+        self._name = _common_name(name + ", intermediate")
+        self.root = _pem(_issued(root, root, self._root_key.public_key(), ca=True)
+                         .sign(self._root_key, hashes.SHA256()))
+        self.intermediate = _pem(_issued(self._name, root, self._key.public_key(), ca=True)
+                                 .sign(self._root_key, hashes.SHA256()))
+
+    def issue(self, *names, days=1.0, since=-1.0, usage=None, with_intermediate=True):
+        """Valid from `since` to `days`, in days from now; `usage`: an ExtendedKeyUsageOID."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        built = (
+            _issued(_common_name(names[0]), self._name, key.public_key(), days, since=since)
+            .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
+        )
+        if usage:
+            built = built.add_extension(x509.ExtendedKeyUsage([usage]), False)
+        chain = _pem(built.sign(self._key, hashes.SHA256()))
+        chain += self.intermediate if with_intermediate else ""
+        return Certificate(chain, private_pem(key))
+
+
+def _common_name(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _pem(certificate_of):
+    return certificate_of.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _issued(subject, issuer, key, days=1.0, ca=False, since=-1.0):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=min(since, days - 1)))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), True)
+    )
+
+
+def pin(pem):
+    """What upstream.tls.pin has of the first certificate in a text."""
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(key)
+    return "sha256/" + base64.b64encode(digest.finalize()).decode()

@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "limit": {"base", "config"},
     "route": {"base", "config"},
     "net": {"base", "config", "io", "tls"},
-    "upstream": {"base", "config", "http", "io", "net", "observe"},
+    "upstream": {"base", "config", "http", "io", "net", "observe", "tls"},
     "gateway": BELOW_GATEWAY,
     "control": BELOW_GATEWAY | {"gateway"},
     "": BELOW_GATEWAY | {"gateway", "control"},  # src/main.cc

@@ -111,6 +111,7 @@ int rw_kernel_random(unsigned char* out, unsigned int size);
 #define ATOMIC_USER                 /* for wolfSSL_GetSequenceNumber and the key getters, which kernel TLS needs; 16 bytes per connection */
 #define HAVE_KEYING_MATERIAL
 #define WOLFSSL_ALWAYS_VERIFY_CB    /* the verify callback sees every certificate, good or bad: identity is taken there */
+#define WOLFSSL_ALT_CERT_CHAINS         /* a server may send more than the way to a trusted authority: cross-signed roots */
 #define WOLFSSL_SYS_CA_CERTS
 
 #ifdef RW_EXTRA_SETTINGS_H

@@ -147,6 +147,28 @@ TEST_F(Full, LimitsAndUpstreams) {
   EXPECT_EQ(origin.retry_attempts, 1U);
 }
 
+TEST_F(Full, HowServersAreChosenAndLookedAfter) {
+  const upstream& origin = full_.upstreams.at(0);
+  EXPECT_FALSE(origin.servers[0].backup);
+  EXPECT_TRUE(origin.servers[1].backup);
+  EXPECT_EQ(origin.balance, balance_rule::hash);
+  EXPECT_EQ(origin.hash_by, hash_key::header);
+  EXPECT_EQ(origin.hash_header, "x-session");
+  EXPECT_EQ(origin.queue, 100U);
+  EXPECT_EQ(origin.queue_timeout, 250ms);
+  EXPECT_EQ(origin.retry_budget, 0.1);
+  EXPECT_EQ(origin.health.path, "/health?full=1");
+  EXPECT_TRUE(origin.health.is_active());
+  EXPECT_EQ(origin.health.expect_min, 200U);
+  EXPECT_EQ(origin.health.expect_max, 204U);
+  EXPECT_EQ(origin.health.interval, 2s);
+  EXPECT_EQ(origin.health.rise, 1U);
+  EXPECT_EQ(origin.health.fall, 4U);
+  EXPECT_EQ(origin.health.slow_start, 20s);
+  EXPECT_EQ(origin.health.eject_after, 7U);
+  EXPECT_EQ(origin.health.eject_for, 1min);
+}
+
 TEST_F(Full, RoutesThatAnswerThemselves) {
   ASSERT_EQ(full_.routes.size(), 5U);
   EXPECT_EQ(full_.routes[0].action, route_action::mint);
@@ -221,6 +243,13 @@ TEST(Load, DefaultsAreTheContracts) {
   EXPECT_THAT(read.limits.at(0).by, ElementsAre(limit_key::client_ip));
   EXPECT_EQ(read.upstreams.at(0).host, host_rule::preserve);
   EXPECT_EQ(read.upstreams.at(0).total_timeout, 0s);
+  EXPECT_EQ(read.upstreams.at(0).balance, balance_rule::p2c);
+  EXPECT_EQ(read.upstreams.at(0).queue, 0U);
+  EXPECT_EQ(read.upstreams.at(0).retry_budget, 0.2);
+  EXPECT_FALSE(read.upstreams.at(0).health.is_active());
+  EXPECT_EQ(read.upstreams.at(0).health.eject_after, 5U);
+  EXPECT_EQ(read.upstreams.at(0).health.eject_for, 30s);
+  EXPECT_EQ(read.upstreams.at(0).health.slow_start, 10s);
   EXPECT_THAT(read.routes.at(0).hosts, ElementsAre("*"));
   EXPECT_EQ(read.security_headers.size(), 5U);
 }

@@ -101,16 +101,15 @@ TEST(Certificate, RefusesAChainOutOfOrder) {
 TEST(Certificate, RefusesWhatIsNoChain) {
   const secret key(vector_file("leaf.key"));
   const std::string leaf = vector_file("leaf.pem");
-  EXPECT_EQ(refused(certificate::load("", key)), "the chain file holds no PEM certificate");
-  EXPECT_EQ(refused(certificate::load(vector_file("leaf.key"), key)),
-            "the chain file holds no PEM certificate");
+  EXPECT_EQ(refused(certificate::load("", key)), "holds no PEM certificate");
+  EXPECT_EQ(refused(certificate::load(vector_file("leaf.key"), key)), "holds no PEM certificate");
   EXPECT_EQ(refused(certificate::load(leaf.substr(0, leaf.size() / 2), key)),
-            "the chain's last block is cut off");
+            "its last certificate is cut off");
   EXPECT_EQ(refused(certificate::load(leaf + leaf.substr(0, 100), key)),
-            "the chain's last block is cut off");
+            "its last certificate is cut off");
   std::string broken = leaf;
   broken[100] = '!';
-  EXPECT_EQ(refused(certificate::load(broken, key)), "a certificate of the chain is not Base64");
+  EXPECT_EQ(refused(certificate::load(broken, key)), "a certificate is not Base64");
   broken[100] = leaf[100] == 'A' ? 'B' : 'A';
   EXPECT_THAT(refused(certificate::load(broken, key)), ::testing::StartsWith("a certificate of"));
   std::string many;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "tls/codec.h"
+#include "tls/server_codec.h"
 
 struct WOLFSSL;
 struct WOLFSSL_CTX;

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "client.h"
-#include "tls/codec.h"
+#include "tls/server_codec.h"
 
 namespace rw::tls {
 namespace {

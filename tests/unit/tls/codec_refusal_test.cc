@@ -4,7 +4,7 @@
 #include <wolfssl/error-ssl.h>
 
 #include "client.h"
-#include "tls/codec.h"
+#include "tls/server_codec.h"
 
 namespace rw::tls {
 namespace {

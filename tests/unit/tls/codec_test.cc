@@ -1,4 +1,4 @@
-#include "tls/codec.h"
+#include "tls/server_codec.h"
 
 #include <gtest/gtest.h>
 

@@ -36,7 +36,7 @@ class Pool : public net::test::StreamTest {
     co_return true;
   }
 
-  server_pool& pool() { return pools_->at(rules_, server_); }
+  server_pool& pool() { return pools_->at(rules_, server_, health_, 0); }
 
   // A connection to the listener; its other end is the last of peers_.
   connection_ptr open(server_pool& in) {
@@ -71,6 +71,7 @@ class Pool : public net::test::StreamTest {
   std::vector<descriptor> peers_;
   config::upstream rules_;
   server server_;
+  std::shared_ptr<server_health> health_ = std::make_shared<server_health>(1);
   std::optional<pools> pools_{*loop_};
 };
 
@@ -188,12 +189,40 @@ TEST_F(Pool, ASweepClosesWhatHasBeenIdleForTooLong) {
   EXPECT_FALSE(is_closed(peers_[1]));
 }
 
+// By the time it comes back they may be dead, and nobody would have said so.
+TEST_F(Pool, AServerThatIsTakenOutLosesItsIdleConnections) {
+  server_pool& in = pool();
+  keep_one(in);
+  const cluster all(std::make_shared<group>(), {health_}, rules_.health);
+  all.set_drained(0, true, loop_->now());
+  EXPECT_TRUE(swept_away(peers_.back()));
+  EXPECT_EQ(in.idle(), 0U);
+}
+
+TEST_F(Pool, WhatIsUnderWayAndIdleIsCountedForAll) {
+  server_pool& in = pool();
+  in.enter();
+  in.enter();
+  EXPECT_EQ(health_->counts(0).under_way.get(), 2U);
+  in.leave();
+  EXPECT_EQ(health_->counts(0).under_way.get(), 1U);
+  EXPECT_EQ(health_->counts(0).requests.get(), 2U);
+  keep_one(in);
+  pools_->sweep(false);
+  EXPECT_EQ(health_->counts(0).idle.get(), 1U);
+  // Known anew after it was away for one configuration.
+  health_ = std::make_shared<server_health>(1);
+  EXPECT_EQ(&pool(), &in);
+  EXPECT_EQ(health_->counts(0).under_way.get(), 1U);
+  in.leave();
+}
+
 TEST_F(Pool, AServerHasOnePoolPerUpstream) {
   server_pool& in = pool();
   EXPECT_EQ(&pool(), &in);
   config::upstream other = rules_;
   other.name = "other";
-  EXPECT_NE(&pools_->at(other, server_), &in);
+  EXPECT_NE(&pools_->at(other, server_, health_, 0), &in);
 }
 
 // A connection to one of them is no connection to the other.
@@ -234,11 +263,11 @@ TEST_F(Pool, AServerThatIsGoneLosesItsIdleConnections) {
 TEST_F(Pool, AServerThatIsGoneStaysWhileARequestIsUnderWayThere) {
   server_pool& in = pool();
   connection_ptr used = open(in);
-  ++in.in_flight;
+  in.enter();
   pools_->forget_all();
   pools_->sweep(true);
   EXPECT_EQ(in.in_flight, 1U);  // still there: AddressSanitizer would know better
-  --in.in_flight;
+  in.leave();
   in.give_back(std::move(used), loop_->now());
   EXPECT_EQ(in.idle(), 0U);
   EXPECT_TRUE(swept_away(peers_.back(), true));

@@ -14,7 +14,7 @@ namespace rw::upstream {
 namespace {
 
 config::upstream_server written(std::string address, std::uint32_t weight) {
-  return {.address = std::move(address), .at = {}, .weight = weight};
+  return {.address = std::move(address), .at = {}, .weight = weight, .backup = weight == 3};
 }
 
 // What a resolver could have said.
@@ -59,6 +59,7 @@ TEST(Server, AnAddressIsOneServerUnderTheNameItWasGiven) {
   EXPECT_EQ(v4->front().name, "127.0.0.1:5001");
   EXPECT_EQ(v4->front().host, "127.0.0.1:5001");
   EXPECT_EQ(v4->front().weight, 3U);
+  EXPECT_TRUE(v4->front().backup);
   EXPECT_EQ(v4->front().address.ss_family, AF_INET);
   EXPECT_EQ(v4->front().address_bytes, sizeof(sockaddr_in));
   EXPECT_EQ(port_of(v4->front()), 5001);

@@ -1,0 +1,307 @@
+#include "control/upstream_board.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "config/values.h"
+
+namespace rw::control {
+namespace {
+
+using upstream::standing;
+
+constexpr std::chrono::seconds sampled_every{10};
+constexpr std::chrono::minutes vain_every{10};
+
+std::string age(nanoseconds time) {
+  const auto s = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  if (s < 120) return fmt::format("{}s", s);
+  if (s < 7200) return fmt::format("{}m", s / 60);
+  if (s < 172'800) return fmt::format("{}h", s / 3600);
+  return fmt::format("{}d", s / 86'400);
+}
+
+std::string duration(double ns) {
+  if (ns < 1e6) return fmt::format("{:.0f}us", ns / 1e3);
+  if (ns < 1e9) return fmt::format("{:.1f}ms", ns / 1e6);
+  return fmt::format("{:.1f}s", ns / 1e9);
+}
+
+// Even within a bucket, each of which is twice as wide as the one before.
+std::string quantile(const std::array<std::uint64_t, observe::histogram::buckets>& counted,
+                     double part) {
+  std::uint64_t all = 0;
+  for (const std::uint64_t n : counted) all += n;
+  if (all == 0) return "-";
+  const double wanted = part * static_cast<double>(all);
+  double below = 0;
+  double from = 0;
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    const auto n = static_cast<double>(counted[i]);
+    const double to = static_cast<double>(observe::histogram::first_bound_us << i) * 1e3;
+    if (n > 0 && below + n >= wanted) return duration(from + (to - from) * (wanted - below) / n);
+    below += n;
+    from = to;
+  }
+  return duration(from);
+}
+
+std::string label(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+bool is_out(standing one) noexcept {
+  return one == standing::ejected || one == standing::trying || one == standing::down ||
+         one == standing::draining;
+}
+
+// Columns as wide as what is in them, numbers to the right.
+std::string align(const std::vector<std::vector<std::string>>& rows, std::size_t left_columns) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i != 0) line += "  ";
+      line += i < left_columns ? fmt::format("{:<{}}", row[i], widths[i])
+                               : fmt::format("{:>{}}", row[i], widths[i]);
+    }
+    text += line + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+upstream_board::sums upstream_board::count(const upstream::server_health& of) noexcept {
+  sums all;
+  for (const upstream::server_counts& one : of.counts()) {
+    all.under_way += one.under_way.get();
+    all.requests += one.requests.get();
+    all.failed += one.failed.get();
+    all.idle += one.idle.get();
+    for (std::size_t i = 0; i < all.first_byte.size(); ++i) {
+      all.first_byte[i] += one.first_byte.in_bucket(i);
+    }
+  }
+  return all;
+}
+
+std::string upstream_board::why(const entry& one) {
+  const std::uint32_t status = one.health->why_status();
+  return status == 0 ? one.health->why() : fmt::format("{} ({})", one.health->why(), status);
+}
+
+std::size_t upstream_board::usable(const gateway::upstream_plan& plan) noexcept {
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < plan.health.size(); ++i) {
+    if (plan.health.at(i).usable()) ++all;
+  }
+  return all;
+}
+
+void upstream_board::adopt(std::shared_ptr<const gateway::snapshot> state, mono_time now) {
+  std::vector<entry> made;
+  for (const gateway::upstream_plan& plan : state->upstreams) {
+    plan.health.settle(now);
+    for (std::size_t i = 0; i < plan.servers.size(); ++i) {
+      entry one;
+      one.health = plan.health.share(i);
+      one.older = one.newer = {now, count(*one.health)};
+      for (const entry& before : entries_) {
+        if (before.health == one.health) one = before;
+      }
+      one.plan = &plan;
+      one.index = i;
+      made.push_back(std::move(one));
+      // Nobody would find out that it is well again.
+      upstream::server_health& health = plan.health.at(i);
+      if (health.down() && !plan.settings->health.is_active()) {
+        plan.health.set_down(i, false, "no_longer_checked", 0, now);
+      }
+    }
+  }
+  entries_ = std::move(made);
+  without_any_.assign(state->upstreams.size(), false);
+  state_ = std::move(state);
+}
+
+void upstream_board::say(entry& one, mono_time now, const observe::log& log) const {
+  // That one request tries it is not worth a line; what comes of it is.
+  standing is = one.standing(now);
+  if (is == standing::trying) is = standing::ejected;
+  if (is == standing::warming) is = standing::up;
+  const mono_time since = one.health->since();
+  const bool again = is == standing::ejected && one.health->ejected_until() != one.said_until;
+  if (is == one.said && !again) return;
+  if (is == standing::ejected) one.said_until = one.health->ejected_until();
+  if (one.said == standing::up) one.out_since = since;
+  if (one.said != is) one.said_vain = {};
+  // One that is gone for good is not worth a line every eject_for.
+  if (one.said == is && one.said_vain != mono_time{} && now - one.said_vain < vain_every) return;
+  if (one.said == is) one.said_vain = now;
+  const std::string name =
+      fmt::format("upstream {}: {}", one.plan->settings->name, one.server().name);
+  const std::string left =
+      fmt::format("{} of {} servers are left", usable(*one.plan), one.plan->servers.size());
+  if (is == standing::ejected) {
+    const std::string time = config::duration_text(one.plan->settings->health.eject_for);
+    log.warning(one.said == is
+                    ? fmt::format("{} was tried again in vain, and is out for another {}: {}", name,
+                                  time, why(one))
+                    : fmt::format("{} is ejected for {}: {}; {}", name, time, why(one), left));
+  } else if (is == standing::down) {
+    log.warning(fmt::format("{} is down: {}; {}", name, why(one), left));
+  } else if (is == standing::draining) {
+    log.info(fmt::format("{} is being drained: {} requests under way; {}", name,
+                         count(*one.health).under_way, left));
+  } else {
+    log.info(fmt::format("{} is back after {}: {}", name, age(since - one.out_since), why(one)));
+  }
+  one.said = is;
+}
+
+void upstream_board::look(mono_time now, const observe::log& log) {
+  for (entry& one : entries_) {
+    say(one, now, log);
+    if (now - one.newer.at < sampled_every) continue;
+    one.older = std::exchange(one.newer, {now, count(*one.health)});
+  }
+  for (std::size_t i = 0; i < without_any_.size(); ++i) {
+    const gateway::upstream_plan& plan = state_->upstreams[i];
+    const bool none = usable(plan) == 0;
+    if (none != without_any_[i] && none) {
+      log.error(
+          fmt::format("upstream {}: no server is left, requests get 503", plan.settings->name));
+    }
+    without_any_[i] = none;
+  }
+}
+
+std::string upstream_board::table(mono_time now) const {
+  std::vector<std::vector<std::string>> rows = {{"UPSTREAM", "SERVER", "STATE", "WHY", "SINCE",
+                                                 "NOW", "RATE/s", "P50", "P99", "REQUESTS",
+                                                 "FAILED", "IDLE"}};
+  for (const entry& one : entries_) {
+    const sums counted = count(*one.health);
+    sums lately = counted;
+    lately.requests -= one.older.counted.requests;
+    for (std::size_t i = 0; i < lately.first_byte.size(); ++i) {
+      lately.first_byte[i] -= one.older.counted.first_byte[i];
+    }
+    const double seconds = std::chrono::duration<double>(now - one.older.at).count();
+    const standing is = one.standing(now);
+    const mono_time since = one.health->since();
+    const bool drained = is == standing::draining && counted.under_way == 0;
+    rows.push_back(
+        {one.plan->settings->name, one.server().name + (one.server().backup ? " (backup)" : ""),
+         drained ? "drained" : std::string(upstream::name(is)),
+         one.health->why()[0] == '\0' ? "-" : why(one),
+         since == mono_time{} ? "-" : age(now - since), fmt::format("{}", counted.under_way),
+         fmt::format("{:.1f}", seconds > 0 ? static_cast<double>(lately.requests) / seconds : 0.0),
+         quantile(lately.first_byte, 0.5), quantile(lately.first_byte, 0.99),
+         fmt::format("{}", counted.requests), fmt::format("{}", counted.failed),
+         fmt::format("{}", counted.idle)});
+  }
+  if (rows.size() == 1) return "no upstreams are configured\n";
+  return align(rows, 4);
+}
+
+std::string upstream_board::summary(mono_time now) const {
+  std::string text;
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    text += fmt::format("{:<14}{}: {} of {} servers get requests", "upstream", plan.settings->name,
+                        usable(plan), plan.servers.size());
+    for (const entry& one : entries_) {
+      if (one.plan != &plan || !is_out(one.standing(now))) continue;
+      text += fmt::format("; {} is {} ({})", one.server().name, upstream::name(one.standing(now)),
+                          why(one));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+void upstream_board::expose(mono_time now, std::string& out) const {
+  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
+                          auto&& value) {
+    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+    for (const entry& one : entries_) {
+      fmt::format_to(std::back_inserter(out), "{}{{upstream=\"{}\",server=\"{}\"", name,
+                     label(one.plan->settings->name), label(one.server().name));
+      value(one);
+    }
+  };
+  const auto number = [&](std::uint64_t n) {
+    fmt::format_to(std::back_inserter(out), "}} {}\n", n);
+  };
+  family("ringward_upstream_server_usable", "gauge", "1 while the server gets requests.",
+         [&](const entry& one) { number(one.health->usable() ? 1 : 0); });
+  family("ringward_upstream_server_state", "gauge",
+         "1, with the server's state and the reason of the last change as labels.",
+         [&](const entry& one) {
+           fmt::format_to(std::back_inserter(out), ",state=\"{}\",reason=\"{}\"}} 1\n",
+                          upstream::name(one.standing(now)), one.health->why());
+         });
+  family("ringward_upstream_server_ejections_total", "counter",
+         "Times the server was taken out for what requests saw.",
+         [&](const entry& one) { number(one.health->ejections()); });
+  family("ringward_upstream_server_under_way", "gauge", "Requests under way at the server.",
+         [&](const entry& one) { number(count(*one.health).under_way); });
+  family("ringward_upstream_server_requests_total", "counter",
+         "Requests sent to the server, second tries included.",
+         [&](const entry& one) { number(count(*one.health).requests); });
+  family("ringward_upstream_server_failures_total", "counter",
+         "Of those, the ones that failed by its fault: no connection, no answer in time, cut off, "
+         "or 500, 502, 503, 504.",
+         [&](const entry& one) { number(count(*one.health).failed); });
+  family("ringward_upstream_server_idle_connections", "gauge",
+         "Connections kept for the next request. As of the last second.",
+         [&](const entry& one) { number(count(*one.health).idle); });
+  out +=
+      "# HELP ringward_upstream_waiting Requests that wait for one of max_requests_in_flight.\n"
+      "# TYPE ringward_upstream_waiting gauge\n";
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    fmt::format_to(std::back_inserter(out), "ringward_upstream_waiting{{upstream=\"{}\"}} {}\n",
+                   label(plan.settings->name),
+                   plan.health.common().waiting.load(std::memory_order_relaxed));
+  }
+}
+
+upstream_board::outcome upstream_board::drain(std::string_view server, bool drained,
+                                              mono_time now) {
+  outcome done;
+  for (const entry& one : entries_) {
+    const upstream::server& at = one.server();
+    if (at.name != server && !at.name.starts_with(std::string(server) + " (")) continue;
+    done.done = true;
+    const std::string& upstream = one.plan->settings->name;
+    if (one.health->drained() != drained) one.plan->health.set_drained(one.index, drained, now);
+    if (!drained) {
+      done.text += fmt::format("{} of {} gets requests again\n", at.name, upstream);
+      continue;
+    }
+    done.text += fmt::format("{} of {} gets no new requests; {} are under way\n", at.name, upstream,
+                             count(*one.health).under_way);
+    if (usable(*one.plan) == 0) {
+      done.text += fmt::format("no server of {} is left: its requests get 503\n", upstream);
+    }
+  }
+  if (!done.done) {
+    done.text = fmt::format("no server is called {}; `ringward upstreams` lists them\n", server);
+  }
+  return done;
+}
+
+}  // namespace rw::control

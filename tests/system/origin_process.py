@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+"""An origin in a process of its own, which a test may kill, stop and slow down.
+
+    origin = OriginProcess()        listens on a free port; origin.address, origin.process
+    origin.kill(); origin.start()   gone, and back on the same port
+    origin.stop(); origin.go_on()   SIGSTOP: the kernel still takes connections; SIGCONT
+    origin.slow(0.3); origin.slow(0)
+
+Answers 200 with its port as the body; GET /health too. Run as a program it is that process.
+"""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class OriginProcess:
+    def __init__(self):
+        self.port = 0
+        self.process = None
+        self.start()
+        self.address = f"127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen(["/usr/bin/python3", Path(__file__), str(self.port)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def slow(self, seconds):
+        self.process.stdin.write(b"%f\n" % seconds)
+        self.process.stdin.flush()
+
+
+async def serve(port):
+    delay = 0.0
+
+    async def answer(reader, writer):
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                               if line.startswith(b"content-length:")), 0)
+                await reader.readexactly(length)
+                if delay:
+                    await asyncio.sleep(delay)
+                body = b"%d" % port
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+                if b"connection: close" in head:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", port, backlog=1024)
+    port = server.sockets[0].getsockname()[1]
+    print(port, flush=True)
+    loop = asyncio.get_running_loop()
+    orders = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    while line := await orders.readline():  # its end: the test is over
+        delay = float(line)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
