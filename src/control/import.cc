@@ -202,7 +202,8 @@ class importing {
       config::diagnostics found;
       std::vector<std::string> files;
       const std::vector<std::string> no_toml;
-      if (gateway::file_reader(no_toml, found, files).read_certificate(pair, now)) {
+      if (gateway::file_reader(no_toml, found, files)
+              .read_certificate(pair, now, "listener.tls.certificates")) {
         plan_.chain = pair.chain;
         plan_.chain_key = pair.key.name;
         return;
