@@ -27,8 +27,7 @@ stage() {
 
 # sum_up: the last line, and the exit status.
 sum_up() {
-  printf '\n%d passed, %d failed' "$passed" "$failed"
-  if [ "$skipped" != 0 ]; then printf ', %d skipped' "$skipped"; fi
-  printf '\n'
+  if [ "$skipped" != 0 ]; then printf '\n%d skipped' "$skipped"; fi
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" = 0 ] && [ "$passed" != 0 ]
 }

@@ -27,6 +27,7 @@ bool listeners::open(const std::vector<config::listener>& wanted, unsigned worke
     if (where) taken = passed.take(*where, prefix);
     if (!taken.empty()) {
       std::vector<int> fds;
+      fds.reserve(taken.size());
       for (const net::inherited_socket& socket : taken) fds.push_back(socket.fd);
       sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds)));
       if (std::ranges::all_of(taken, was_stored)) restored_.push_back(sockets_.size() - 1);

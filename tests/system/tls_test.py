@@ -292,6 +292,7 @@ class Failures(Tls):
                 with self.assertRaises(ssl.SSLCertVerificationError):
                     gate.connect(tls=context)
                 self.assert_noted(gate, "tls_alert")
+                gate.stop()
 
     def test_nothing_in_common(self):
         gate = self.start(configs.tls(tls='min_version = "1.3"'))
