@@ -88,7 +88,7 @@ def with_workers(count):
 
 
 SERIES = {  # the row, what makes a server of a size, sizes
-    "connections": (Row("connections", Idle, tls=True), with_connections, (1000, 5000, 9500)),
+    "connections": (Row("connections", Idle, tls=True), with_connections, (1000, 5000, 15000)),
     "routes": (Row("routes", at=service(7)), with_routes, (10, 100, 1000, 10000)),
     "keys": (Row("keys"), with_keys, (10, 100, 1000, 10000, 100000)),
     "issuers": (Row("issuers", token="ES256"), with_issuers, (1, 10, 100)),

@@ -1,7 +1,6 @@
 #include "control/process.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
+#include "control/descriptors.h"
 #include "control/version.h"
 #include "io/capability.h"
 #include "io/read.h"
@@ -32,22 +32,6 @@ constexpr nanoseconds restart_drain = std::chrono::seconds{2};
 // How often the service manager hears of a drain, and how long it then waits for the next word.
 constexpr std::chrono::seconds drain_report{1};
 constexpr std::chrono::seconds drain_patience{10};
-
-// As many descriptors as the process may have; how many that are.
-std::uint64_t raise_descriptor_limit() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 1024;
-  rlimit all{files.rlim_max, files.rlim_max};
-  return (::setrlimit(RLIMIT_NOFILE, &all) == 0 ? all : files).rlim_cur;
-}
-
-// Each client may need a connection to an origin, and the rest is the process's own: rings,
-// listening sockets, pipes, files, the admin's connections.
-std::uint32_t clients_max(std::uint64_t descriptors, std::size_t workers) {
-  const std::uint64_t own =
-      std::min<std::uint64_t>(512 + workers * io::pipe_pool::lent_max * 2, descriptors / 4);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>((descriptors - own) / 2, UINT32_MAX));
-}
 
 sigset_t heard_signals() {
   sigset_t set;
@@ -119,18 +103,22 @@ bool process::start() {
   return true;
 }
 
+std::uint32_t process::room_for_clients() const {
+  return clients_max(descriptors_, worker_count_, settings().upstreams);
+}
+
 bool process::open_control() {
   if (!open_admin_socket() || !open_admin_page()) return false;
   const std::string& access = settings().log.access_path;
-  const std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint32_t clients = clients_max(descriptors, worker_count_);
+  descriptors_ = raise_descriptor_limit();
+  const std::uint32_t clients = room_for_clients();
   std::uint64_t wanted = 0;
   for (const config::listener& one : settings().listeners) wanted += one.max_connections;
   if (wanted > clients) {
     log_.warning(
         fmt::format("{} descriptors (RLIMIT_NOFILE) are enough for {} clients at once, "
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
-                    descriptors, clients));
+                    descriptors_, clients));
   }
   result<std::unique_ptr<workers>> started =
       workers::start(worker_count_, state_, listeners_.sockets(), access != "off", clients);

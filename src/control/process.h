@@ -82,6 +82,7 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
@@ -113,6 +114,7 @@ class process {
   upstream_board board_;
   io::gate chores_;
   unsigned worker_count_ = 1;
+  std::uint64_t descriptors_ = 0;  // that the process may have
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;

@@ -122,6 +122,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   }
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
+  workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
   take_up();
   log_.set_level(static_cast<observe::level>(settings().log.level));

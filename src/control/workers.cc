@@ -89,8 +89,7 @@ result<std::unique_ptr<workers>> workers::start(
     const std::vector<net::listening_sockets>& sockets, bool access_log,
     std::uint32_t clients_max) {
   std::unique_ptr<workers> made(new workers);
-  const auto clients = std::make_shared<gateway::connection_bound>();
-  clients->most = clients_max;
+  made->bound_clients(clients_max);
   const std::vector<int> cpus = allowed_cpus();
   made->running_ = count;
   made->posting_.emplace(count);
@@ -110,7 +109,7 @@ result<std::unique_ptr<workers>> workers::start(
     }
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
-    parts.clients = clients;
+    parts.clients = made->clients_;
     parts.loads = loads;
     self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
     made->all_.push_back(std::move(self));

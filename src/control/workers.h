@@ -36,6 +36,10 @@ class workers {
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
 
+  // Any thread. Who is in already stays.
+  void bound_clients(std::uint32_t most) noexcept {
+    clients_->most.store(most, std::memory_order_relaxed);
+  }
   // ---- from the control thread, by way of its ring
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
   void drain(io::ring& from, nanoseconds at_most);
@@ -54,6 +58,8 @@ class workers {
   void run(one& self, gateway::worker_parts parts);
 
   std::vector<std::unique_ptr<one>> all_;
+  std::shared_ptr<gateway::connection_bound> clients_ =
+      std::make_shared<gateway::connection_bound>();
   std::atomic<unsigned> running_ = 0;
   std::optional<std::latch> posting_;  // workers that may still post to each other
 };

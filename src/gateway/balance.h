@@ -13,11 +13,11 @@
 
 namespace rw::gateway {
 
-// Client connections of all workers together: so many that each can have its upstream connection,
-// and the process some descriptors of its own.
+// Client connections of all workers together: so many that their requests can have upstream
+// connections, and the process some descriptors of its own.
 struct connection_bound {
   std::atomic<std::uint32_t> open = 0;
-  std::uint32_t most = UINT32_MAX;
+  std::atomic<std::uint32_t> most = UINT32_MAX;
 };
 
 // What a worker lets the others know of itself; on cache lines of its own.

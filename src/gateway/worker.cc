@@ -158,8 +158,8 @@ bool worker::take_place(std::uint32_t listener) noexcept {
   const listener_plan& plan = state().listeners[listener];
   const bool here =
       plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections;
-  const bool anywhere =
-      parts_.clients->open.fetch_add(1, std::memory_order_relaxed) < parts_.clients->most;
+  const bool anywhere = parts_.clients->open.fetch_add(1, std::memory_order_relaxed) <
+                        parts_.clients->most.load(std::memory_order_relaxed);
   if (parts_.loads) load().clients.fetch_add(1, std::memory_order_relaxed);
   if (!here || !anywhere) give_place_back(listener);
   return here && anywhere;
