@@ -34,6 +34,7 @@ esac
 """
 
 
+@unittest.skipIf(harness.SANITIZER, "the bill is of what ships, which has no sanitizer linked")
 @unittest.skipUnless((BUILD / "ringward.map").exists(), "the binary is not in its build directory")
 class Audit(unittest.TestCase):
     def setUp(self):

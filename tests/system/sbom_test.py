@@ -42,6 +42,7 @@ def package_of(path):
     return None
 
 
+@unittest.skipIf(harness.SANITIZER, "the bill is of what ships, which has no sanitizer linked")
 @unittest.skipUnless((BUILD / "ringward.map").exists(), "the binary is not in its build directory")
 class BillOfMaterials(unittest.TestCase):
     @classmethod
