@@ -134,6 +134,7 @@ class Ringward(Server):
             servers = [{{ address = "{s.origin}" }}]
               [upstream.pool]
               idle_per_worker = 256
+              max_requests_in_flight = 2048  # what is left of descriptors is for idle clients
 
             [[route]]
             name = "bench"
