@@ -205,16 +205,32 @@ class Bodies(harness.SystemTest):
             self.assertEqual(failed, [])
             self.assertEqual(connection.read_response().body.decode(), digest(size))
 
-    def test_an_answer_before_the_body_is_there(self):
+    def early_refusal(self, refuse, times=1):
         """An origin that refuses early: the client gets the answer, and nothing hangs."""
-        def refuse(c, _):
-            c.answer(403, b"no", framing="close")
         gate = self.start(refuse)
-        with gate.connect() as connection:
-            connection.send_request("PUT", "/", {"Content-Length": str(1 << 20)})
-            connection.send(b"x" * 1000)
-            answer = connection.read_response()
-            self.assertEqual((answer.status, answer.body), (403, b"no"))
+        for _ in range(times):
+            with gate.connect() as connection:
+                connection.send_request("PUT", "/", {"Content-Length": str(1 << 20)})
+                connection.send(b"x" * 1000)
+                answer = connection.read_response()
+                self.assertEqual((answer.status, answer.body), (403, b"no"))
+
+    def test_an_answer_before_the_body_is_there(self):
+        self.early_refusal(lambda c, _: (c.answer(403, b"no"), c.read_to_end()))
+
+    def test_an_answer_before_the_body_that_ends_with_the_connection(self):
+        """As servers that linger do: a FIN ends the answer, and what still comes is read, since a
+        RST in place of the FIN would say that the answer is cut short."""
+        def refuse(c, _):
+            c.send(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nno")
+            c.finish()
+            c.read_to_end()
+        self.early_refusal(refuse)
+
+    def test_an_answer_before_a_reset(self):
+        """A server that does not linger: bytes it has not read make its kernel send a RST after an
+        answer whose length is known, and so whole."""
+        self.early_refusal(lambda c, _: (c.answer(403, b"no"), c.close()), times=50)
 
 
 class Departures(harness.SystemTest):
