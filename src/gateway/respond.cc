@@ -183,6 +183,7 @@ io::task<> respond(exchange& x) {
     if (!connection_may_go_on(a.status)) x.keep_alive = false;
   } else {
     a = local_answer(x, body_store);
+    if (http::is_bodiless(a.status)) a.type = {};
   }
   x.status = a.status;
   x.reason = x.decision.reason;
