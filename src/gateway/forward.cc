@@ -160,6 +160,10 @@ io::task<> let_go(exchange& x) {
     pool.give_back(std::move(x.upstream), x.on->loop().now());
     co_return;
   }
+  if (x.upstream->stream.tls() != nullptr && !x.upstream->stream.failed()) {
+    x.on->pools().retire(std::move(x.upstream));
+    co_return;
+  }
   co_await x.upstream->stream.close();
   x.upstream.reset();
 }
