@@ -193,6 +193,14 @@ std::string process::status() const {
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   text += board_.summary(loop_->now());
+  text += board_.deadlines();
+  const std::string late =
+      observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
+        std::uint64_t all = 0;
+        for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
+        return all;
+      });
+  if (!late.empty()) line("timeouts", "clients: " + late);
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
   }

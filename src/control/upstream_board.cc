@@ -103,6 +103,30 @@ std::string upstream_board::why(const entry& one) {
   return status == 0 ? one.health->why() : fmt::format("{} ({})", one.health->why(), status);
 }
 
+std::uint64_t upstream_board::missed(const entry& one, observe::deadline which) noexcept {
+  std::uint64_t all = 0;
+  for (const upstream::server_counts& of : one.health->counts()) all += of.deadlines.get(which);
+  return all;
+}
+
+std::string upstream_board::deadlines() const {
+  std::string text;
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    const std::string list =
+        observe::missed_text(observe::deadlines_of_servers, [&](observe::deadline which) {
+          std::uint64_t all = 0;
+          for (const entry& one : entries_) {
+            if (one.plan == &plan) all += missed(one, which);
+          }
+          return all;
+        });
+    if (!list.empty()) {
+      text += fmt::format("{:<14}upstream {}: {}\n", "timeouts", plan.settings->name, list);
+    }
+  }
+  return text;
+}
+
 std::size_t upstream_board::usable(const gateway::upstream_plan& plan) noexcept {
   std::size_t all = 0;
   for (std::size_t i = 0; i < plan.health.size(); ++i) {
@@ -266,6 +290,19 @@ void upstream_board::expose(mono_time now, std::string& out) const {
          "Of those, the ones that failed by its fault: no connection, no answer in time, cut off, "
          "or 500, 502, 503, 504.",
          [&](const entry& one) { number(count(*one.health).failed); });
+  constexpr std::string_view timeouts = "ringward_upstream_server_timeouts_total";
+  fmt::format_to(std::back_inserter(out),
+                 "# HELP {0} Deadlines of upstream.timeouts that the server has missed.\n"
+                 "# TYPE {0} counter\n",
+                 timeouts);
+  for (const entry& one : entries_) {
+    for (const observe::deadline which : observe::deadlines_of_servers) {
+      fmt::format_to(std::back_inserter(out),
+                     "{}{{upstream=\"{}\",server=\"{}\",deadline=\"{}\"}} {}\n", timeouts,
+                     label(one.plan->settings->name), label(one.server().name),
+                     observe::name(which), missed(one, which));
+    }
+  }
   family("ringward_upstream_server_idle_connections", "gauge",
          "Connections kept for the next request. As of the last second.",
          [&](const entry& one) { number(count(*one.health).idle); });

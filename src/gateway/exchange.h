@@ -14,6 +14,7 @@
 #include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "observe/deadline.h"
 #include "route/table.h"
 #include "upstream/pool.h"
 
@@ -32,6 +33,7 @@ struct upstream_plan;
 struct verdict {
   unsigned status = 0;
   const char* reason = "";
+  observe::deadline passed = observe::deadline::none;  // where that was it
   bool admitted() const noexcept { return status == 0; }
 };
 
@@ -87,7 +89,9 @@ struct exchange {
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed
+  observe::deadline upload_deadline = observe::deadline::none;  // that it missed
   bool upload_failed = false;
+  bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
   bool out_of_time = false;  // upstream.timeouts.total has passed
   bool unreachable = false;  // no server of `to` took a connection

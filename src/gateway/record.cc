@@ -59,6 +59,7 @@ void count(const exchange& x, mono_time now) noexcept {
   const unsigned kind = std::clamp(x.status / 100, 1U, 5U) - 1;
   c.route(route).by_class[kind].add();
   if (x.reason[0] != '\0') c.refusals.add(x.reason);
+  if (observe::is_of_client(x.decision.passed)) c.client_deadlines.add(x.decision.passed);
   if (x.attempts > 0) {
     auto& upstream = c.upstream(x.to->label);
     (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed)
@@ -134,6 +135,9 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);
     counted.refusals.add(reason);
+    if (outcome.error().code == fault::timed_out) {
+      counted.client_deadlines.add(observe::deadline::handshake);
+    }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
     const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
     observe::access_record line;

@@ -70,6 +70,7 @@ class worker {
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
+  upstream::pools& pools() noexcept { return pools_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "observe/deadline.h"
 #include "observe/names.h"
 
 namespace rw::observe {
@@ -53,6 +54,18 @@ class cell {
 
  private:
   std::atomic<std::uint64_t> value_ = 0;
+};
+
+// How often each deadline has passed.
+class deadline_counts {
+ public:
+  void add(deadline which) noexcept { at_[static_cast<std::size_t>(which)].add(); }
+  std::uint64_t get(deadline which) const noexcept {
+    return at_[static_cast<std::size_t>(which)].get();
+  }
+
+ private:
+  std::array<cell, static_cast<std::size_t>(deadline::end)> at_;
 };
 
 // Durations, for Prometheus: bucket i holds what took at most 64 us x 2^i and more than the
@@ -122,6 +135,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
   histogram durations;
   histogram upstream_handshakes;  // those that were completed
   reason_table refusals;
+  deadline_counts client_deadlines;
 
  private:
   cell& at(counter which) noexcept { return plain_[static_cast<std::size_t>(which)]; }

@@ -189,6 +189,15 @@ void expose_reasons(workers all, std::string& out) {
   }
 }
 
+void expose_client_deadlines(workers all, std::string& out) {
+  constexpr std::string_view family = "ringward_client_timeouts_total";
+  head(out, family, "counter", "Deadlines of listener.timeouts that clients missed.");
+  for (const deadline one : deadlines_of_clients) {
+    fmt::format_to(std::back_inserter(out), "{}{{deadline=\"{}\"}} {}\n", family, name(one),
+                   sum(all, [one](const counters& c) { return c.client_deadlines.get(one); }));
+  }
+}
+
 void expose_durations(workers all, histogram counters::* which, std::string_view name,
                       std::string_view help, std::string& out) {
   head(out, name, "histogram", help);
@@ -247,6 +256,7 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
   expose_reasons(all, out);
+  expose_client_deadlines(all, out);
   expose_durations(all, &counters::durations, "ringward_request_duration_seconds",
                    "From the first byte of a request to the last of its answer.", out);
   expose_durations(all, &counters::upstream_handshakes,

@@ -25,8 +25,9 @@ class standings {
   std::uint64_t trials() const noexcept { return trials_; }
 
  private:
-  // Of the requests that were sent before, the last has arrived by then: a connection may take 1 s.
-  static constexpr milliseconds on_the_way{1'500};
+  // Of the requests that were sent before, the last has arrived by then: a connection may take 2 s,
+  // with TLS.
+  static constexpr milliseconds on_the_way{2'500};
   bool is_out(std::uint16_t port, const gateway::upstream_plan& of, bool& trying) const;
 
   world& world_;
