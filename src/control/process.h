@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/listeners.h"
@@ -54,7 +55,11 @@ class process {
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
   // what is in force.
   reload_outcome reload();
-  std::string status() const;   // for `ringward status`
+  std::string status() const;  // for `ringward status`
+  // Into the audit log, when there is one: what was done to this gate, revocations, bans.
+  void audit(const observe::audit_record& what) {
+    if (audit_) audit_->emit(what);
+  }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now()); }
@@ -82,6 +87,9 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  bool open_workers(std::uint32_t clients);
+  std::optional<observe::audit_key> audit_key(bool& right) const;
+  bool open_audit();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -105,6 +113,7 @@ class process {
   listeners listeners_;
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
+  std::unique_ptr<audit_log> audit_;
   std::unique_ptr<workers> workers_;
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;
