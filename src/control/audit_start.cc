@@ -42,6 +42,8 @@ bool process::open_audit() {
     return false;
   }
   audit_ = std::move(*opened);
+  audit_events_.use(audit_.get());
+  audit_events_.files(notes_.take());
   return true;
 }
 

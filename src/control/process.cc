@@ -210,9 +210,10 @@ io::task<> process::serve_signals() {
     hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
-      reload();
+      reload(fmt::format("uid:{}", heard.ssi_uid));
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
+      audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
     } else if (stopping_) {
       log_.warning("stopped at once, at the second signal");
       ::_exit(0);
@@ -311,6 +312,7 @@ io::task<> process::stop(bool for_good) {
   if (admin_page_) co_await admin_page_->stop();
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
+  audit_events_.use(nullptr);
   audit_.reset();
   workers_.reset();
   co_await checker_->stop();

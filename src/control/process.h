@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/audit_events.h"
 #include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
@@ -54,12 +55,11 @@ class process {
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
   // what is in force.
-  reload_outcome reload();
+  // `by`: who asked, as the audit log names them: "uid:0".
+  reload_outcome reload(std::string_view by = {});
   std::string status() const;  // for `ringward status`
-  // Into the audit log, when there is one: what was done to this gate, revocations, bans.
-  void audit(const observe::audit_record& what) {
-    if (audit_) audit_->emit(what);
-  }
+  // Into the audit log, when there is one: `audit().emit({.what = …})`.
+  audit_events& audit() noexcept { return audit_events_; }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now()); }
@@ -114,6 +114,8 @@ class process {
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
   std::unique_ptr<audit_log> audit_;
+  audit_events audit_events_;
+  gateway::file_notes notes_;
   std::unique_ptr<workers> workers_;
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;

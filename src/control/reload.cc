@@ -81,7 +81,9 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.previous = state_.get();
   with.generation = ++generation_;
   with.now = loop_->wall_now();
+  with.notes = &notes_;
   auto made = gateway::make_snapshot(std::move(settings), with);
+  if (audit_) audit_events_.files(notes_.take());
   if (!made) {
     append(messages, made.error());
     return nullptr;
@@ -90,7 +92,7 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   return made->state;
 }
 
-reload_outcome process::reload() {
+reload_outcome process::reload(std::string_view by) {
   reload_outcome outcome;
   if (stopping_) {
     outcome.messages.emplace_back("the gate is stopping");
@@ -100,6 +102,7 @@ reload_outcome process::reload() {
   manager_.reloading(loop_->now());
   outcome.taken = adopt(load(outcome.messages), outcome.messages);
   if (outcome.taken) log_.info("the configuration was reloaded");
+  audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
                      ? "serving"
                      : "serving as before a reload that was refused: " + outcome.messages.front());
@@ -111,9 +114,9 @@ reload_outcome process::reload() {
 void process::reread() {
   if (stopping_) return;
   std::vector<std::string> messages;
-  if (adopt(make(state_->settings, messages), messages)) {
-    log_.info("the files that the configuration names were read anew");
-  }
+  const bool taken = adopt(make(state_->settings, messages), messages);
+  if (taken) log_.info("the files that the configuration names were read anew");
+  audit_events_.config(taken, "files_changed", {}, messages);
 }
 
 bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
