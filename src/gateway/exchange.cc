@@ -27,6 +27,8 @@ void exchange::reset() noexcept {
   caller.who = {};
   limit_count = 0;
   refusing_limit = SIZE_MAX;
+  audit_bytes = 0;
+  audit_early = false;
 
   to = nullptr;
   upstream_name = {};

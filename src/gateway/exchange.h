@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "auth/authenticate.h"
@@ -74,6 +75,10 @@ struct exchange {
   std::array<limit_taken, limits_per_route_max> limits;
   std::size_t limit_count = 0;
   std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
+
+  std::string audit_line;       // its record as far as it is known; keeps its memory
+  std::size_t audit_bytes = 0;  // set aside for it; 0: it has none
+  bool audit_early = false;     // there is a record already: it has been under way for long
 
   // ---- upstream
   const upstream_plan* to = nullptr;
