@@ -42,7 +42,8 @@ sigset_t heard_signals() {
 
 result<net::listening_sockets> open_for_admin(const std::string& where) {
   const result<config::address> parsed = config::parse_address(where);
-  return parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
+  return parsed ? net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill)
+                : failure(parsed.error());
 }
 
 const char* describe_failure(const error& why) {
