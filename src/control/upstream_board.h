@@ -71,6 +71,7 @@ class upstream_board {
   static std::uint64_t missed(const entry& one, observe::deadline which) noexcept;
   static std::string why(const entry& one);
   static std::size_t usable(const gateway::upstream_plan& plan) noexcept;
+  void expose_handshakes(std::string& out) const;
   void say(entry& one, mono_time now, const observe::log& log) const;
 
   std::shared_ptr<const gateway::snapshot> state_;

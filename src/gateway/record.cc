@@ -115,18 +115,17 @@ void record(exchange& x) {
 }
 
 void record_upstream_handshake(exchange& x, const result<>& outcome) {
-  observe::counters& counted = x.on->counters();
+  upstream::server_counts& counted = x.upstream->pool.counts();
   const tls::codec& tls = *x.upstream->stream.tls();
   if (!outcome) {
     if (outcome.error().code == fault::canceled || x.out_of_time) return;
-    counted.add(observe::counter::upstream_handshakes_failed);
+    counted.tls_failed.add();
     x.upstream->failures->add(outcome.error().text);
     return;
   }
   x.upstream_tls = x.on->loop().now() - x.upstream->connected_at;
-  counted.upstream_handshakes.record(x.upstream_tls);
-  counted.add(tls.resumed() ? observe::counter::upstream_handshakes_resumed
-                            : observe::counter::upstream_handshakes_full);
+  counted.handshakes.record(x.upstream_tls);
+  (tls.resumed() ? counted.tls_resumed : counted.tls_full).add();
 }
 
 void record_handshake(connection& c, const result<>& outcome, mono_time began) {

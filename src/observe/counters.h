@@ -31,9 +31,6 @@ enum class counter : std::uint8_t {
   retries_refused,  // by the budget
   upstream_opened,
   upstream_reused,
-  upstream_handshakes_full,  // TLS, certificates and all
-  upstream_handshakes_resumed,
-  upstream_handshakes_failed,
   token_cache_hits,
   token_cache_misses,
   ring_submissions,
@@ -133,7 +130,6 @@ class alignas(128) counters {  // no cache line shared with another worker's
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
 
   histogram durations;
-  histogram upstream_handshakes;  // those that were completed
   reason_table refusals;
   deadline_counts client_deadlines;
 

@@ -33,6 +33,10 @@ struct alignas(128) server_counts {
   observe::cell failed;    // of those, by its fault
   observe::cell idle;      // connections kept
   observe::deadline_counts deadlines;
+  observe::cell tls_full;  // handshakes, certificates and all
+  observe::cell tls_resumed;
+  observe::cell tls_failed;
+  observe::histogram handshakes;  // those that were completed
   observe::histogram first_byte;  // from the request to the first byte of its answer
 };
 

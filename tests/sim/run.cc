@@ -246,9 +246,16 @@ outcome run::go() {
   out.trials = standings_.trials();
   out.handshakes =
       crew_.sum(observe::counter::handshakes_tls12) + crew_.sum(observe::counter::handshakes_tls13);
-  out.upstream_handshakes = crew_.sum(observe::counter::upstream_handshakes_full);
-  out.upstream_resumed = crew_.sum(observe::counter::upstream_handshakes_resumed);
-  out.upstream_refused = crew_.sum(observe::counter::upstream_handshakes_failed);
+  const auto tls = [this](observe::cell upstream::server_counts::* which) {
+    return standings_.sum([which](const upstream::server_health& of) {
+      std::uint64_t all = 0;
+      for (const upstream::server_counts& one : of.counts()) all += (one.*which).get();
+      return all;
+    });
+  };
+  out.upstream_handshakes = tls(&upstream::server_counts::tls_full);
+  out.upstream_resumed = tls(&upstream::server_counts::tls_resumed);
+  out.upstream_refused = tls(&upstream::server_counts::tls_failed);
   out.turned_away = crew_.sum(observe::counter::connections_refused);
   out.handed_over = crew_.sum(observe::counter::connections_handed_over);
   out.seconds =

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -22,6 +23,8 @@ class standings {
   // At the end: nothing is under way, waiting or being tried.
   void expect_idle();
   std::uint64_t ejections() const;
+  // Over all servers that there ever were.
+  std::uint64_t sum(const std::function<std::uint64_t(const upstream::server_health&)>& of) const;
   std::uint64_t trials() const noexcept { return trials_; }
 
  private:

@@ -146,14 +146,16 @@ TEST_F(StreamClientTls, ResumesOnTheNextConnection) {
   for (const auto version : {protocol_version::tls12, protocol_version::tls13}) {
     const auto with = target();
     const auto by = serving(version);
-    for (const bool resumed : {false, true, true}) {
+    const bool may =
+        version == protocol_version::tls13 || !tls::testing::client::misreads_refused_tickets();
+    for (const bool resumed : {false, may, may}) {
       const ends both = pair();
       ASSERT_TRUE(shake(both, with, by).client);
       EXPECT_EQ(both.client.tls()->resumed(), resumed);
       EXPECT_EQ(hear(both.server, 7), "request");
       say(both.server, "answer");  // tickets of TLS 1.3 come with it
       EXPECT_EQ(hear(both.client, 6), "answer");
-      EXPECT_TRUE(with->has_session());
+      EXPECT_EQ(with->has_session(), may);
     }
   }
 }
