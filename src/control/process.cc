@@ -121,6 +121,14 @@ bool process::open_control() {
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
                     descriptors_, clients));
   }
+  if (access != "off") {
+    auto writing = writer::start(access, {});
+    if (!writing) {
+      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
+      return false;
+    }
+    writer_ = std::move(*writing);
+  }
   result<std::unique_ptr<workers>> started =
       workers::start(worker_count_, state_, listeners_.sockets(), access != "off", clients);
   if (!started) {
@@ -128,16 +136,7 @@ bool process::open_control() {
     return false;
   }
   workers_ = std::move(*started);
-  if (access != "off") {
-    auto writing = writer::start(access, workers_->queues());
-    if (!writing) {
-      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
-      workers_->drain(loop_->kernel(), nanoseconds{0});
-      loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
-      return false;
-    }
-    writer_ = std::move(*writing);
-  }
+  if (writer_) writer_->take(workers_->queues());
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
