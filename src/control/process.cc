@@ -132,24 +132,22 @@ bool process::open_control() {
 bool process::open_workers(std::uint32_t clients) {
   const std::string& access = settings().log.access_path;
   const log_choice logs{access != "off", !settings().log.audit.path.empty()};
+  if (logs.access) {
+    auto writing = writer::start(access, {});
+    if (!writing) {
+      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
+      return false;
+    }
+    writer_ = std::move(*writing);
+  }
   auto started = workers::start(worker_count_, state_, listeners_.sockets(), logs, clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
   }
   workers_ = std::move(*started);
-  bool open = true;
-  if (logs.access) {
-    auto writing = writer::start(access, workers_->queues());
-    if (writing) {
-      writer_ = std::move(*writing);
-    } else {
-      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
-      open = false;
-    }
-  }
-  if (open && logs.audit) open = open_audit();
-  if (open) return true;
+  if (writer_) writer_->take(workers_->queues());
+  if (!logs.audit || open_audit()) return true;
   workers_->drain(loop_->kernel(), nanoseconds{0});
   loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
   return false;
