@@ -34,6 +34,11 @@ io::task<> admin_socket::serve(net::stream& client) {
     const auto done = process_.drain(std::string_view(command).substr(verb.size()), drained);
     answer = (done.done ? "ok\n" : "failed\n") + done.text;
   }
+  if (command == "revoked") answer = "ok\n" + process_.revoked();
+  if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
+    const auto done = process_.revoke(command);
+    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+  }
   if (command == "reopen") answer = "ok\n" + process_.reopen();
   if (command == "reload") {
     const reload_outcome done = process_.reload();

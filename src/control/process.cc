@@ -89,6 +89,10 @@ bool process::start() {
   if (!state_) return false;
   log_.set_level(static_cast<observe::level>(settings().log.level));
   worker_count_ = worker_count(settings().server.workers);
+  if (const result<> kept = revocations_.open(settings().server.state); !kept) {
+    log_.error(revocations_.explain(kept.error()));
+    return false;
+  }
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -120,8 +124,8 @@ bool process::open_control() {
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
                     descriptors_, clients));
   }
-  result<std::unique_ptr<workers>> started =
-      workers::start(worker_count_, state_, listeners_.sockets(), access != "off", clients);
+  result<std::unique_ptr<workers>> started = workers::start(
+      worker_count_, state_, revocations_.list(), listeners_.sockets(), access != "off", clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;

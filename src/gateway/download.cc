@@ -83,6 +83,7 @@ void fail(exchange& x, const error& why) {
 }
 
 void fail_client(exchange& x, const error& why) {
+  if (x.ended_by != nullptr) return fail(x, why);
   x.decision = {499, why.code == fault::timed_out ? "client_takes_nothing" : "client_closed"};
   x.upstream_reusable = false;
   give_up_client(x);

@@ -89,8 +89,9 @@ struct exchange {
   error upload_error;           // when the client's side of it failed
   bool upload_failed = false;
   bool upstream_reusable = false;
-  bool out_of_time = false;  // upstream.timeouts.total has passed
-  bool unreachable = false;  // no server of `to` took a connection
+  bool out_of_time = false;        // upstream.timeouts.total has passed
+  const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
+  bool unreachable = false;        // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun
