@@ -90,6 +90,10 @@ bool process::start() {
   if (!state_) return false;
   log_.set_level(static_cast<observe::level>(settings().log.level));
   worker_count_ = worker_count(settings().server.workers);
+  if (const result<> kept = revocations_.open(settings().server.state); !kept) {
+    log_.error(revocations_.explain(kept.error()));
+    return false;
+  }
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -140,7 +144,8 @@ bool process::open_workers(std::uint32_t clients) {
     }
     writer_ = std::move(*writing);
   }
-  auto started = workers::start(worker_count_, state_, listeners_.sockets(), logs, clients);
+  auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
+                                logs, clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;

@@ -98,8 +98,9 @@ struct exchange {
   bool upload_failed = false;
   bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
-  bool out_of_time = false;  // upstream.timeouts.total has passed
-  bool unreachable = false;  // no server of `to` took a connection
+  bool out_of_time = false;        // upstream.timeouts.total has passed
+  const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
+  bool unreachable = false;        // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun
