@@ -86,11 +86,13 @@ struct authenticator::work {
     parts.reset();
     issuer_claim.reset();
     good_issuer.reset();
+    wants_keys_of = verdict::no_issuer;
   }
 
   reason take_key(std::string_view key);
   reason check_token(std::uint32_t index);
   reason verify_token(std::uint32_t index);
+  void want_keys(std::uint32_t index, const json_object& claims);
   reason find_cached(std::uint32_t index);
   reason accept(std::uint32_t index, std::string_view who, std::string_view its_scopes,
                 numeric_date expires, reason why);
@@ -119,6 +121,7 @@ struct authenticator::work {
   std::optional<std::expected<std::string_view, reason>> issuer_claim;
   // The last issuer whose rules the token passed, and what it says by them.
   std::optional<std::uint32_t> good_issuer;
+  std::uint32_t wants_keys_of = verdict::no_issuer;
   identity token_identity;
   numeric_date token_expires;
   std::string scopes;
@@ -166,13 +169,28 @@ reason authenticator::work::verify_token(std::uint32_t index) {
   if (!issuer_claim) issuer_claim = issuer_of(*claims);
   if (!*issuer_claim) return issuer_claim->error();
   if (**issuer_claim != by.rules.issuer) return reason::wrong_issuer;
-  if (by.keys == nullptr) return reason::keys_unavailable;
+  if (by.keys == nullptr) {
+    want_keys(index, *claims);
+    return reason::keys_unavailable;
+  }
   ++misses;
-  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) return ok.error();
+  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) {
+    const bool is_about_keys =
+        ok.error() == reason::unknown_kid || ok.error() == reason::bad_signature;
+    if (is_about_keys) want_keys(index, *claims);
+    return ok.error();
+  }
   const auto checked = check_claims(*claims, by.rules, now);
   if (!checked) return checked.error();
   cache.insert(token, index, snap->generation, *checked);
   return accept(index, checked->identity, checked->scopes, checked->expires, checked->why);
+}
+
+// Not for a token that no key would make good: those that clients go on sending after its end cost
+// the issuer nothing.
+void authenticator::work::want_keys(std::uint32_t index, const json_object& claims) {
+  const issuer& by = snap->issuers[index];
+  if (by.remote && check_claims(claims, by.rules, now)) wants_keys_of = index;
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
@@ -308,7 +326,10 @@ verdict authenticator::authenticate(const presented& credentials,
   own.begin(state, now);
   out.why = own.take(credentials, any, all);
   if (out.why == reason::insufficient_scope) out.who = own.token_identity;
-  if (!out.allowed()) return out;
+  if (!out.allowed()) {
+    out.wants_keys_of = own.wants_keys_of;
+    return out;
+  }
 
   const config::credential* winner = nullptr;
   if (any.empty()) winner = &all.front();

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
+#include "control/key_sources.h"
 #include "control/listeners.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
@@ -82,6 +83,8 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  key_sources::listeners keys_for_workers();
+  void take_messages();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -111,6 +114,7 @@ class process {
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
+  std::unique_ptr<key_sources> keys_;
   upstream_board board_;
   io::gate chores_;
   unsigned worker_count_ = 1;

@@ -75,6 +75,8 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
+  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
+  with.known = known;
   with.generation = ++generation_;
   with.now = loop_->wall_now();
   auto made = gateway::make_snapshot(std::move(settings), with);
@@ -148,6 +150,7 @@ void process::take_up() {
     }
   }
   checker_->adopt(std::move(targets));
+  keys_->adopt(state_);
 }
 
 std::string process::reopen() {
@@ -193,6 +196,7 @@ std::string process::status() const {
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   text += board_.summary(loop_->now());
+  if (keys_) text += keys_->summary();
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
   }
@@ -215,6 +219,7 @@ std::string process::metrics() const {
   std::string text;
   observe::expose(counted, labels_, facts, text);
   board_.expose(loop_->now(), text);
+  if (keys_) keys_->expose(text);
   return text;
 }
 

@@ -31,7 +31,7 @@ class workers {
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
       const std::vector<net::listening_sockets>& sockets, bool access_log,
-      std::uint32_t clients_max);
+      std::uint32_t clients_max, io::loop& control);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
@@ -41,6 +41,8 @@ class workers {
     clients_->most.store(most, std::memory_order_relaxed);
   }
   // ---- from the control thread, by way of its ring
+  void adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys);
+  void keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of);
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
   void drain(io::ring& from, nanoseconds at_most);
   // Asks each for a sign of life, by a message that wakes it; whether all have given it since they

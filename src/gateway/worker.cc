@@ -82,9 +82,27 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
     if (minter) made->minter.emplace(std::move(*minter));
   }
   made->state = std::move(state);
+  made->auth = {made->state, &made->state->auth};
   access_format_ = formatter_for(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+}
+
+void worker::adopt_keys(std::shared_ptr<const auth::snapshot> keys) noexcept {
+  epoch_->auth = std::move(keys);
+}
+
+void worker::keys_settled(const key_source& of) noexcept {
+  for (const key_wait& one : key_waits_) {
+    if (one.of == &of) one.pause->cut();
+  }
+}
+
+io::task<> worker::wait_for_keys(const key_source& of) {
+  io::sleep pause(loop_, loop_.now() + key_source::wait_max);
+  key_waits_.push_back({&of, &pause});
+  co_await pause;
+  std::erase_if(key_waits_, [&pause](const key_wait& one) { return one.pause == &pause; });
 }
 
 void worker::release(epoch* one) noexcept {
@@ -295,6 +313,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     if (now >= deadline) {
       closed_ = true;
       for (connection* c = first_; c != nullptr; c = c->next) cut(*c);
+      for (const key_wait& one : key_waits_) one.pause->cut();
       co_await connections_.empty();
       break;
     }
