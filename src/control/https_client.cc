@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "http/cache_control.h"
 #include "http/chunked.h"
+#include "net/address.h"
 
 namespace rw::control {
 namespace {
@@ -87,30 +88,20 @@ void https_client::end() noexcept {
   if (stream_ != nullptr) stream_->abort(fault::canceled);
 }
 
-io::task<result<std::vector<config::address>>> https_client::find(const config::https_url& url,
-                                                                  mono_time) {
-  const bool is_ip6 = url.host.contains(':');
-  const auto where = config::parse_address(
-      fmt::format("{}{}{}:{}", is_ip6 ? "[" : "", url.host, is_ip6 ? "]" : "", url.port));
-  if (!where) co_return failure(where.error());
-  if (where->what != config::address::kind::ip) {
-    co_return failure({.code = fault::unreachable, .text = "names are not looked up yet"});
-  }
-  co_return std::vector<config::address>{*where};
-}
-
 io::task<https_outcome> https_client::get(https_request what) {
-  const auto found = co_await find(what.url, what.by);
+  // An address in letters is its own answer.
+  const result<resolved> found = co_await names_.resolve(what.url.host, what.by);
   if (!found) co_return fail(https_stage::name, found.error());
   step done = refuse(https_stage::name, fault::unreachable, "the name has no address");
-  const std::size_t count = std::min(found->size(), addresses_max);
+  const std::size_t count = std::min(found->addresses.size(), addresses_max);
   for (std::size_t i = 0; i < count; ++i) {
     if (ended_) co_return refuse(https_stage::connection, fault::canceled, "the gate is stopping");
     net::stream stream(loop_, -1, origin::upstream);
     stream_ = &stream;
     const auto left = static_cast<std::int64_t>(count - i);
     const mono_time share = loop_.now() + (what.by - loop_.now()) / left;
-    done = co_await reach(stream, (*found)[i], what, share);
+    const config::address at = net::to_socket_address(found->addresses[i], what.url.port);
+    done = co_await reach(stream, at, what, share);
     https_answer answer;
     const bool reached = done.has_value();
     if (reached) {

@@ -9,12 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "config/address.h"
 #include "config/url.h"
+#include "control/resolver.h"
 #include "http/head.h"
 #include "io/loop.h"
 #include "io/task.h"
@@ -67,7 +67,7 @@ class https_client {
   // until TLS is up.
   static constexpr std::size_t addresses_max = 4;
 
-  explicit https_client(io::loop& on) noexcept : loop_(on) {}
+  https_client(io::loop& on, resolver& names) noexcept : loop_(on), names_(names) {}
   https_client(const https_client&) = delete;
   https_client& operator=(const https_client&) = delete;
 
@@ -78,7 +78,6 @@ class https_client {
  private:
   using step = std::expected<void, https_failure>;
 
-  io::task<result<std::vector<config::address>>> find(const config::https_url& url, mono_time by);
   io::task<step> reach(net::stream& to, const config::address& at, const https_request& what,
                        mono_time by);
   io::task<step> exchange(net::stream& with, const https_request& what, https_answer& out);
@@ -87,6 +86,7 @@ class https_client {
                            const http::response_head& head, std::string& out);
 
   io::loop& loop_;
+  resolver& names_;
   net::stream* stream_ = nullptr;  // of the exchange under way
   bool ended_ = false;
 };

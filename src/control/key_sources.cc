@@ -43,8 +43,8 @@ std::unexpected<https_failure> refuse(const char* why) {
 }  // namespace
 
 struct key_sources::source {
-  source(io::loop& on, const config::jwt_issuer& from, gateway::key_plan by)
-      : rules(from), plan(std::move(by)), client(on), schedule(rules_of(from), on.now()) {}
+  source(io::loop& on, resolver& names, const config::jwt_issuer& from, gateway::key_plan by)
+      : rules(from), plan(std::move(by)), client(on, names), schedule(rules_of(from), on.now()) {}
 
   config::jwt_issuer rules;
   gateway::key_plan plan;
@@ -68,7 +68,7 @@ struct key_sources::source {
 };
 
 key_sources::key_sources(io::loop& on, const observe::log& log, listeners to)
-    : loop_(on), log_(log), to_(std::move(to)) {}
+    : loop_(on), names_(on), log_(log), to_(std::move(to)) {}
 
 key_sources::~key_sources() { RW_ASSERT(under_way_.inside() == 0); }
 
@@ -81,6 +81,7 @@ void key_sources::end(source& one) noexcept {
 
 void key_sources::end() noexcept {
   ended_ = true;
+  names_.end();
   for (const auto& one : sources_) end(*one);
 }
 
@@ -96,7 +97,7 @@ void key_sources::adopt(const std::shared_ptr<const gateway::snapshot>& state) {
     const auto known = std::ranges::find_if(
         before, [&](const auto& one) { return one->plan.source == plan.source; });
     if (known == before.end()) {
-      sources_.push_back(std::make_shared<source>(loop_, rules, plan));
+      sources_.push_back(std::make_shared<source>(loop_, names_, rules, plan));
       source& made = *sources_.back();
       made.plan.source->wanted = [this, &made] { ask(made); };
       made.issuer = i;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/https_client.h"
+#include "control/resolver.h"
 #include "gateway/key_source.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
@@ -60,6 +61,7 @@ class key_sources {
   static void end(source& one) noexcept;
 
   io::loop& loop_;
+  resolver names_;
   const observe::log& log_;
   listeners to_;
   std::vector<std::shared_ptr<source>> sources_;  // in the order of the issuers that have one

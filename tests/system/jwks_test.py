@@ -343,6 +343,18 @@ class JwksTest(harness.SystemTest):
         self.eventually_taken(gate, "idp", self.old, issuer=issuer, within=60.0)
         self.assertEqual(keys.fetches[0].target, "/keys")
 
+    def test_a_name_is_looked_up_and_is_what_the_certificate_has_to_have(self):
+        server = self.key_server(publish(self.old), of=self.authority.issue("localhost"))
+        other = self.key_server(publish(self.old), "other")
+        gate = self.start(
+            issuer_table("idp", f'url = "https://localhost:{server.origin.port}/keys"') +
+            issuer_table("noname", f'url = "https://localhost:{other.origin.port}/keys"') +
+            issuer_table("nobody", 'url = "https://nobody.invalid/keys"'))
+        self.eventually_taken(gate, "idp", self.old)
+        self.assertEqual(server.fetches[0].get("host"), f"localhost:{server.origin.port}")
+        gate.wait_for_log(r"auth\.jwt\.noname: keys could not be fetched.*: tls: ", 30.0)
+        gate.wait_for_log(r"auth\.jwt\.nobody: keys could not be fetched.*: name: ", 30.0)
+
     def test_bad_keys_are_left_out_by_name_and_plain_http_is_refused(self):
         small = SigningKey("RS256", kid="small", rsa_bits=1024)
         server = self.key_server(publish(self.old, small))
