@@ -129,6 +129,7 @@ bool process::open_control() {
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
   checker_ = std::make_unique<upstream::checker>(*loop_);
+  keys_ = std::make_unique<key_sources>(*loop_, log_, keys_for_workers());
   take_up();
   return true;
 }
@@ -145,7 +146,7 @@ bool process::open_workers(std::uint32_t clients) {
     writer_ = std::move(*writing);
   }
   auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
-                                logs, clients);
+                                logs, clients, *loop_);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
@@ -201,8 +202,37 @@ int process::run() {
   io::spawn(tend(), chores_);
   io::spawn(answer_watchdog(), chores_);
   io::spawn(watch_upstreams(), chores_);
-  while (!stopped_ || chores_.inside() > 0) loop_->turn();
+  while (!stopped_ || chores_.inside() > 0) {
+    loop_->turn();
+    take_messages();
+  }
   return 0;
+}
+
+// From workers: which keys they want.
+void process::take_messages() {
+  for (io::message* one = loop_->posted(); one != nullptr;) {
+    io::message* next = one->next;
+    const auto& wanted = static_cast<gateway::keys_wanted*>(one)->source->wanted;
+    if (wanted) wanted();
+    delete one;
+    one = next;
+  }
+}
+
+// A snapshot as it is, with other keys: what was read from files stays as it was.
+key_sources::listeners process::keys_for_workers() {
+  return {.changed =
+              [this] {
+                auto made = std::make_shared<auth::snapshot>(state_->auth);
+                keys_->fill(*made);
+                made->generation = ++generation_;
+                workers_->adopt_keys(loop_->kernel(), std::move(made));
+              },
+          .settled =
+              [this](const std::shared_ptr<gateway::key_source>& of) {
+                workers_->keys_settled(loop_->kernel(), of);
+              }};
 }
 
 io::task<> process::serve_signals() {
@@ -305,6 +335,7 @@ io::task<> process::stop(bool for_good) {
                         std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
                         outlived ? "; new connections wait for the next process" : ""));
   manager_.stopping("draining");
+  keys_->end();  // no worker hears of anything once it is told to go
   const mono_time deadline = loop_->now() + limit;
   workers_->drain(loop_->kernel(), limit);
   if (watchdog_pause_ != nullptr) watchdog_pause_->cut();
@@ -320,6 +351,7 @@ io::task<> process::stop(bool for_good) {
   audit_.reset();
   workers_.reset();
   co_await checker_->stop();
+  co_await keys_->ended();
   stopped_ = true;
   files_->end();
   if (glance_ != nullptr) glance_->cut();

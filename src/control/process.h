@@ -11,6 +11,7 @@
 #include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
+#include "control/key_sources.h"
 #include "control/listeners.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
@@ -94,6 +95,8 @@ class process {
   bool open_workers(std::uint32_t clients);
   std::optional<observe::audit_key> audit_key(bool& right) const;
   bool open_audit();
+  key_sources::listeners keys_for_workers();
+  void take_messages();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -126,6 +129,7 @@ class process {
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
+  std::unique_ptr<key_sources> keys_;
   upstream_board board_;
   revocation_board revocations_;
   io::gate chores_;

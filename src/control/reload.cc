@@ -80,6 +80,8 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
+  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
+  with.known = known;
   with.generation = ++generation_;
   with.now = loop_->wall_now();
   with.notes = &notes_;
@@ -157,6 +159,7 @@ void process::take_up() {
     }
   }
   checker_->adopt(std::move(targets));
+  keys_->adopt(state_);
 }
 
 // In force first, then kept: whoever is told that it could not be kept is rid of the caller
@@ -216,6 +219,7 @@ std::string process::status() const {
   line("requests", requests);
   text += board_.summary(loop_->now());
   text += board_.deadlines();
+  if (keys_) text += keys_->summary();
   const std::string late =
       observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
         std::uint64_t all = 0;
@@ -256,6 +260,7 @@ std::string process::metrics() const {
   std::string text;
   observe::expose(counted, labels_, facts, text);
   board_.expose(loop_->now(), text);
+  if (keys_) keys_->expose(text);
   return text;
 }
 

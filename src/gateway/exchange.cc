@@ -23,6 +23,7 @@ void exchange::reset() noexcept {
   route = nullptr;
   allowed_methods = 0;
   caller.why = auth::reason::none;
+  waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
   caller.key_name = {};

@@ -36,6 +36,9 @@ struct verdict {
   const char* reason = "";
   observe::deadline passed = observe::deadline::none;  // where that was it
   bool admitted() const noexcept { return status == 0; }
+  // Neither yes nor no: what decides has yet to come.
+  static constexpr unsigned undecided = 1;
+  bool pending() const noexcept { return status == undecided; }
 };
 
 struct limit_taken {
@@ -72,6 +75,7 @@ struct exchange {
   const route_plan* route = nullptr;
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
+  bool waited_for_keys = false;
   std::array<limit_taken, limits_per_route_max> limits;
   std::size_t limit_count = 0;
   std::size_t refusing_limit = SIZE_MAX;  // index into `limits`

@@ -71,7 +71,8 @@ std::shared_ptr<const tls::client_context> make_client_tls(const config::upstrea
   }
   bool complete = true;
   if (from.tls.verify) {
-    options.trusted = files.read_authorities(from.tls, with.now);
+    const subject about{.key = "upstream.tls.ca", .at = from.tls.ca_at};
+    options.trusted = files.read_authorities(from.tls.ca, about, with.now);
     complete = options.trusted != nullptr;
   } else {
     files.report(
@@ -171,6 +172,44 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
   }
 }
 
+// As for upstreams, with nobody left unverified.
+std::shared_ptr<const tls::client_context> make_key_tls(const config::jwt_issuer& from,
+                                                        const snapshot_context& with,
+                                                        file_reader& files) {
+  tls::client_options options;
+  for (const std::string& one : from.jwks_remote.pin) {
+    if (const auto pin = tls::parse_pin(one)) options.pins.push_back(*pin);
+  }
+  const std::string key = fmt::format("auth.jwt.{}.jwks.ca", from.name);
+  const subject about{.key = key, .at = from.jwks_remote.ca_at};
+  options.trusted = files.read_authorities(from.jwks_remote.ca, about, with.now);
+  if (!options.trusted) return nullptr;
+  if (with.previous != nullptr) {
+    const auto same = tls::client_context::fingerprint_of(options);
+    for (const key_plan& before : with.previous->key_plans) {
+      if (before.tls && before.tls->fingerprint() == same) return before.tls;
+    }
+  }
+  auto made = tls::client_context::create(std::move(options), 1);
+  if (made) return *made;
+  files.report(about, made.error().text);
+  return nullptr;
+}
+
+void make_remote_keys(snapshot& s, std::size_t issuer, const snapshot_context& with,
+                      file_reader& files) {
+  const config::jwt_issuer& from = s.settings.jwt[issuer];
+  key_plan& plan = s.key_plans[issuer];
+  s.auth.issuers[issuer].remote = true;
+  plan.tls = make_key_tls(from, with, files);
+  for (const known_keys& one : with.known) {
+    if (plan.source || !is_same_source(one, from)) continue;
+    plan.source = one.source;
+    s.auth.issuers[issuer].keys = one.keys;
+  }
+  if (!plan.source) plan.source = std::make_shared<key_source>();
+}
+
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.auth = auth::make_snapshot(s.settings);
   s.auth.generation = with.generation;
@@ -191,8 +230,13 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
       if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
     }
   }
+  s.key_plans.resize(s.settings.jwt.size());
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
     const config::jwt_issuer& from = s.settings.jwt[i];
+    if (from.has_remote_keys()) {
+      make_remote_keys(s, i, with, files);
+      continue;
+    }
     s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
 }

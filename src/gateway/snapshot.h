@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "config/diagnostic.h"
 #include "gateway/file_notes.h"
 #include "gateway/header_rules.h"
+#include "gateway/key_source.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
 #include "route/table.h"
@@ -59,10 +61,17 @@ struct route_plan {
   std::vector<std::string> scopes;  // of the issuers it trusts, for insufficient_scope
 };
 
+// Where the keys of an issuer are fetched from; without `source` they are not.
+struct key_plan {
+  std::shared_ptr<key_source> source;
+  std::shared_ptr<const tls::client_context> tls;  // of the control thread alone
+};
+
 struct snapshot {
   config::configuration settings;
   std::optional<route::table> routes;
-  auth::snapshot auth;
+  auth::snapshot auth;              // keys that are fetched: those known when this was made
+  std::vector<key_plan> key_plans;  // in the order of auth.issuers
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
@@ -87,9 +96,10 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::uint64_t generation = 1;  // never used twice
-  wall_time now;                 // for warnings about dates
-  file_notes* notes = nullptr;   // what was read of secrets and key sets goes there
+  std::span<const known_keys> known;  // that were fetched
+  std::uint64_t generation = 1;       // never used twice
+  wall_time now;                      // for warnings about dates
+  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
 };
 
 // Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker.
