@@ -36,7 +36,7 @@ io::task<> admin_socket::serve(net::stream& client) {
   }
   if (command == "reopen") answer = "ok\n" + process_.reopen();
   if (command == "reload") {
-    const reload_outcome done = process_.reload();
+    const reload_outcome done = co_await process_.reload();
     answer = done.taken ? "ok\n" : "failed\n";
     for (const std::string& line : done.messages) answer += line + "\n";
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/listeners.h"
+#include "control/origin_names.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
@@ -52,8 +54,8 @@ class process {
   int run();
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
-  // what is in force.
-  reload_outcome reload();
+  // what is in force. Waits for names that are new in it.
+  io::task<reload_outcome> reload();
   std::string status() const;   // for `ringward status`
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
@@ -73,7 +75,15 @@ class process {
   const observe::log& log() const noexcept { return log_; }
 
  private:
-  std::shared_ptr<const gateway::snapshot> load(std::vector<std::string>& messages);
+  std::optional<config::configuration> read(std::vector<std::string>& messages) const;
+  // The configuration, once its names have been looked up or took too long.
+  io::task<std::optional<config::configuration>> read_with_names(
+      std::vector<std::string>& messages);
+  std::shared_ptr<const gateway::snapshot> load_first(std::vector<std::string>& messages);
+  io::task<> reload_by_signal();
+  // Origins have other addresses: the workers hear of them.
+  void take_addresses();
+  void end_names();
   std::shared_ptr<const gateway::snapshot> make(config::configuration settings,
                                                 std::vector<std::string>& messages);
   // Reads the files that the configuration in force names once more, and no TOML.
@@ -111,6 +121,7 @@ class process {
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
+  std::unique_ptr<origin_names> names_;
   upstream_board board_;
   io::gate chores_;
   unsigned worker_count_ = 1;
