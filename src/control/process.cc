@@ -61,6 +61,7 @@ void hold_signals() {
 process::process(configuration_source from) : from_(std::move(from)) {}
 
 process::~process() {
+  if (names_ && names_->busy()) end_names();
   if (signals_ >= 0) ::close(signals_);
 }
 
@@ -82,8 +83,9 @@ bool process::start() {
   started_ = reloaded_ = loop_->wall_now();
   tickets_ = std::make_shared<tls::ticket_keys>(loop_->now());
 
+  names_ = std::make_unique<origin_names>(*loop_, log_, [this] { take_addresses(); });
   std::vector<std::string> messages;
-  state_ = load(messages);
+  state_ = load_first(messages);
   for (const std::string& line : messages) {
     log_.write(state_ ? observe::level::warning : observe::level::error, line);
   }
@@ -227,6 +229,7 @@ key_sources::listeners process::keys_for_workers() {
                 auto made = std::make_shared<auth::snapshot>(state_->auth);
                 keys_->fill(*made);
                 made->generation = ++generation_;
+                keys_in_force_ = made;
                 workers_->adopt_keys(loop_->kernel(), std::move(made));
               },
           .settled =
@@ -244,7 +247,7 @@ io::task<> process::serve_signals() {
     hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
-      reload(fmt::format("uid:{}", heard.ssi_uid));
+      io::spawn(reload_by_signal(fmt::format("uid:{}", heard.ssi_uid)), chores_);
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
       audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
@@ -283,6 +286,7 @@ io::task<> process::tend() {
 // are written here.
 io::task<> process::watch_upstreams() {
   while (!stopped_) {
+    names_->look();
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
@@ -352,6 +356,8 @@ io::task<> process::stop(bool for_good) {
   workers_.reset();
   co_await checker_->stop();
   co_await keys_->ended();
+  names_->end();
+  co_await names_->ended();
   stopped_ = true;
   files_->end();
   if (glance_ != nullptr) glance_->cut();

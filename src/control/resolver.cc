@@ -78,7 +78,7 @@ error to_error(int status) noexcept {
     case ARES_ETIMEOUT:
       return made(fault::timed_out, "no name server answered");
     case ARES_ECONNREFUSED:
-      return made(fault::refused, "no name server is there");
+      return made(fault::refused, "all name servers failed (SERVFAIL), refused, or are not there");
     case ARES_EBADRESP:
     case ARES_EFORMERR:
       return made(fault::malformed, "the name server's answer is malformed");
@@ -332,7 +332,7 @@ io::task<result<resolved>> resolver::resolve(std::string_view name, mono_time by
   co_await one.done();
   one.close();
   co_await one.gone();
-  if (!one.outcome() && one.outcome().error().code == fault::not_found && is_localhost(name)) {
+  if (!one.outcome() && one.outcome().error().code != fault::canceled && is_localhost(name)) {
     config::ip16 v4{};
     config::ip16 v6{};
     net::parse_ip("127.0.0.1", v4);

@@ -124,20 +124,15 @@ void add_servers(upstream_plan& plan, const config::upstream_server& from,
 }
 
 // What was known before of the servers that are still there; nothing of those that are new.
-upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_context& with) {
-  const upstream_plan* before = nullptr;
-  if (with.previous != nullptr) {
-    for (const upstream_plan& one : with.previous->upstreams) {
-      if (one.settings->name == plan.settings->name) before = &one;
-    }
-  }
+upstream::cluster take_over_health(const upstream_plan& plan, const upstream_plan* before,
+                                   unsigned workers) {
   std::vector<std::shared_ptr<upstream::server_health>> list;
   for (const upstream::server& one : plan.servers) {
     std::shared_ptr<upstream::server_health> known;
     for (std::size_t i = 0; before != nullptr && i < before->servers.size(); ++i) {
       if (before->servers[i].name == one.name) known = before->health.share(i);
     }
-    if (!known) known = std::make_shared<upstream::server_health>(with.workers);
+    if (!known) known = std::make_shared<upstream::server_health>(workers);
     list.push_back(std::move(known));
   }
   auto common = before != nullptr ? before->health.share_common() : nullptr;
@@ -146,6 +141,7 @@ upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_con
 }
 
 void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& files) {
+  static const upstream::address_book nothing;
   for (const config::upstream& one : s.settings.upstreams) {
     upstream_plan plan;
     plan.settings = &one;
@@ -159,15 +155,23 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
       }
     }
     for (const config::upstream_server& server : one.servers) {
-      auto made = upstream::resolve(server);
-      if (made) {
-        add_servers(plan, server, std::move(*made), before);
+      auto made = upstream::servers_of(server, with.names != nullptr ? *with.names : nothing);
+      const subject about{.key = "upstream.servers.address", .at = server.at};
+      if (!made) {
+        files.report(about, fmt::format("{}: {}", server.address, made.error().text));
+      } else if (made->empty()) {
+        plan.without_address.push_back(server.address);
+        if (with.names == nullptr) continue;
+        files.report(about,
+                     fmt::format("{} has no address yet; it is looked up again and again, and gets "
+                                 "requests once it has one",
+                                 server.address),
+                     config::diagnostic::level::warning);
       } else {
-        files.report({.key = "upstream.servers.address", .at = server.at},
-                     fmt::format("{}: {}", server.address, made.error().text));
+        add_servers(plan, server, std::move(*made), before);
       }
     }
-    plan.health = take_over_health(plan, with);
+    plan.health = take_over_health(plan, before, with.workers);
     s.upstreams.push_back(std::move(plan));
   }
 }
@@ -300,6 +304,39 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
 
   if (config::has_error(problems)) return std::unexpected(std::move(problems));
   return made_snapshot{std::move(made), std::move(problems)};
+}
+
+std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snapshot>& from,
+                                               const upstream::address_book& names,
+                                               const auth::snapshot& auth, unsigned workers) {
+  auto made = std::make_shared<snapshot>(*from);
+  made->auth = auth;
+  made->base = from->base ? from->base : from;
+  bool same = true;
+  for (std::size_t i = 0; i < from->upstreams.size(); ++i) {
+    const upstream_plan& before = from->upstreams[i];
+    upstream_plan& plan = made->upstreams[i];
+    plan.servers.clear();
+    plan.without_address.clear();
+    for (const config::upstream_server& server : plan.settings->servers) {
+      auto found = upstream::servers_of(server, names);
+      if (!found || found->empty()) {
+        plan.without_address.push_back(server.address);
+      } else {
+        add_servers(plan, server, std::move(*found), &before);
+      }
+    }
+    const auto is_same = [](const upstream::server& a, const upstream::server& b) {
+      return a.name == b.name;
+    };
+    if (std::ranges::equal(plan.servers, before.servers, is_same)) {
+      plan.health = before.health;
+      continue;
+    }
+    same = false;
+    plan.health = take_over_health(plan, &before, workers);
+  }
+  return same ? nullptr : made;
 }
 
 }  // namespace rw::gateway

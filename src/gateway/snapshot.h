@@ -44,6 +44,7 @@ struct upstream_plan {
   std::uint32_t index = 0;
   std::uint32_t label = 0;  // of its metrics
   std::vector<upstream::server> servers;
+  std::vector<std::string> without_address;  // as configured: names that nobody knows an address of
   std::shared_ptr<const tls::client_context> tls;  // null: plain
   // In the order of `servers`; what it points to is carried over a reload, by the names of upstream
   // and server.
@@ -68,6 +69,8 @@ struct key_plan {
 };
 
 struct snapshot {
+  // Where this one has other addresses alone: what it was made from, and points into.
+  std::shared_ptr<const snapshot> base;
   config::configuration settings;
   std::optional<route::table> routes;
   auth::snapshot auth;              // keys that are fetched: those known when this was made
@@ -96,15 +99,22 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::span<const known_keys> known;  // that were fetched
-  std::uint64_t generation = 1;       // never used twice
-  wall_time now;                      // for warnings about dates
-  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
+  std::span<const known_keys> known;              // that were fetched
+  std::uint64_t generation = 1;                   // never used twice
+  wall_time now;                                  // for warnings about dates
+  file_notes* notes = nullptr;                    // what was read of secrets and key sets goes there
+  const upstream::address_book* names = nullptr;  // of origins; null: nobody has looked
 };
 
-// Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker.
+// Reads key files, key sets, certificates and secrets: blocks, never on a worker.
 // All that is wrong is reported, not the first thing alone.
 std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configuration settings,
                                                                 const snapshot_context& with);
+
+// The same with the addresses that origins have by now, and `auth`, the keys that are in force by
+// now; no file is read, and what the workers have cached stays good. Servers that stay keep what is known of them. Null: nothing has changed.
+std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snapshot>& from,
+                                               const upstream::address_book& names,
+                                               const auth::snapshot& auth, unsigned workers);
 
 }  // namespace rw::gateway

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "control/origin_names.h"
 #include "net/address.h"
 
 namespace rw::control {
@@ -74,6 +75,14 @@ TEST(Resolver, AnAnswerIsBounded) {
   ASSERT_EQ(kept.size(), resolver::addresses_max);
   EXPECT_EQ(texts(kept).front(), "10.0.0.0");  // always the same ones of the same answer
   EXPECT_EQ(texts(kept).back(), "10.0.63.0");
+}
+
+TEST(Resolver, WhatHasChangedIsSaidByAddress) {
+  const auto before = tidy({ip("192.0.2.1"), ip("192.0.2.2")});
+  const auto after = tidy({ip("192.0.2.2"), ip("192.0.2.3"), ip("2001:db8::1")});
+  EXPECT_EQ(difference(before, after), "+ 192.0.2.3, + 2001:db8::1, - 192.0.2.1");
+  EXPECT_EQ(difference(after, after), "");
+  EXPECT_EQ(difference({}, before), "+ 192.0.2.1, + 192.0.2.2");
 }
 
 TEST(Resolver, AnAddressIsReadyForConnect) {
