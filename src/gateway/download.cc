@@ -83,6 +83,7 @@ void fail(exchange& x, const error& why) {
 }
 
 void fail_client(exchange& x, const error& why, const rate_floor& floor) {
+  if (x.ended_by != nullptr) return fail(x, why);
   x.decision = refusal_of_client(
       why, floor.broken() ? observe::deadline::least_rate : observe::deadline::write_gap);
   x.upstream_reusable = false;

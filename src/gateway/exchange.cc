@@ -25,8 +25,13 @@ void exchange::reset() noexcept {
   caller.why = auth::reason::none;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
+  caller.key_name = {};
+  caller.expires = auth::numeric_date::max();
+  ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;
+  audit_bytes = 0;
+  audit_early = false;
 
   to = nullptr;
   upstream_name = {};

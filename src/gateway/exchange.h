@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "auth/authenticate.h"
@@ -75,6 +76,10 @@ struct exchange {
   std::size_t limit_count = 0;
   std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
 
+  std::string audit_line;       // its record as far as it is known; keeps its memory
+  std::size_t audit_bytes = 0;  // set aside for it; 0: it has none
+  bool audit_early = false;     // there is a record already: it has been under way for long
+
   // ---- upstream
   const upstream_plan* to = nullptr;
   upstream::connection_ptr upstream;
@@ -94,8 +99,9 @@ struct exchange {
   bool upload_failed = false;
   bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
-  bool out_of_time = false;  // upstream.timeouts.total has passed
-  bool unreachable = false;  // no server of `to` took a connection
+  bool out_of_time = false;        // upstream.timeouts.total has passed
+  const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
+  bool unreachable = false;        // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun

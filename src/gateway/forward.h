@@ -10,6 +10,11 @@ namespace rw::gateway {
 // or by ours when there is none; never fails.
 io::task<> forward(exchange& x);
 
+// The caller of an exchange under way may not go on: `why` (a literal) is its reason. Where nothing
+// was answered the answer is 401; an answer that has begun is cut off, so that nobody takes it for
+// whole. Anything but forwarding ends without one.
+void end_caller(exchange& x, const char* why) noexcept;
+
 // ---- its parts, each in a file of its name
 // Tells a client that waits for it that its body is wanted (RFC 9110 10.1.1); an error is in
 // upload_error too.

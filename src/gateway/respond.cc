@@ -86,6 +86,7 @@ static verdict refusal_of_handshake(const exchange& x, const error& why) noexcep
 }
 
 verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage at) noexcept {
+  if (x.ended_by != nullptr) return {401, x.ended_by};
   if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
     return {499, "client_closed"};
   }

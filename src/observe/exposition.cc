@@ -225,6 +225,16 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
        "1 while the access log cannot be written; its lines are kept and tried again.");
   fmt::format_to(std::back_inserter(out), "ringward_access_log_failing {}\n",
                  facts.access_log_failing ? 1 : 0);
+  head(out, "ringward_audit_records_total", "counter", "Records in the audit log's chain.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_records_total {}\n", facts.audit_records);
+  head(out, "ringward_audit_records_dropped_total", "counter",
+       "Audit records lost because the disk could not keep up.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_records_dropped_total {}\n",
+                 facts.audit_records_dropped);
+  head(out, "ringward_audit_log_failing", "gauge",
+       "1 while the audit log cannot be written; its records are kept and tried again.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_log_failing {}\n",
+                 facts.audit_log_failing ? 1 : 0);
 }
 
 }  // namespace

@@ -21,6 +21,9 @@ struct process_facts {
   std::uint64_t reloads_failed = 0;
   std::uint64_t access_lines_dropped = 0;
   bool access_log_failing = false;  // the last write or open of it did not succeed
+  std::uint64_t audit_records = 0;
+  std::uint64_t audit_records_dropped = 0;
+  bool audit_log_failing = false;
 };
 
 // Appends the whole exposition. The control thread; reads what the workers write.

@@ -81,6 +81,8 @@ client_codec::~client_codec() = default;
 
 void client_codec::explain(int library_code, failure_report& to) const noexcept {
   if (check_) to.found = check_->found;
+  // An intermediate that may not sign is refused after the callback has seen it.
+  if (to.found == flaw::none && library_code == NOT_CA_ERROR) to.found = flaw::untrusted;
   to.what.from = origin::upstream;
   to.what.text = to.found != flaw::none ? text_of(to.found)
                                         : text_of(library_code, stage_ == stage::established);

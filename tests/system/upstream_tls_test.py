@@ -116,6 +116,11 @@ class Verifying(UpstreamTlsTest):
                    certificate("127.0.0.1")):
             self.refused(self.tls_gate(self.tls_origin(of=of)), "upstream_tls_untrusted")
 
+    def test_an_intermediate_that_may_not_sign_is_untrusted(self):
+        authority = Authority(signs=False)
+        origin = self.tls_origin(of=authority.issue("127.0.0.1"))
+        self.refused(self.tls_gate(origin, ca=authority.root), "upstream_tls_untrusted")
+
     def test_a_certificate_too_many_in_the_chain_does_no_harm(self):
         of = self.authority.issue("127.0.0.1")
         of.chain += Authority("Nobody knows").intermediate
