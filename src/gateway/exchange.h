@@ -95,6 +95,7 @@ struct exchange {
   http::chunked_decoder body_decoder;  // of the request body
   unsigned attempts = 0;
   io::gate uploading;
+  bool uploaded = false;        // its body, or the rest of it, came after it was forwarded
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed
