@@ -22,7 +22,7 @@ with_dependencies() (
   "$here/ns.sh" push "$1" "$2" /root
   "$here/ns.sh" fetch "$1" "/root/${2##*/}" >"$work/fetch.log" 2>&1 || { cat "$work/fetch.log"; exit 1; }
   mkdir -p "$3"
-  cp "$2" "$LAB_DIR/run/$LAB_NAME/root/var/cache/apt/archives"/*.deb "$3/"
+  find "$2" "$LAB_DIR/run/$LAB_NAME/root/var/cache/apt/archives" -name '*.deb' -exec cp {} "$3/" \;
 )
 
 part() { "$here/vm.sh" exec "$suite" bash /lab/vm_guest.sh "$1"; }
