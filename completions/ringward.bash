@@ -40,6 +40,7 @@ _ringward_value() {
 _ringward_argument() {
   case $1 in
     import) _ringward_files -d ;;
+    verify) _ringward_files -f ;;
     tune)
       if [[ $current = */* ]]; then
         _ringward_files -f
