@@ -150,6 +150,7 @@ struct jwt_issuer {
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
   std::vector<std::string> scopes;
+  bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
 };
 
@@ -243,7 +244,7 @@ enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };
 
 // One way to prove who is calling; `issuer` is an index into configuration::jwt for kind jwt.
 struct credential {
-  enum class kind : std::uint8_t { api_keys, jwt };
+  enum class kind : std::uint8_t { api_keys, jwt, mtls };
   kind how = kind::api_keys;
   std::uint32_t issuer = 0;
 };
@@ -269,6 +270,7 @@ struct route {
   bool strip_prefix = false;
   std::vector<credential> auth;       // any of these; empty: open to everyone
   std::vector<credential> auth_all;   // and every one of these
+  bool end_at_expiry = false;         // what is under way ends when its token's exp passes
   std::vector<std::uint32_t> limits;  // indices into configuration::limits
   std::uint64_t max_body_bytes = 100ULL << 20U;
   std::string forward_identity = "x-auth-identity";  // lower case

@@ -52,6 +52,12 @@ io::task<> admin_socket::serve(net::stream& client) {
     answer = "ok\n" + process_.reopen();
     process_.audit().admin(true, "reopen", {}, asker);
   }
+  if (command == "revoked") answer = "ok\n" + process_.revoked();
+  if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
+    const auto done = process_.revoke(command);
+    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+    process_.audit().revocation(done.done, command, asker);
+  }
   if (command == "reload") {
     const reload_outcome done = process_.reload(asker);
     answer = done.taken ? "ok\n" : "failed\n";

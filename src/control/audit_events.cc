@@ -1,5 +1,8 @@
 #include "control/audit_events.h"
 
+#include <algorithm>
+#include <string>
+
 namespace rw::control {
 
 using observe::audit_event;
@@ -42,6 +45,19 @@ void audit_events::admin(bool done, std::string_view command, std::string_view o
   r.what = audit_event::admin;
   r.outcome = done ? audit_result::done : audit_result::failed;
   r.reason = command;
+  r.object = object;
+  r.identity = by;
+  emit(r);
+}
+
+void audit_events::revocation(bool done, std::string_view command, std::string_view by) {
+  const std::size_t tab = std::min(command.find('\t'), command.size());
+  std::string object(command.substr(std::min(tab + 1, command.size())));
+  std::replace(object.begin(), object.end(), '\t', ' ');
+  observe::audit_record r;
+  r.what = audit_event::revocation;
+  r.outcome = done ? audit_result::done : audit_result::failed;
+  r.reason = command.substr(0, tab);
   r.object = object;
   r.identity = by;
   emit(r);

@@ -26,6 +26,8 @@ class audit_events {
               const std::vector<std::string>& messages);
   // A command that changed something.
   void admin(bool done, std::string_view command, std::string_view object, std::string_view by);
+  // `command`: "revoke" or "unrevoke" and what, with tabs between, as revocation_board takes it.
+  void revocation(bool done, std::string_view command, std::string_view by);
 
  private:
   audit_log* log_ = nullptr;

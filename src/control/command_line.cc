@@ -17,6 +17,7 @@
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/process.h"
+#include "control/revoke_command.h"
 #include "control/setup.h"
 #include "control/tune_command.h"
 #include "control/version.h"
@@ -283,6 +284,9 @@ int run_command_line(int argc, char** argv) {
       status = tell(socket, command + server);
     });
   }
+
+  revoke_options revoke;
+  add_revoke(app, revoke, socket, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

@@ -42,7 +42,8 @@ sigset_t heard_signals() {
 
 result<net::listening_sockets> open_for_admin(const std::string& where) {
   const result<config::address> parsed = config::parse_address(where);
-  return parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
+  return parsed ? net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill)
+                : failure(parsed.error());
 }
 
 const char* describe_failure(const error& why) {
@@ -89,6 +90,10 @@ bool process::start() {
   if (!state_) return false;
   log_.set_level(static_cast<observe::level>(settings().log.level));
   worker_count_ = worker_count(settings().server.workers);
+  if (const result<> kept = revocations_.open(settings().server.state); !kept) {
+    log_.error(revocations_.explain(kept.error()));
+    return false;
+  }
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -131,27 +136,25 @@ bool process::open_control() {
 bool process::open_workers(std::uint32_t clients) {
   const std::string& access = settings().log.access_path;
   const log_choice logs{access != "off", !settings().log.audit.path.empty()};
-  auto started = workers::start(worker_count_, state_, listeners_.sockets(), logs, clients);
+  if (logs.access) {
+    auto writing = writer::start(access, {});
+    if (!writing) {
+      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
+      return false;
+    }
+    writer_ = std::move(*writing);
+  }
+  if (logs.audit && !open_audit()) return false;
+  auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
+                                logs, clients);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
   }
   workers_ = std::move(*started);
-  bool open = true;
-  if (logs.access) {
-    auto writing = writer::start(access, workers_->queues());
-    if (writing) {
-      writer_ = std::move(*writing);
-    } else {
-      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
-      open = false;
-    }
-  }
-  if (open && logs.audit) open = open_audit();
-  if (open) return true;
-  workers_->drain(loop_->kernel(), nanoseconds{0});
-  loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
-  return false;
+  if (writer_) writer_->take(workers_->queues());
+  if (audit_) audit_->take(workers_->audit_queues());
+  return true;
 }
 
 bool process::open_admin_socket() {

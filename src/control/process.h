@@ -12,6 +12,7 @@
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/listeners.h"
+#include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
@@ -67,6 +68,9 @@ class process {
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());
   }
+  // For `ringward revoke`, `unrevoke` and `revoked`.
+  revocation_board::outcome revoke(std::string_view command);
+  std::string revoked() const { return revocations_.table(loop_->wall_now()); }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -123,6 +127,7 @@ class process {
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
   upstream_board board_;
+  revocation_board revocations_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have

@@ -39,6 +39,7 @@ void refuse_fixed(const config::configuration& before, const config::configurati
   }
   if (before.server.workers != after.server.workers) fixed("server.workers");
   if (before.server.buffers_bytes != after.server.buffers_bytes) fixed("server.buffers");
+  if (before.server.state != after.server.state) fixed("server.state");
   if (before.log.access_path != after.log.access_path) fixed("log.access.path");
   if (before.log.audit.path != after.log.audit.path) fixed("log.audit.path");
   const config::secret_source& was = before.log.audit.sign;
@@ -158,6 +159,18 @@ void process::take_up() {
   checker_->adopt(std::move(targets));
 }
 
+// In force first, then kept: whoever is told that it could not be kept is rid of the caller
+// already.
+revocation_board::outcome process::revoke(std::string_view command) {
+  if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
+  const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  if (!done.changed) return done;
+  workers_->revoke(loop_->kernel(), revocations_.list());
+  // Here, and nowhere else, is a revocation an event of the audit record.
+  log_.info(done.event);
+  return revocations_.keep(done);
+}
+
 std::string process::reopen() {
   if (!writer_ && !audit_) return "there is no access log\n";
   if (writer_) writer_->reopen();
@@ -202,6 +215,14 @@ std::string process::status() const {
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   text += board_.summary(loop_->now());
+  text += board_.deadlines();
+  const std::string late =
+      observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
+        std::uint64_t all = 0;
+        for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
+        return all;
+      });
+  if (!late.empty()) line("timeouts", "clients: " + late);
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
   }

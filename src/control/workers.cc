@@ -36,6 +36,12 @@ struct answer_command : gateway::command {
   std::atomic<bool>& answered;
 };
 
+struct revoke_command : gateway::command {
+  explicit revoke_command(std::shared_ptr<const auth::revocation_list> l) : list(std::move(l)) {}
+  void run(gateway::worker& on) override { on.revoke(std::move(list)); }
+  std::shared_ptr<const auth::revocation_list> list;
+};
+
 struct drain_command : gateway::command {
   explicit drain_command(nanoseconds limit) : at_most(limit) {}
   void run(gateway::worker& on) override { on.drain(at_most); }
@@ -87,6 +93,7 @@ void workers::run(one& self, gateway::worker_parts parts) {
 
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
+    std::shared_ptr<const auth::revocation_list> revoked,
     const std::vector<net::listening_sockets>& sockets, log_choice logs,
     std::uint32_t clients_max) {
   std::unique_ptr<workers> made(new workers);
@@ -106,6 +113,7 @@ result<std::unique_ptr<workers>> workers::start(
     parts.index = i;
     parts.workers = count;
     parts.state = state;
+    parts.revoked = revoked;
     for (std::size_t k = 0; k < sockets.size(); ++k) {
       for (const int fd : sockets[k].of(i, count)) {
         parts.listening.push_back({fd, static_cast<std::uint32_t>(k)});
@@ -146,6 +154,12 @@ workers::~workers() {
 void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state) {
   for (const auto& self : all_) {
     if (self->loop != nullptr) self->loop->post(from, new adopt_command(state));
+  }
+}
+
+void workers::revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new revoke_command(list));
   }
 }
 

@@ -36,6 +36,7 @@ class workers {
   // Errors: what io::ring::create says, of the first that failed; then none is running.
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
+      std::shared_ptr<const auth::revocation_list> revoked,
       const std::vector<net::listening_sockets>& sockets, log_choice logs,
       std::uint32_t clients_max);
   ~workers();  // joins: drain() first
@@ -48,6 +49,7 @@ class workers {
   }
   // ---- from the control thread, by way of its ring
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
+  void revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list);
   void drain(io::ring& from, nanoseconds at_most);
   // Asks each for a sign of life, by a message that wakes it; whether all have given it since they
   // were asked. A worker that owes an answer is not asked again. Not after drain().

@@ -10,6 +10,9 @@ namespace rw::gateway {
 // out of the stream. Afterwards `keep_alive` says whether the connection may go on.
 void decide(exchange& x);
 
+// The exchange's credentials, as its head has them.
+auth::presented presented_by(const exchange& x) noexcept;
+
 // Admitted, and to be answered by an origin rather than by us.
 bool is_forwarded(const exchange& x) noexcept;
 

@@ -15,6 +15,7 @@
 #include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "observe/deadline.h"
 #include "route/table.h"
 #include "upstream/pool.h"
 
@@ -33,6 +34,7 @@ struct upstream_plan;
 struct verdict {
   unsigned status = 0;
   const char* reason = "";
+  observe::deadline passed = observe::deadline::none;  // where that was it
   bool admitted() const noexcept { return status == 0; }
 };
 
@@ -92,10 +94,13 @@ struct exchange {
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed
+  observe::deadline upload_deadline = observe::deadline::none;  // that it missed
   bool upload_failed = false;
+  bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
-  bool out_of_time = false;  // upstream.timeouts.total has passed
-  bool unreachable = false;  // no server of `to` took a connection
+  bool out_of_time = false;        // upstream.timeouts.total has passed
+  const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
+  bool unreachable = false;        // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun

@@ -6,6 +6,8 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "gateway/decide.h"
+#include "gateway/forward.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
@@ -61,6 +63,7 @@ worker::worker(io::loop& on, worker_parts parts)
       pools_(on),
       auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
   adopt(std::move(parts_.state));
+  authenticator_.revoke(std::move(parts_.revoked));
 }
 
 worker::~worker() {
@@ -90,6 +93,17 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+}
+
+void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
+  authenticator_.revoke(std::move(list));
+  for (connection* c = first_; c != nullptr; c = c->next) {
+    exchange* x = c->current;
+    if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
+    if (authenticator_.is_revoked(presented_by(*x), x->caller, x->state->auth, loop_.wall_now())) {
+      end_caller(*x, "revoked");
+    }
+  }
 }
 
 void worker::release(epoch* one) noexcept {

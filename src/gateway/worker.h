@@ -37,8 +37,9 @@ struct worker_parts {
   };
   std::vector<accepting> listening;
   observe::counters* counters = nullptr;
-  observe::log_queue* access = nullptr;  // null: no access log
-  observe::log_queue* audit = nullptr;   // null: no audit log
+  std::shared_ptr<const auth::revocation_list> revoked;  // null: nothing is
+  observe::log_queue* access = nullptr;                  // null: no access log
+  observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
@@ -56,6 +57,8 @@ class worker {
   // ---- by message from the control thread, on this one
   // From the next request on; connections stay.
   void adopt(std::shared_ptr<const snapshot> state);
+  // From now on, requests under way included: they end at once. Null: nothing is revoked.
+  void revoke(std::shared_ptr<const auth::revocation_list> list);
   // A connection that another worker has accepted, its place taken: closed when this one drains.
   void take_over(int fd, std::uint32_t listener);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
@@ -73,6 +76,7 @@ class worker {
   observe::log_queue* access_log() noexcept { return parts_.access; }
   auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
+  upstream::pools& pools() noexcept { return pools_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see

@@ -30,4 +30,9 @@ struct process_facts {
 void expose(std::span<const counters* const> workers, const label_names& labels,
             const process_facts& facts, std::string& out);
 
+// Appends the series of one histogram, summed over `parts`: _bucket, _sum and _count. `labels`:
+// `a="b",c="d"`, or nothing.
+void append_histogram(std::string_view name, std::string_view labels,
+                      std::span<const histogram* const> parts, std::string& out);
+
 }  // namespace rw::observe
