@@ -147,6 +147,7 @@ bool process::open_workers(std::uint32_t clients) {
     }
     writer_ = std::move(*writing);
   }
+  if (logs.audit && !open_audit()) return false;
   auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
                                 logs, clients, *loop_);
   if (!started) {
@@ -155,10 +156,8 @@ bool process::open_workers(std::uint32_t clients) {
   }
   workers_ = std::move(*started);
   if (writer_) writer_->take(workers_->queues());
-  if (!logs.audit || open_audit()) return true;
-  workers_->drain(loop_->kernel(), nanoseconds{0});
-  loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
-  return false;
+  if (audit_) audit_->take(workers_->audit_queues());
+  return true;
 }
 
 bool process::open_admin_socket() {

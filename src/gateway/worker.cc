@@ -58,7 +58,10 @@ struct worker::acceptor : io::operation {
 };
 
 worker::worker(io::loop& on, worker_parts parts)
-    : loop_(on), parts_(std::move(parts)), pools_(on), auditor_(parts_.audit, random()) {
+    : loop_(on),
+      parts_(std::move(parts)),
+      pools_(on),
+      auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
   adopt(std::move(parts_.state));
   authenticator_.revoke(std::move(parts_.revoked));
 }
