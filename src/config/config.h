@@ -47,11 +47,22 @@ enum class log_format : std::uint8_t {
   coloured /* the demo's; not in the contract */
 };
 
+// What becomes of a request whose audit record has no room.
+enum class audit_full : std::uint8_t { reject, drop };
+
+struct audit {
+  std::string path;    // empty: off
+  secret_source sign;  // an Ed25519 seed; none: checkpoints are not signed
+  audit_full on_full = audit_full::reject;
+  nanoseconds keep = std::chrono::hours{24 * 90};  // 0: for ever
+};
+
 struct log {
   log_level level = log_level::info;
   std::string access_path = "-";  // "-" stdout, "off", or a file
   log_format access_format = log_format::json;
   double access_sample = 1.0;
+  config::audit audit;
   std::vector<std::string> redact = {"authorization", "x-api-key", "cookie",        "set-cookie",
                                      "dpop",          "?token",    "?access_token", "?api_key"};
 };

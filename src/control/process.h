@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/audit_events.h"
+#include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/listeners.h"
@@ -54,8 +56,11 @@ class process {
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
   // what is in force.
-  reload_outcome reload();
-  std::string status() const;   // for `ringward status`
+  // `by`: who asked, as the audit log names them: "uid:0".
+  reload_outcome reload(std::string_view by = {});
+  std::string status() const;  // for `ringward status`
+  // Into the audit log, when there is one: `audit().emit({.what = …})`.
+  audit_events& audit() noexcept { return audit_events_; }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now()); }
@@ -86,6 +91,9 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  bool open_workers(std::uint32_t clients);
+  std::optional<observe::audit_key> audit_key(bool& right) const;
+  bool open_audit();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -109,6 +117,9 @@ class process {
   listeners listeners_;
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
+  std::unique_ptr<audit_log> audit_;
+  audit_events audit_events_;
+  gateway::file_notes notes_;
   std::unique_ptr<workers> workers_;
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;

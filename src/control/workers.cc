@@ -54,6 +54,7 @@ struct workers::one {
   int cpu = 0;
   std::unique_ptr<observe::counters> counters = std::make_unique<observe::counters>();
   std::unique_ptr<observe::log_queue> queue;
+  std::unique_ptr<observe::log_queue> audit;
   std::promise<result<io::loop*>> ready;
   io::loop* loop = nullptr;
   std::atomic<bool> answered = true;  // the last answer_command
@@ -93,7 +94,7 @@ void workers::run(one& self, gateway::worker_parts parts) {
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
     std::shared_ptr<const auth::revocation_list> revoked,
-    const std::vector<net::listening_sockets>& sockets, bool access_log,
+    const std::vector<net::listening_sockets>& sockets, log_choice logs,
     std::uint32_t clients_max) {
   std::unique_ptr<workers> made(new workers);
   made->bound_clients(clients_max);
@@ -104,7 +105,10 @@ result<std::unique_ptr<workers>> workers::start(
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
-    if (access_log) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.access) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.audit) {
+      self->audit = std::make_unique<observe::log_queue>(gateway::auditor::queue_bytes);
+    }
     gateway::worker_parts parts;
     parts.index = i;
     parts.workers = count;
@@ -117,6 +121,7 @@ result<std::unique_ptr<workers>> workers::start(
     }
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
+    parts.audit = self->audit.get();
     parts.clients = made->clients_;
     parts.loads = loads;
     self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
@@ -187,6 +192,14 @@ std::vector<observe::log_queue*> workers::queues() const {
   std::vector<observe::log_queue*> list;
   for (const auto& self : all_) {
     if (self->queue) list.push_back(self->queue.get());
+  }
+  return list;
+}
+
+std::vector<observe::log_queue*> workers::audit_queues() const {
+  std::vector<observe::log_queue*> list;
+  for (const auto& self : all_) {
+    if (self->audit) list.push_back(self->audit.get());
   }
   return list;
 }

@@ -23,6 +23,12 @@ namespace rw::control {
 // How many workers `server.workers` asks for: 0 is one per CPU this process may run on.
 unsigned worker_count(unsigned configured);
 
+// Which logs workers write to.
+struct log_choice {
+  bool access = false;
+  bool audit = false;
+};
+
 class workers {
  public:
   // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
@@ -31,7 +37,7 @@ class workers {
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
       std::shared_ptr<const auth::revocation_list> revoked,
-      const std::vector<net::listening_sockets>& sockets, bool access_log,
+      const std::vector<net::listening_sockets>& sockets, log_choice logs,
       std::uint32_t clients_max);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
@@ -52,7 +58,8 @@ class workers {
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::vector<const observe::counters*> counters() const;
-  std::vector<observe::log_queue*> queues() const;
+  std::vector<observe::log_queue*> queues() const;  // of the access log
+  std::vector<observe::log_queue*> audit_queues() const;
 
  private:
   struct one;

@@ -150,6 +150,7 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_request_id(x);
   x.decision = judge(x, from);
+  x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }
 

@@ -138,7 +138,10 @@ io::task<result<>> read_answer(exchange& x) {
         if (x.response.status == 101 || ++interim > interim_heads_max) {
           co_return failure({fault::malformed, origin::upstream, false, 0, "unexpected_interim"});
         }
-        if (x.response.status != 100) co_await send_interim(x);
+        if (x.response.status != 100) {
+          const result<> told = co_await send_interim(x);
+          if (!told) co_return told;
+        }
         from.consume(x.response.size);
         seen = 0;
         continue;
@@ -181,6 +184,10 @@ io::task<> let_go(exchange& x) {
   if (x.upstream_reusable) {
     upstream::server_pool& pool = x.upstream->pool;
     pool.give_back(std::move(x.upstream), x.on->loop().now());
+    co_return;
+  }
+  if (x.upstream->stream.tls() != nullptr && !x.upstream->stream.failed()) {
+    x.on->pools().retire(std::move(x.upstream));
     co_return;
   }
   co_await x.upstream->stream.close();
@@ -272,7 +279,7 @@ io::task<> forward(exchange& x) {
     x.unreachable = stage == upstream_stage::connect && !x.upload_failed;
     judge_failure(x, done.error());
     co_await let_go(x);
-    if (!again) break;
+    if (!again || x.out_of_time) break;  // it may have passed while that was closed
   }
   if (x.ended_by != nullptr) {
     x.decision = {401, x.ended_by};

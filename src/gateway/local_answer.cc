@@ -84,6 +84,11 @@ answer local_answer(exchange& x, std::string& store) {
     case config::route_action::jwks:
       return publish_keys(x);
     case config::route_action::redirect: {
+      // HTTP/1.0 has no Host unless it wants to; a URL without one leads nowhere.
+      if (x.request.host.empty() && route.redirect.contains("{host}")) {
+        x.decision = {400, "missing_host"};
+        return problem(400, store);
+      }
       store = expand(x, route.redirect);
       answer a;
       a.status = route.status;

@@ -230,7 +230,7 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   snapshot& s = *made;
   config::diagnostics problems;
   s.settings = std::move(settings);
-  file_reader files(s.settings.files, problems, s.files);
+  file_reader files(s.settings.files, problems, s.files, with.notes);
 
   make_listeners(s, with, files);
   make_upstreams(s, with, files);

@@ -57,7 +57,8 @@ struct worker::acceptor : io::operation {
   pause again;
 };
 
-worker::worker(io::loop& on, worker_parts parts) : loop_(on), parts_(std::move(parts)), pools_(on) {
+worker::worker(io::loop& on, worker_parts parts)
+    : loop_(on), parts_(std::move(parts)), pools_(on), auditor_(parts_.audit, random()) {
   adopt(std::move(parts_.state));
   authenticator_.revoke(std::move(parts_.revoked));
 }
@@ -86,6 +87,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   }
   made->state = std::move(state);
   access_format_ = formatter_for(made->state->settings.log);
+  auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
 }
@@ -256,6 +258,7 @@ io::task<> worker::keep_house() {
     co_await pause;
     pause_ = nullptr;
     pools_.sweep(past_.empty());
+    auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);
     counters().set(observe::counter::ring_completions, ring.completions);
@@ -316,6 +319,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     co_await step;
   }
   closed_ = true;
+  auditor_.finish(loop_.now(), loop_.wall_now());
   co_await pools_.close_all();
   finished_ = true;
 }

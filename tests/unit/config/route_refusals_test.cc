@@ -141,6 +141,12 @@ INSTANTIATE_TEST_SUITE_P(
             "t:23:12: error: route.redirect: must not begin with \"//\": that names another host"},
         refusal{
             "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\naction = \"redirect\"\nredirect = "
+            "\"/{path}\"",
+            "t:23:12: error: route.redirect: must not begin with \"/{path}\": a path has its "
+            "slash, "
+            "and \"//\" names another host"},
+        refusal{
+            "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\naction = \"redirect\"\nredirect = "
             "\"https://{hots}/\"",
             "t:23:12: error: route.redirect: may have {host}, {path} and {query} in braces, "
             "nothing else"},
