@@ -227,7 +227,7 @@ revocation_board::outcome process::revoke(std::string_view command) {
   const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
   if (!done.changed) return done;
   workers_->revoke(loop_->kernel(), revocations_.list());
-  // Here, and nowhere else, is a revocation an event of the audit record.
+  // The audit record has it from admin_socket.cc, which knows who asked.
   log_.info(done.event);
   return revocations_.keep(done);
 }
