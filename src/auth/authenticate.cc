@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "auth/authorization.h"
 #include "auth/json.h"
 #include "auth/jws.h"
 #include "base/text.h"
@@ -12,44 +13,6 @@ namespace rw::auth {
 namespace {
 
 using kind = config::credential::kind;
-
-// What an Authorization line turned out to hold.
-struct authorization {
-  enum class form : std::uint8_t { absent, key, token, refused };
-  form what = form::absent;
-  reason why = reason::none;  // for refused
-  std::string_view value;
-};
-
-authorization refused(reason why) {
-  return {.what = authorization::form::refused, .why = why, .value = {}};
-}
-
-bool looks_like_token(std::string_view text) noexcept {
-  const std::size_t first = text.find('.');
-  return first != std::string_view::npos && text.find('.', first + 1) != std::string_view::npos;
-}
-
-// RFC 6750 2.1, and the bare key that many API clients send. Reads nothing at all where neither
-// keys nor tokens are taken from this header.
-authorization read_authorization(const presented& credentials, const snapshot& state) noexcept {
-  using form = authorization::form;
-  const bool reads_keys = state.keys != nullptr && state.keys_in_authorization;
-  const bool reads_tokens = !state.issuers.empty();
-  if (credentials.authorization_lines == 0 || (!reads_keys && !reads_tokens)) return {};
-  std::string_view value = credentials.authorization;
-  const std::size_t space = value.find(' ');
-  if (space == std::string_view::npos) {
-    if (!reads_keys || iequals(value, "bearer")) return refused(reason::malformed);
-    return {.what = form::key, .value = value};
-  }
-  if (!iequals(value.substr(0, space), "bearer")) return refused(reason::unsupported_scheme);
-  value.remove_prefix(space);
-  while (value.starts_with(' ')) value.remove_prefix(1);
-  if (reads_tokens && looks_like_token(value)) return {.what = form::token, .value = value};
-  if (!reads_keys) return refused(reason::malformed);
-  return {.what = form::key, .value = value};
-}
 
 // Of two reasons why none of several credentials did, the one an operator learns more from.
 reason more_telling(reason a, reason b) noexcept {
@@ -76,8 +39,11 @@ reason more_telling(reason a, reason b) noexcept {
 struct authenticator::work {
   explicit work(token_cache_limits limits) : cache(limits) {}
 
-  void begin(const snapshot& state, wall_time at) {
+  void begin(const snapshot& state, wall_time at, mono_time mono, const slow_answer* said) {
     snap = &state;
+    mono_now = mono;
+    answer = said;
+    slow_key = {};
     now = at;
     now_us = std::chrono::floor<std::chrono::microseconds>(at);
     key_name.reset();
@@ -89,7 +55,10 @@ struct authenticator::work {
   }
 
   reason take_key(std::string_view key);
+  reason take_slow_key(std::string_view key);
+  reason take_name(const key_owner& owner);
   reason check_token(std::uint32_t index);
+  reason check_signed(std::uint32_t index);
   reason verify_token(std::uint32_t index);
   reason find_cached(std::uint32_t index);
   reason accept(std::uint32_t index, std::string_view who, std::string_view its_scopes,
@@ -113,6 +82,13 @@ struct authenticator::work {
   bool has_key = false;
   std::optional<std::string_view> key_name;
 
+  slow_cache slow;
+  digest_secret secret = make_digest_secret();
+  mono_time mono_now;
+  const slow_answer* answer = nullptr;
+  std::string_view slow_key;  // has to be held against slow hashes
+  bool slow_key_known = false;
+
   bool has_token = false;
   std::string_view token;
   std::optional<std::expected<jws_parts, reason>> parts;  // read once per request
@@ -124,17 +100,40 @@ struct authenticator::work {
   std::string scopes;
 };
 
-// Both headers may hold a key; then it must be one caller's.
 reason authenticator::work::take_key(std::string_view key) {
-  const auto name = snap->keys->verify(key);
-  if (!name) {
-    const bool could_be = is_visible_ascii(key) && key.size() <= api_key_bytes_max;
-    return could_be ? reason::unknown_key : reason::malformed;
-  }
-  if (has_key && *key_name != *name) return reason::ambiguous;
+  if (const auto owner = snap->keys->find(key)) return take_name(*owner);
+  if (snap->keys->may_be_slow(key)) return take_slow_key(key);
+  const bool could_be = is_visible_ascii(key) && key.size() <= api_key_bytes_max;
+  return could_be ? reason::unknown_key : reason::malformed;
+}
+
+// Both headers may hold a key; then it must be one caller's.
+reason authenticator::work::take_name(const key_owner& owner) {
+  if (now >= owner.expires) return reason::expired;
+  if (has_key && *key_name != owner.name) return reason::ambiguous;
   has_key = true;
-  key_name = name;
+  key_name = owner.name;
   return reason::none;
+}
+
+// What was found holds for as long as the line, or the lines, that it was about are in the file.
+reason authenticator::work::take_slow_key(std::string_view key) {
+  const key_digest digest = digest_of(key, secret);
+  const auto known = slow.find(digest, mono_now);
+  const slow_answer* said = known && known->fresh ? &known->what : nullptr;
+  if (answer != nullptr) {
+    // One hash for each request: a second key is not this one's.
+    if (answer->key != digest && said == nullptr) return reason::ambiguous;
+    if (answer->key == digest) said = answer;
+  }
+  if (said != nullptr && said->matched) {
+    const slow_line* line = snap->keys->slow_line_of(said->about);
+    if (line != nullptr) return take_name({line->name, line->expires});
+  }
+  if (said != nullptr && said->about == snap->keys->slow_id()) return reason::unknown_key;
+  slow_key = key;
+  slow_key_known = known && known->what.matched;
+  return reason::unverified;
 }
 
 reason authenticator::work::accept(std::uint32_t index, std::string_view who,
@@ -176,6 +175,12 @@ reason authenticator::work::verify_token(std::uint32_t index) {
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
+  const reason why = check_signed(index);
+  if (why != reason::none || !snap->issuers[index].ours || snap->keys == nullptr) return why;
+  return snap->keys->has_key_of(token_identity.view(), now) ? why : reason::key_removed;
+}
+
+reason authenticator::work::check_signed(std::uint32_t index) {
   if (good_issuer == index) return reason::none;
   if (good_issuer &&
       snap->issuers[*good_issuer].rules.issuer != snap->issuers[index].rules.issuer) {
@@ -194,7 +199,7 @@ reason authenticator::work::scan_token(std::span<const config::credential> any,
     for (const config::credential& one : list) {
       if (one.how != kind::jwt) continue;
       names_issuers = true;
-      if (find_cached(one.issuer) == reason::none) return reason::none;
+      if (find_cached(one.issuer) == reason::none) return check_token(one.issuer);
     }
   }
   reason why = reason::missing;
@@ -267,8 +272,11 @@ snapshot make_snapshot(const config::configuration& configuration) {
   };
   out.keys_in_x_api_key = configuration.has_api_keys && reads("x-api-key");
   out.keys_in_authorization = configuration.has_api_keys && reads("authorization");
+  out.slow_for = configuration.api_keys.cache;
   for (const config::jwt_issuer& one : configuration.jwt) {
-    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr});
+    // Where another claim names the caller, nothing says which key a token was minted for.
+    const bool ours = one.jwks_mint && one.identity == "sub";
+    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = ours});
   }
   return out;
 }
@@ -293,10 +301,18 @@ authenticator::~authenticator() = default;
 std::uint64_t authenticator::cache_hits() const noexcept { return work_->hits; }
 std::uint64_t authenticator::cache_misses() const noexcept { return work_->misses; }
 
+void authenticator::share_secret(const digest_secret& secret) noexcept { work_->secret = secret; }
+key_digest authenticator::digest(std::string_view key) const noexcept {
+  return digest_of(key, work_->secret);
+}
+void authenticator::learn(const slow_answer& what, mono_time now, nanoseconds right_for) noexcept {
+  work_->slow.insert(what, now, right_for);
+}
+
 verdict authenticator::authenticate(const presented& credentials,
                                     std::span<const config::credential> any,
                                     std::span<const config::credential> all, const snapshot& state,
-                                    wall_time now) {
+                                    wall_time now, mono_time mono_now) {
   verdict out;
   if (credentials.api_key_lines > 1 || credentials.authorization_lines > 1) {
     out.why = reason::ambiguous;
@@ -305,8 +321,12 @@ verdict authenticator::authenticate(const presented& credentials,
   if (any.empty() && all.empty()) return out;
 
   work& own = *work_;
-  own.begin(state, now);
+  own.begin(state, now, mono_now, credentials.answer);
   out.why = own.take(credentials, any, all);
+  if (out.why == reason::unverified) {
+    out.slow_key = own.slow_key;
+    out.slow_key_known = own.slow_key_known;
+  }
   if (out.why == reason::insufficient_scope) out.who = own.token_identity;
   if (!out.allowed()) return out;
 

@@ -46,6 +46,10 @@ std::string_view name(reason why) noexcept {
       return "insufficient_scope";
     case reason::keys_unavailable:
       return "keys_unavailable";
+    case reason::unverified:
+      return "unverified";
+    case reason::key_removed:
+      return "key_removed";
   }
   return "unknown";
 }
@@ -59,6 +63,7 @@ unsigned status_of(reason why) noexcept {
     case reason::insufficient_scope:
       return 403;
     case reason::keys_unavailable:
+    case reason::unverified:
       return 503;
     default:
       return 401;

@@ -29,9 +29,11 @@ enum class reason : std::uint8_t {
   bad_claim,           // a claim has the wrong type or a value out of range
   insufficient_scope,  // valid, but without a scope the issuer's table asks for: 403
   keys_unavailable,    // the issuer's key set could not be loaded: 503
+  unverified,          // a key whose slow hash has not been computed: 503
+  key_removed,         // a token of our mint whose key is no longer in force
 };
 
-inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::keys_unavailable) + 1;
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::key_removed) + 1;
 
 // snake_case, stable: operators write it into alerts.
 std::string_view name(reason why) noexcept;

@@ -100,6 +100,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     }
     x.head_done = w.loop().now();
     if (head == head_state::complete) decide(x);
+    while (x.decision.pending()) co_await settle(x);
 
     if (x.decision.admitted() && head == head_state::complete) {
       if (is_forwarded(x)) {
@@ -107,6 +108,8 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       } else {
         co_await respond(x);
       }
+    } else if (x.decision.status == 499) {
+      give_up_client(x);
     } else if (x.decision.status != 0) {
       if (head == head_state::refused) forget_head(x);
       co_await respond(x);

@@ -82,7 +82,7 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   return {429, "rate_limited"};
 }
 
-verdict authenticate(exchange& x) {
+verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   const config::route& route = *x.route->settings;
   auth::presented given;
   for (const http::field& one : x.request.fields) {
@@ -92,9 +92,12 @@ verdict authenticate(exchange& x) {
       if (given.api_key_lines++ == 0) given.api_key = one.value;
     }
   }
+  given.answer = answer;
+  const io::loop& loop = x.on->loop();
   x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, x.state->auth,
-                                                x.on->loop().wall_now());
+                                                loop.wall_now(), loop.now());
   if (x.caller.allowed()) return {};
+  if (x.caller.pending()) return {verdict::undecided, "unverified"};
   return {x.caller.status(), auth::name(x.caller.why).data()};
 }
 
@@ -113,11 +116,7 @@ verdict judge(exchange& x, const listener_plan& from) {
   if (!v.admitted()) return v;
   v = admit(x, x.route->early_limits);
   if (!v.admitted()) return v;
-  v = authenticate(x);
-  if (!v.admitted()) return v;
-  v = admit(x, x.route->identity_limits);
-  if (!v.admitted()) return v;
-  return check_body(x);
+  return judge_caller(x);
 }
 
 // Takes the head off the stream, and the body with it when all of that has come: it can then be
@@ -141,6 +140,14 @@ void take_head(exchange& x) {
 }
 
 }  // namespace
+
+verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
+  verdict v = authenticate(x, answer);
+  if (!v.admitted()) return v;
+  v = admit(x, x.route->identity_limits);
+  if (!v.admitted()) return v;
+  return check_body(x);
+}
 
 void decide(exchange& x) {
   const listener_plan& from = x.state->listeners[x.client->listener];

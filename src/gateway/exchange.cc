@@ -25,6 +25,7 @@ void exchange::reset() noexcept {
   caller.why = auth::reason::none;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
+  caller.slow_key = {};
   limit_count = 0;
   refusing_limit = SIZE_MAX;
 

@@ -32,7 +32,10 @@ struct upstream_plan;
 struct verdict {
   unsigned status = 0;
   const char* reason = "";
+  // Neither yes nor no: what decides has yet to come.
+  static constexpr unsigned undecided = 1;
   bool admitted() const noexcept { return status == 0; }
+  bool pending() const noexcept { return status == undecided; }
 };
 
 struct limit_taken {

@@ -25,6 +25,9 @@
 
 namespace rw::gateway {
 
+class hash_pool;
+struct hash_inbox;
+
 // What a worker is given; all of it outlives the worker.
 struct worker_parts {
   unsigned index = 0;
@@ -38,6 +41,7 @@ struct worker_parts {
   observe::counters* counters = nullptr;
   observe::log_queue* access = nullptr;  // null: no access log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
+  std::shared_ptr<hash_pool> hashes;    // null: keys with slow hashes are nobody's
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
 
@@ -66,6 +70,11 @@ class worker {
   unsigned index() const noexcept { return parts_.index; }
   exchange& begin(connection& client);
   void end(exchange& done) noexcept;
+  hash_pool* hashes() noexcept { return parts_.hashes.get(); }
+  const std::shared_ptr<gateway::hash_inbox>& hash_inbox() noexcept { return hash_inbox_; }
+  // Of jobs that the pool has.
+  void hash_begun() noexcept { ++hash_jobs_; }
+  void hash_done() noexcept { --hash_jobs_; }
   auth::authenticator& authenticator() noexcept { return authenticator_; }
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
@@ -88,6 +97,7 @@ class worker {
   void hand_over(int fd, std::uint32_t listener, std::size_t to);
   worker_load& load() noexcept { return (*parts_.loads)[parts_.index]; }
   bool accepting() const noexcept;
+  void run_all(io::message* first);
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -109,6 +119,8 @@ class worker {
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
+  unsigned hash_jobs_ = 0;      // at the pool
+  std::shared_ptr<gateway::hash_inbox> hash_inbox_;
   saturation saturation_;
   io::gate connections_;
   io::gate chores_;

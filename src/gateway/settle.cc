@@ -1,0 +1,61 @@
+#include "gateway/connection.h"
+#include "gateway/decide.h"
+#include "gateway/hash_pool.h"
+#include "gateway/worker.h"
+
+namespace rw::gateway {
+namespace {
+
+// For the pool to come to a key and hold it against every line.
+constexpr std::chrono::seconds hash_patience{20};
+
+// What the key in `x.caller` costs is the caller's address's to pay, unless it has been right
+// before.
+io::task<> wait_for_hash(exchange& x) {
+  hash_pool* const pool = x.on->hashes();
+  io::loop& loop = x.on->loop();
+  if (pool == nullptr || x.on->draining()) {
+    x.decision = {503, "unverified"};
+    co_return;
+  }
+  const bool known = x.caller.slow_key_known;
+  const limit::key payer = pool->key_of(x.client_ip);
+  if (!known && !pool->charge(payer, loop.now())) {
+    x.decision = {429, "too_many_guesses"};
+    co_return;
+  }
+  auto job = std::make_unique<hash_job>(x.on->hash_inbox(), x.state->auth.keys, x.caller.slow_key,
+                                        x.on->authenticator().digest(x.caller.slow_key),
+                                        x.state->auth.slow_for, known);
+  if (!pool->submit(job.get())) {
+    if (!known) pool->give_back(payer, loop.now());
+    x.decision = {503, "hash_queue_full"};
+    co_return;
+  }
+  x.on->hash_begun();
+  if (x.body_read) x.downstream->rest();  // so that its end is noticed
+  hash_wait answer(*job.release(), *x.downstream, loop.now() + hash_patience);
+  const hash_wait::outcome how = co_await answer;
+  if (how == hash_wait::outcome::gone) {
+    x.keep_alive = false;
+    x.decision = {499, "client_closed"};
+    co_return;
+  }
+  if (how == hash_wait::outcome::timed_out) {
+    x.decision = {503, "unverified"};
+    co_return;
+  }
+  if (!known && answer.answer().matched) pool->give_back(payer, loop.now());
+  x.decision = judge_caller(x, &answer.answer());
+  // Only if the answer was about another key, which it never is.
+  if (x.decision.pending()) x.decision = {503, "unverified"};
+}
+
+}  // namespace
+
+io::task<> settle(exchange& x) {
+  co_await wait_for_hash(x);
+  x.decided = x.on->loop().now();
+}
+
+}  // namespace rw::gateway
