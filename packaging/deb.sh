@@ -109,6 +109,7 @@ deb_build() {
   fi
   cp "build/$work"/*.deb "build/$work"/*.changes "build/$work"/*.buildinfo "$to/"
   rm -rf "build/${work:?}"
+  git rev-parse HEAD >"$to/commit"
 }
 
 deb_root() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/ringward/deb-$1"; }

@@ -53,6 +53,7 @@ rpm_build() {
     --define "ringward_tree $tree" --define "ringward_build $tree/build/static" \
     "$work/ringward.spec"
   mv "$work"/out/*/*.rpm "$out/"
+  git rev-parse HEAD >"$out/commit"
   rpmlint --strict --config packaging/rpm/rpmlint.toml "$out"/*.rpm
   rm -rf "$work"
 }

@@ -6,6 +6,7 @@
 #include "auth/authorization.h"
 #include "auth/json.h"
 #include "auth/jws.h"
+#include "auth/presented_key.h"
 #include "base/text.h"
 
 namespace rw::auth {
@@ -41,30 +42,29 @@ struct authenticator::work {
 
   void begin(const snapshot& state, wall_time at, mono_time mono, const slow_answer* said) {
     snap = &state;
-    mono_now = mono;
-    answer = said;
-    slow_key = {};
+    keys.begin(state, at, mono, said);
     now = at;
     now_us = std::chrono::floor<std::chrono::microseconds>(at);
-    key_name.reset();
     token = {};
-    has_key = has_token = false;
+    has_token = false;
     parts.reset();
     issuer_claim.reset();
     good_issuer.reset();
+    certificate = nullptr;
   }
 
   reason take_key(std::string_view key);
-  reason take_slow_key(std::string_view key);
-  reason take_name(const key_owner& owner);
   reason check_token(std::uint32_t index);
   reason check_signed(std::uint32_t index);
   reason verify_token(std::uint32_t index);
   reason find_cached(std::uint32_t index);
-  reason accept(std::uint32_t index, std::string_view who, std::string_view its_scopes,
-                numeric_date expires, reason why);
+  reason accept(std::uint32_t index, const token_cache::hit& says);
+  bool is_revoked(std::uint32_t index, std::string_view who, std::string_view jti,
+                  std::string_view kid) const noexcept;
+  reason spend();
   reason scan_token(std::span<const config::credential> any,
                     std::span<const config::credential> all);
+  reason check_certificate() const noexcept;
   reason check(const config::credential& one);
   reason take(const presented& credentials, std::span<const config::credential> any,
               std::span<const config::credential> all);
@@ -74,20 +74,14 @@ struct authenticator::work {
   jws_reader reader;
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
+  std::shared_ptr<const revocation_list> revoked;  // null: nothing is
 
   const snapshot* snap = nullptr;
   wall_time now;
   numeric_date now_us;
+  const client_certificate* certificate = nullptr;
 
-  bool has_key = false;
-  std::optional<std::string_view> key_name;
-
-  slow_cache slow;
-  digest_secret secret = make_digest_secret();
-  mono_time mono_now;
-  const slow_answer* answer = nullptr;
-  std::string_view slow_key;  // has to be held against slow hashes
-  bool slow_key_known = false;
+  presented_keys keys;
 
   bool has_token = false;
   std::string_view token;
@@ -97,52 +91,56 @@ struct authenticator::work {
   std::optional<std::uint32_t> good_issuer;
   identity token_identity;
   numeric_date token_expires;
+  numeric_date token_until;
+  std::string token_id;  // its jti
   std::string scopes;
 };
 
 reason authenticator::work::take_key(std::string_view key) {
-  if (const auto owner = snap->keys->find(key)) return take_name(*owner);
-  if (snap->keys->may_be_slow(key)) return take_slow_key(key);
-  const bool could_be = is_visible_ascii(key) && key.size() <= api_key_bytes_max;
-  return could_be ? reason::unknown_key : reason::malformed;
+  const reason why = keys.take(key);
+  if (why != reason::none || revoked == nullptr) return why;
+  if (!revoked->has_identity(keys.name(), now)) return why;
+  token_identity.assign_checked(keys.name());
+  return reason::revoked;
 }
 
-// Both headers may hold a key; then it must be one caller's.
-reason authenticator::work::take_name(const key_owner& owner) {
-  if (now >= owner.expires) return reason::expired;
-  if (has_key && *key_name != owner.name) return reason::ambiguous;
-  has_key = true;
-  key_name = owner.name;
-  return reason::none;
+bool authenticator::work::is_revoked(std::uint32_t index, std::string_view who,
+                                     std::string_view jti, std::string_view kid) const noexcept {
+  return revoked->has_identity(who, now) ||
+         revoked->has_token(snap->issuers[index].rules.issuer, jti, kid, now);
 }
 
-// What was found holds for as long as the line, or the lines, that it was about are in the file.
-reason authenticator::work::take_slow_key(std::string_view key) {
-  const key_digest digest = digest_of(key, secret);
-  const auto known = slow.find(digest, mono_now);
-  const slow_answer* said = known && known->fresh ? &known->what : nullptr;
-  if (answer != nullptr) {
-    // One hash for each request: a second key is not this one's.
-    if (answer->key != digest && said == nullptr) return reason::ambiguous;
-    if (answer->key == digest) said = answer;
+// Of a token that is good by itself, from the cache or not.
+reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& says) {
+  token_identity.assign_checked(says.identity);
+  if (revoked != nullptr && is_revoked(index, says.identity, says.jti, says.kid)) {
+    return reason::revoked;
   }
-  if (said != nullptr && said->matched) {
-    const slow_line* line = snap->keys->slow_line_of(said->about);
-    if (line != nullptr) return take_name({line->name, line->expires});
+  if (!says.bound.empty() && (certificate == nullptr || certificate->thumbprint != says.bound)) {
+    return reason::certificate;
   }
-  if (said != nullptr && said->about == snap->keys->slow_id()) return reason::unknown_key;
-  slow_key = key;
-  slow_key_known = known && known->what.matched;
-  return reason::unverified;
+  scopes.assign(says.scopes);
+  token_expires = says.expires;
+  token_until = says.until;
+  if (snap->issuers[index].rules.once) token_id.assign(says.jti);
+  if (says.why == reason::none) good_issuer = index;
+  return says.why;
 }
 
-reason authenticator::work::accept(std::uint32_t index, std::string_view who,
-                                   std::string_view its_scopes, numeric_date expires, reason why) {
-  token_identity.assign_checked(who);
-  scopes.assign(its_scopes);
-  token_expires = expires;
-  if (why == reason::none) good_issuer = index;
-  return why;
+// Last of all: a request that is refused for something else uses nothing up.
+reason authenticator::work::spend() {
+  if (!good_issuer) return reason::none;
+  const token_rules& rules = snap->issuers[*good_issuer].rules;
+  if (!rules.once) return reason::none;
+  switch (snap->used->take(rules.issuer, token_id, token_until, now_us)) {
+    case replay_table::outcome::first:
+      return reason::none;
+    case replay_table::outcome::again:
+      return reason::replayed;
+    case replay_table::outcome::full:
+      break;
+  }
+  return reason::replay_full;
 }
 
 // reason::missing: not in the cache.
@@ -152,7 +150,7 @@ reason authenticator::work::find_cached(std::uint32_t index) {
   const auto hit = cache.find(token, index, snap->generation, now_us);
   if (!hit) return reason::missing;
   ++hits;
-  return accept(index, hit->identity, hit->scopes, hit->expires, hit->why);
+  return accept(index, *hit);
 }
 
 reason authenticator::work::verify_token(std::uint32_t index) {
@@ -170,8 +168,16 @@ reason authenticator::work::verify_token(std::uint32_t index) {
   if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) return ok.error();
   const auto checked = check_claims(*claims, by.rules, now);
   if (!checked) return checked.error();
-  cache.insert(token, index, snap->generation, *checked);
-  return accept(index, checked->identity, checked->scopes, checked->expires, checked->why);
+  const std::string_view kid = (*parts)->header.kid.value_or(std::string_view{});
+  cache.insert(token, index, snap->generation, *checked, kid);
+  return accept(index, {.identity = checked->identity,
+                        .scopes = checked->scopes,
+                        .expires = checked->expires,
+                        .jti = checked->jti,
+                        .kid = kid,
+                        .bound = checked->bound,
+                        .until = checked->valid_until,
+                        .why = checked->why});
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
@@ -220,8 +226,14 @@ reason authenticator::work::scan_token(std::span<const config::credential> any,
   return why;
 }
 
+// One that names nobody proves nothing that could be written down.
+reason authenticator::work::check_certificate() const noexcept {
+  return certificate == nullptr || certificate->who.empty() ? reason::missing : reason::none;
+}
+
 reason authenticator::work::check(const config::credential& one) {
-  if (one.how == kind::api_keys) return has_key ? reason::none : reason::missing;
+  if (one.how == kind::api_keys) return keys.any() ? reason::none : reason::missing;
+  if (one.how == kind::mtls) return check_certificate();
   return has_token ? check_token(one.issuer) : reason::missing;
 }
 
@@ -229,6 +241,11 @@ reason authenticator::work::check(const config::credential& one) {
 reason authenticator::work::take(const presented& credentials,
                                  std::span<const config::credential> any,
                                  std::span<const config::credential> all) {
+  if (certificate != nullptr && revoked != nullptr &&
+      revoked->has_identity(certificate->who.view(), now)) {
+    token_identity = certificate->who;
+    return reason::revoked;
+  }
   if (credentials.api_key_lines == 1 && snap->keys != nullptr && snap->keys_in_x_api_key) {
     const reason why = take_key(credentials.api_key);
     if (why != reason::none) return why;
@@ -252,7 +269,12 @@ reason authenticator::work::take(const presented& credentials,
 void authenticator::work::fill(verdict& out, const config::credential& one) {
   if (one.how == kind::api_keys) {
     out.kind = credential_kind::api_key;
-    out.who.assign_checked(*key_name);
+    out.who.assign_checked(keys.name());
+    return;
+  }
+  if (one.how == kind::mtls) {
+    out.kind = credential_kind::mtls;
+    out.who = certificate->who;
     return;
   }
   // auth_all may have held the token against another table of the same issuer since.
@@ -264,49 +286,51 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
   out.scopes = scopes;
 }
 
-snapshot make_snapshot(const config::configuration& configuration) {
-  snapshot out;
-  const auto reads = [&](std::string_view header) {
-    return std::ranges::find(configuration.api_keys.headers, header) !=
-           configuration.api_keys.headers.end();
-  };
-  out.keys_in_x_api_key = configuration.has_api_keys && reads("x-api-key");
-  out.keys_in_authorization = configuration.has_api_keys && reads("authorization");
-  out.slow_for = configuration.api_keys.cache;
-  for (const config::jwt_issuer& one : configuration.jwt) {
-    // Where another claim names the caller, nothing says which key a token was minted for.
-    const bool ours = one.jwks_mint && one.identity == "sub";
-    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = ours});
-  }
-  return out;
-}
-
-std::string_view name(credential_kind kind) noexcept {
-  switch (kind) {
-    case credential_kind::none:
-      return "none";
-    case credential_kind::api_key:
-      return "api_key";
-    case credential_kind::jwt:
-      return "jwt";
-  }
-  return "unknown";
-}
-
 authenticator::authenticator(token_cache_limits limits) : work_(std::make_unique<work>(limits)) {}
 authenticator::authenticator(authenticator&&) noexcept = default;
 authenticator& authenticator::operator=(authenticator&&) noexcept = default;
 authenticator::~authenticator() = default;
 
+void authenticator::revoke(std::shared_ptr<const revocation_list> list) noexcept {
+  work_->revoked = std::move(list);
+}
+
+bool authenticator::is_revoked(const presented& credentials, const verdict& then,
+                               const snapshot& state, wall_time now) {
+  work& own = *work_;
+  if (own.revoked == nullptr || then.kind == credential_kind::none) return false;
+  own.begin(state, now, {}, nullptr);
+  const auto is_out = [&](std::string_view who) { return own.revoked->has_identity(who, now); };
+  if (is_out(then.who.view()) || (!then.key_name.empty() && is_out(then.key_name))) return true;
+  if (credentials.certificate != nullptr && is_out(credentials.certificate->who.view()))
+    return true;
+  const authorization line = read_authorization(credentials, state);
+  if (line.what != authorization::form::token) return false;
+  own.parts = own.reader.read(line.value);
+  if (!*own.parts) return false;
+  const json_object* claims = own.reader.claims();
+  if (claims == nullptr) return false;
+  const auto text = [claims](std::string_view name) {
+    return claims->find_string(name).value_or(std::string_view{});
+  };
+  const std::string_view kid = (*own.parts)->header.kid.value_or(std::string_view{});
+  if (own.revoked->has_token(text("iss"), text("jti"), kid, now)) return true;
+  return std::ranges::any_of(state.issuers, [&](const issuer& one) {
+    return one.rules.issuer == text("iss") && is_out(text(one.rules.identity));
+  });
+}
+
 std::uint64_t authenticator::cache_hits() const noexcept { return work_->hits; }
 std::uint64_t authenticator::cache_misses() const noexcept { return work_->misses; }
 
-void authenticator::share_secret(const digest_secret& secret) noexcept { work_->secret = secret; }
+void authenticator::share_secret(const digest_secret& secret) noexcept {
+  work_->keys.secret = secret;
+}
 key_digest authenticator::digest(std::string_view key) const noexcept {
-  return digest_of(key, work_->secret);
+  return digest_of(key, work_->keys.secret);
 }
 void authenticator::learn(const slow_answer& what, mono_time now, nanoseconds right_for) noexcept {
-  work_->slow.insert(what, now, right_for);
+  work_->keys.cache.insert(what, now, right_for);
 }
 
 verdict authenticator::authenticate(const presented& credentials,
@@ -322,12 +346,15 @@ verdict authenticator::authenticate(const presented& credentials,
 
   work& own = *work_;
   own.begin(state, now, mono_now, credentials.answer);
+  own.certificate = credentials.certificate;
   out.why = own.take(credentials, any, all);
   if (out.why == reason::unverified) {
-    out.slow_key = own.slow_key;
-    out.slow_key_known = own.slow_key_known;
+    out.slow_key = own.keys.slow_key();
+    out.slow_key_known = own.keys.slow_key_known();
   }
-  if (out.why == reason::insufficient_scope) out.who = own.token_identity;
+  if (out.why == reason::insufficient_scope || out.why == reason::revoked) {
+    out.who = own.token_identity;
+  }
   if (!out.allowed()) return out;
 
   const config::credential* winner = nullptr;
@@ -342,7 +369,8 @@ verdict authenticator::authenticate(const presented& credentials,
     why = more_telling(why, found);
   }
   if (winner == nullptr) {
-    const bool presented_some = own.has_key || own.has_token;
+    const bool presented_some =
+        own.keys.any() || own.has_token || own.check_certificate() == reason::none;
     out.why = why == reason::missing && presented_some ? reason::not_accepted : why;
     return out;
   }
@@ -351,6 +379,11 @@ verdict authenticator::authenticate(const presented& credentials,
     if (!out.allowed()) return out;
   }
   own.fill(out, *winner);
+  if (own.keys.any()) out.key_name = own.keys.name();
+  if (own.has_token) {
+    out.expires = own.token_expires;
+    out.why = own.spend();
+  }
   return out;
 }
 

@@ -14,12 +14,20 @@
 #include "auth/key_set.h"
 #include "auth/key_store.h"
 #include "auth/reason.h"
+#include "auth/replay_table.h"
+#include "auth/revocations.h"
 #include "auth/slow_cache.h"
 #include "auth/token_cache.h"
 #include "base/clock.h"
 #include "config/config.h"
 
 namespace rw::auth {
+
+// What a TLS client has proven to be: its certificate was verified and the key is its.
+struct client_certificate {
+  identity who;            // SAN URI, else DNS, else CN; empty when none of them is usable
+  std::string thumbprint;  // base64url of the SHA-256 of its DER (RFC 8705 3.1)
+};
 
 // What a head carried. Views into the head, without OWS around the values; only the first line's
 // value of each, and how many lines there were.
@@ -28,6 +36,7 @@ struct presented {
   std::size_t api_key_lines = 0;
   std::string_view authorization;
   std::size_t authorization_lines = 0;
+  const client_certificate* certificate = nullptr;  // of the connection; null: none was shown
   const slow_answer* answer = nullptr;  // to the verdict that was pending; null: none was
 };
 
@@ -46,13 +55,14 @@ struct snapshot {
   bool keys_in_authorization = true;
   nanoseconds slow_for = std::chrono::minutes{5};  // [auth.api_keys].cache
   std::vector<issuer> issuers;
+  std::shared_ptr<replay_table> used;  // null: no issuer says replay = "jti"
 };
 
 // The part of a snapshot that comes from the configuration; the caller adds generation, keys and
 // key sets.
 snapshot make_snapshot(const config::configuration& configuration);
 
-enum class credential_kind : std::uint8_t { none, api_key, jwt };
+enum class credential_kind : std::uint8_t { none, api_key, jwt, mtls };
 
 std::string_view name(credential_kind kind) noexcept;
 
@@ -62,7 +72,8 @@ struct verdict {
   std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
-  std::string_view scopes;  // the token's, space-separated; valid until the next authenticate()
+  std::string_view key_name;  // of the API key that was presented; in the snapshot's store
+  std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
 
   // With reason::unverified: the key that has to be held against key_store::slow_lines() before
   // this can be decided; then the same call with presented::answer set. A view into the head.
@@ -95,6 +106,13 @@ class authenticator {
   void share_secret(const digest_secret& secret) noexcept;
   key_digest digest(std::string_view key) const noexcept;
   void learn(const slow_answer& what, mono_time now, nanoseconds right_for) noexcept;
+
+  // From now on; null for none. By this thread.
+  void revoke(std::shared_ptr<const revocation_list> list) noexcept;
+  // Whether what let a request in then has been revoked since. Its credentials are parsed, nothing
+  // is verified or spent again.
+  bool is_revoked(const presented& credentials, const verdict& then, const snapshot& state,
+                  wall_time now);
 
   // Tokens answered from the cache and tokens verified, since construction; for the counters.
   std::uint64_t cache_hits() const noexcept;

@@ -106,8 +106,8 @@ std::expected<void, jwk_refusal> read_okp(const json_object& jwk, public_key& ke
   return {};
 }
 
-// RFC 7517 4.2 and 4.3: whether this key is for verifying signatures.
-std::expected<void, jwk_refusal> check_use(const json_object& jwk) {
+// RFC 7517 4.2 and 4.3: whether this key is for signatures, and for this operation.
+std::expected<void, jwk_refusal> check_use(const json_object& jwk, std::string_view operation) {
   if (const auto use = jwk.find("use")) {
     std::string_view text;
     if (use->get_string().get(text) != simdjson::SUCCESS) return refuse("`use` is not a string");
@@ -118,15 +118,15 @@ std::expected<void, jwk_refusal> check_use(const json_object& jwk) {
     if (operations->get_array().get(list) != simdjson::SUCCESS) {
       return refuse("`key_ops` is not an array");
     }
-    bool verifies = false;
+    bool allowed = false;
     for (const simdjson::dom::element one : list) {
       std::string_view text;
       if (one.get_string().get(text) != simdjson::SUCCESS) {
         return refuse("`key_ops` holds something that is no string");
       }
-      verifies = verifies || text == "verify";
+      allowed = allowed || text == operation;
     }
-    if (!verifies) return refuse("");
+    if (!allowed) return refuse("");
   }
   return {};
 }
@@ -158,9 +158,10 @@ void append_member(std::string& out, std::string_view name, std::string_view oct
 
 }  // namespace
 
-std::expected<public_key, jwk_refusal> parse_public_jwk(const json_object& jwk) {
+std::expected<public_key, jwk_refusal> parse_public_jwk(const json_object& jwk,
+                                                        std::string_view operation) {
   public_key key;
-  if (const auto ok = check_use(jwk); !ok) return std::unexpected(ok.error());
+  if (const auto ok = check_use(jwk, operation); !ok) return std::unexpected(ok.error());
   if (const auto ok = read_names(jwk, key); !ok) return std::unexpected(ok.error());
   const auto kty = jwk.find_string("kty");
   if (!kty) return refuse("`kty` is missing");

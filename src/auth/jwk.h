@@ -39,8 +39,10 @@ struct jwk_refusal {
 
 // Checks everything there is to check about the numbers: RSA 2048..8192 bits with an odd modulus
 // and an odd exponent from 3 up to 64 bits, a point on its curve, a Ed25519 point of full order.
-// Private members are not looked for here: has_private_member() is asked first.
-std::expected<public_key, jwk_refusal> parse_public_jwk(const json_object& jwk);
+// Private members are not looked for here: has_private_member() is asked first. `operation` is what
+// `key_ops`, where there is one, has to have in it (RFC 7517 4.3): "sign" for a key that signs.
+std::expected<public_key, jwk_refusal> parse_public_jwk(const json_object& jwk,
+                                                        std::string_view operation = "verify");
 
 // Any of d, p, q, dp, dq, qi, oth, k, priv, whatever `kty` says.
 bool has_private_member(const json_object& jwk);

@@ -89,7 +89,7 @@ const char* try_out(const private_key& key) {
 const char* read_jwk(const json_object& jwk, private_key& key) {
   if (jwk.contains("keys")) return "this is a set of keys; one private JWK is wanted";
   if (!may_sign(jwk)) return "`key_ops` does not allow it to sign";
-  auto pub = parse_public_jwk(jwk);
+  auto pub = parse_public_jwk(jwk, "sign");
   if (!pub) {
     return *pub.error().text != '\0' ? pub.error().text : "this key is not meant for signatures";
   }

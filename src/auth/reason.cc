@@ -50,6 +50,14 @@ std::string_view name(reason why) noexcept {
       return "unverified";
     case reason::key_removed:
       return "key_removed";
+    case reason::revoked:
+      return "revoked";
+    case reason::replayed:
+      return "replayed";
+    case reason::replay_full:
+      return "replay_full";
+    case reason::certificate:
+      return "certificate";
   }
   return "unknown";
 }
@@ -64,6 +72,7 @@ unsigned status_of(reason why) noexcept {
       return 403;
     case reason::keys_unavailable:
     case reason::unverified:
+    case reason::replay_full:
       return 503;
     default:
       return 401;

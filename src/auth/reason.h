@@ -31,9 +31,13 @@ enum class reason : std::uint8_t {
   keys_unavailable,    // the issuer's key set could not be loaded: 503
   unverified,          // a key whose slow hash has not been computed: 503
   key_removed,         // a token of our mint whose key is no longer in force
+  revoked,             // its name, its jti or its kid is on the list of `ringward revoked`
+  replayed,            // replay = "jti": this jti has been used
+  replay_full,         // replay = "jti": no room to remember this jti: 503
+  certificate,         // bound by `cnf` to what this client has not shown
 };
 
-inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::key_removed) + 1;
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::certificate) + 1;
 
 // snake_case, stable: operators write it into alerts.
 std::string_view name(reason why) noexcept;

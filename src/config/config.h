@@ -47,11 +47,22 @@ enum class log_format : std::uint8_t {
   coloured /* the demo's; not in the contract */
 };
 
+// What becomes of a request whose audit record has no room.
+enum class audit_full : std::uint8_t { reject, drop };
+
+struct audit {
+  std::string path;    // empty: off
+  secret_source sign;  // an Ed25519 seed; none: checkpoints are not signed
+  audit_full on_full = audit_full::reject;
+  nanoseconds keep = std::chrono::hours{24 * 90};  // 0: for ever
+};
+
 struct log {
   log_level level = log_level::info;
   std::string access_path = "-";  // "-" stdout, "off", or a file
   log_format access_format = log_format::json;
   double access_sample = 1.0;
+  config::audit audit;
   std::vector<std::string> redact = {"authorization", "x-api-key", "cookie",        "set-cookie",
                                      "dpop",          "?token",    "?access_token", "?api_key"};
 };
@@ -140,6 +151,7 @@ struct jwt_issuer {
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
   std::vector<std::string> scopes;
+  bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
 };
 
@@ -233,7 +245,7 @@ enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };
 
 // One way to prove who is calling; `issuer` is an index into configuration::jwt for kind jwt.
 struct credential {
-  enum class kind : std::uint8_t { api_keys, jwt };
+  enum class kind : std::uint8_t { api_keys, jwt, mtls };
   kind how = kind::api_keys;
   std::uint32_t issuer = 0;
 };
@@ -259,6 +271,7 @@ struct route {
   bool strip_prefix = false;
   std::vector<credential> auth;       // any of these; empty: open to everyone
   std::vector<credential> auth_all;   // and every one of these
+  bool end_at_expiry = false;         // what is under way ends when its token's exp passes
   std::vector<std::uint32_t> limits;  // indices into configuration::limits
   std::uint64_t max_body_bytes = 100ULL << 20U;
   std::string forward_identity = "x-auth-identity";  // lower case

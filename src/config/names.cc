@@ -150,6 +150,9 @@ std::string_view refuse_redirect(std::string_view text) noexcept {
     return "must begin with https://, http:// or \"/\"";
   }
   if (text.starts_with("//")) return "must not begin with \"//\": that names another host";
+  if (text.starts_with("/{path}")) {
+    return "must not begin with \"/{path}\": a path has its slash, and \"//\" names another host";
+  }
   while (!text.empty()) {
     if (text.front() == '{') {
       const std::size_t end = text.find('}');

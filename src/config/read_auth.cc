@@ -84,7 +84,7 @@ void read_issuer(table_reader& in, jwt_issuer& out) {
   in.texts("scopes", out.scopes);
   in.size<std::uint32_t>("max_token_bytes", out.max_token_bytes, {256, 64U << 10U});
   in.later("rate_claim", "");
-  in.later("replay", "off");
+  in.choice("replay", out.replay_by_jti, {{"off", false}, {"jti", true}});
 }
 
 void read_mint(table_reader& in, mint& out) {

@@ -14,10 +14,12 @@
 #include "base/random.h"
 #include "config/load.h"
 #include "control/admin_socket.h"
+#include "control/audit_command.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
 #include "control/process.h"
+#include "control/revoke_command.h"
 #include "control/setup.h"
 #include "control/tune_command.h"
 #include "control/version.h"
@@ -181,6 +183,26 @@ void add_tune(CLI::App& app, tune_options& options, int& status) {
   });
 }
 
+void add_audit(CLI::App& app, audit_verify_options& options, std::string& config, int& status) {
+  auto* audit = app.add_subcommand("audit", "The audit log");
+  audit->require_subcommand(1);
+  audit->footer("Example: ringward audit verify /var/log/ringward/audit.jsonl");
+  auto* verify = audit->add_subcommand(
+      "verify", "Find what was changed, removed, reordered or cut off, and say where");
+  verify->add_option("FILE", options.files, "Oldest first; - is standard input")->required();
+  verify->add_option("--public-key", options.public_key,
+                     "A file with what `ringward audit public-key` printed");
+  verify->add_option("--since", options.since,
+                     "A checkpoint from the journal, or a file that ends with one");
+  verify->add_flag("--running", options.running, "The gate runs: its chain has no end yet");
+  verify->footer("Example: ringward audit verify --public-key audit.pub audit.jsonl.1 audit.jsonl");
+  verify->callback([&] { status = run_audit_verify(options); });
+  auto* key = audit->add_subcommand("public-key", "The key that checkpoints are verified by");
+  key->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  key->footer("Example: ringward audit public-key --config /etc/ringward");
+  key->callback([&] { status = run_audit_public_key(config); });
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -267,6 +289,9 @@ int run_command_line(int argc, char** argv) {
     });
   }
 
+  revoke_options revoke;
+  add_revoke(app, revoke, socket, status);
+
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");
   key->require_subcommand(1);
@@ -293,6 +318,9 @@ int run_command_line(int argc, char** argv) {
 
   tune_options tune;
   add_tune(app, tune, status);
+
+  audit_verify_options verify;
+  add_audit(app, verify, config, status);
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");

@@ -64,7 +64,7 @@ int list_keys(const std::string& config) {
   const auto keys = read_keys(config);
   if (!keys) return 1;
   auto all = keys->list();
-  std::ranges::stable_sort(all, {}, &auth::key_store::listed::name);
+  std::ranges::sort(all, {}, &auth::key_store::listed::name);
   fmt::print("{:<32} {:<10} {}\n", "NAME", "HASH", "ENDS");
   for (const auto& one : all) {
     fmt::print("{:<32} {:<10} {}\n", one.name, one.kind, describe(one.expires));

@@ -35,7 +35,8 @@ bool listeners::open(const std::vector<config::listener>& wanted, unsigned worke
           fmt::format("listener {}: {} sockets from the service manager", one.name, taken.size()));
     } else {
       result<net::listening_sockets> opened =
-          where ? net::listening_sockets::open(*where, workers) : failure(where.error());
+          where ? net::listening_sockets::open(*where, workers, 0666, net::after_a_kill)
+                : failure(where.error());
       if (!opened) {
         const int os = opened.error().os;
         log.error(fmt::format("listener {}: {}: {}", one.name, one.address,

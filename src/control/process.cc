@@ -42,7 +42,8 @@ sigset_t heard_signals() {
 
 result<net::listening_sockets> open_for_admin(const std::string& where) {
   const result<config::address> parsed = config::parse_address(where);
-  return parsed ? net::listening_sockets::open(*parsed, 1, 0660) : failure(parsed.error());
+  return parsed ? net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill)
+                : failure(parsed.error());
 }
 
 const char* describe_failure(const error& why) {
@@ -89,6 +90,10 @@ bool process::start() {
   if (!state_) return false;
   log_.set_level(static_cast<observe::level>(settings().log.level));
   worker_count_ = worker_count(settings().server.workers);
+  if (const result<> kept = revocations_.open(settings().server.state); !kept) {
+    log_.error(revocations_.explain(kept.error()));
+    return false;
+  }
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -109,7 +114,6 @@ std::uint32_t process::room_for_clients() const {
 
 bool process::open_control() {
   if (!open_admin_socket() || !open_admin_page()) return false;
-  const std::string& access = settings().log.access_path;
   descriptors_ = raise_descriptor_limit();
   const std::uint32_t clients = room_for_clients();
   std::uint64_t wanted = 0;
@@ -120,29 +124,38 @@ bool process::open_control() {
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
                     descriptors_, clients));
   }
-  result<std::unique_ptr<workers>> started =
-      workers::start(worker_count_, state_, listeners_.sockets(), access != "off", clients);
-  if (!started) {
-    log_.error(io::explain_refusal(started.error()));
-    return false;
-  }
-  workers_ = std::move(*started);
-  if (access != "off") {
-    auto writing = writer::start(access, workers_->queues());
-    if (!writing) {
-      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
-      workers_->drain(loop_->kernel(), nanoseconds{0});
-      loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
-      return false;
-    }
-    writer_ = std::move(*writing);
-  }
+  if (!open_workers(clients)) return false;
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
   checker_ = std::make_unique<upstream::checker>(*loop_);
   take_up();
   return true;
+}
+
+bool process::open_workers(std::uint32_t clients) {
+  const std::string& access = settings().log.access_path;
+  const log_choice logs{access != "off", !settings().log.audit.path.empty()};
+  if (logs.access) {
+    auto writing = writer::start(access, {});
+    if (!writing) {
+      log_.error(fmt::format("log.access: {}: {}", access, std::strerror(writing.error().os)));
+      return false;
+    }
+    writer_ = std::move(*writing);
+  }
+  auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
+                                logs, clients);
+  if (!started) {
+    log_.error(io::explain_refusal(started.error()));
+    return false;
+  }
+  workers_ = std::move(*started);
+  if (writer_) writer_->take(workers_->queues());
+  if (!logs.audit || open_audit()) return true;
+  workers_->drain(loop_->kernel(), nanoseconds{0});
+  loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
+  return false;
 }
 
 bool process::open_admin_socket() {
@@ -201,9 +214,10 @@ io::task<> process::serve_signals() {
     hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
-      reload();
+      reload(fmt::format("uid:{}", heard.ssi_uid));
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
+      audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
     } else if (stopping_) {
       log_.warning("stopped at once, at the second signal");
       ::_exit(0);
@@ -302,6 +316,8 @@ io::task<> process::stop(bool for_good) {
   if (admin_page_) co_await admin_page_->stop();
   if (admin_socket_) co_await admin_socket_->stop();
   writer_.reset();
+  audit_events_.use(nullptr);
+  audit_.reset();
   workers_.reset();
   co_await checker_->stop();
   stopped_ = true;

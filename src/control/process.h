@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/audit_events.h"
+#include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/listeners.h"
+#include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
@@ -53,8 +56,11 @@ class process {
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
   // what is in force.
-  reload_outcome reload();
-  std::string status() const;   // for `ringward status`
+  // `by`: who asked, as the audit log names them: "uid:0".
+  reload_outcome reload(std::string_view by = {});
+  std::string status() const;  // for `ringward status`
+  // Into the audit log, when there is one: `audit().emit({.what = …})`.
+  audit_events& audit() noexcept { return audit_events_; }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now()); }
@@ -62,6 +68,9 @@ class process {
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());
   }
+  // For `ringward revoke`, `unrevoke` and `revoked`.
+  revocation_board::outcome revoke(std::string_view command);
+  std::string revoked() const { return revocations_.table(loop_->wall_now()); }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -82,6 +91,9 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  bool open_workers(std::uint32_t clients);
+  std::optional<observe::audit_key> audit_key(bool& right) const;
+  bool open_audit();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -105,6 +117,9 @@ class process {
   listeners listeners_;
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
+  std::unique_ptr<audit_log> audit_;
+  audit_events audit_events_;
+  gateway::file_notes notes_;
   std::unique_ptr<workers> workers_;
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;
@@ -112,6 +127,7 @@ class process {
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
   upstream_board board_;
+  revocation_board revocations_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have

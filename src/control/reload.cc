@@ -39,7 +39,12 @@ void refuse_fixed(const config::configuration& before, const config::configurati
   }
   if (before.server.workers != after.server.workers) fixed("server.workers");
   if (before.server.buffers_bytes != after.server.buffers_bytes) fixed("server.buffers");
+  if (before.server.state != after.server.state) fixed("server.state");
   if (before.log.access_path != after.log.access_path) fixed("log.access.path");
+  if (before.log.audit.path != after.log.audit.path) fixed("log.audit.path");
+  const config::secret_source& was = before.log.audit.sign;
+  const config::secret_source& is = after.log.audit.sign;
+  if (was.from != is.from || was.name != is.name) fixed("log.audit.sign");
   if (before.admin.socket != after.admin.socket) fixed("admin.socket");
   if (before.admin.address != after.admin.address) fixed("admin.address");
 }
@@ -77,7 +82,9 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.previous = state_.get();
   with.generation = ++generation_;
   with.now = loop_->wall_now();
+  with.notes = &notes_;
   auto made = gateway::make_snapshot(std::move(settings), with);
+  if (audit_) audit_events_.files(notes_.take());
   if (!made) {
     append(messages, made.error());
     return nullptr;
@@ -86,7 +93,7 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   return made->state;
 }
 
-reload_outcome process::reload() {
+reload_outcome process::reload(std::string_view by) {
   reload_outcome outcome;
   if (stopping_) {
     outcome.messages.emplace_back("the gate is stopping");
@@ -96,6 +103,7 @@ reload_outcome process::reload() {
   manager_.reloading(loop_->now());
   outcome.taken = adopt(load(outcome.messages), outcome.messages);
   if (outcome.taken) log_.info("the configuration was reloaded");
+  audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
                      ? "serving"
                      : "serving as before a reload that was refused: " + outcome.messages.front());
@@ -107,9 +115,9 @@ reload_outcome process::reload() {
 void process::reread() {
   if (stopping_) return;
   std::vector<std::string> messages;
-  if (adopt(make(state_->settings, messages), messages)) {
-    log_.info("the files that the configuration names were read anew");
-  }
+  const bool taken = adopt(make(state_->settings, messages), messages);
+  if (taken) log_.info("the files that the configuration names were read anew");
+  audit_events_.config(taken, "files_changed", {}, messages);
 }
 
 bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
@@ -126,6 +134,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   workers_->adopt(loop_->kernel(), state_);
   take_up();
   log_.set_level(static_cast<observe::level>(settings().log.level));
+  if (audit_) audit_->keep_for(settings().log.audit.keep);
   log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
                          fmt::join(state_->files, " ")));
   ++reloads_;
@@ -150,9 +159,22 @@ void process::take_up() {
   checker_->adopt(std::move(targets));
 }
 
+// In force first, then kept: whoever is told that it could not be kept is rid of the caller
+// already.
+revocation_board::outcome process::revoke(std::string_view command) {
+  if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
+  const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  if (!done.changed) return done;
+  workers_->revoke(loop_->kernel(), revocations_.list());
+  // Here, and nowhere else, is a revocation an event of the audit record.
+  log_.info(done.event);
+  return revocations_.keep(done);
+}
+
 std::string process::reopen() {
-  if (!writer_) return "there is no access log\n";
-  writer_->reopen();
+  if (!writer_ && !audit_) return "there is no access log\n";
+  if (writer_) writer_->reopen();
+  if (audit_) audit_->reopen();
   return "log files are opened anew\n";
 }
 
@@ -193,8 +215,22 @@ std::string process::status() const {
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   text += board_.summary(loop_->now());
+  text += board_.deadlines();
+  const std::string late =
+      observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
+        std::uint64_t all = 0;
+        for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
+        return all;
+      });
+  if (!late.empty()) line("timeouts", "clients: " + late);
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
+  }
+  if (audit_) {
+    const int os = audit_->failing();
+    line("audit log",
+         os != 0 ? fmt::format("failing: {}", std::strerror(os))
+                 : fmt::format("{} records, {} dropped", audit_->records(), audit_->dropped()));
   }
   return text;
 }
@@ -211,6 +247,11 @@ std::string process::metrics() const {
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();
     facts.access_log_failing = writer_->failing() != 0;
+  }
+  if (audit_) {
+    facts.audit_records = audit_->records();
+    facts.audit_records_dropped = audit_->dropped();
+    facts.audit_log_failing = audit_->failing() != 0;
   }
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;

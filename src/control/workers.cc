@@ -36,6 +36,12 @@ struct answer_command : gateway::command {
   std::atomic<bool>& answered;
 };
 
+struct revoke_command : gateway::command {
+  explicit revoke_command(std::shared_ptr<const auth::revocation_list> l) : list(std::move(l)) {}
+  void run(gateway::worker& on) override { on.revoke(std::move(list)); }
+  std::shared_ptr<const auth::revocation_list> list;
+};
+
 struct drain_command : gateway::command {
   explicit drain_command(nanoseconds limit) : at_most(limit) {}
   void run(gateway::worker& on) override { on.drain(at_most); }
@@ -48,6 +54,7 @@ struct workers::one {
   int cpu = 0;
   std::unique_ptr<observe::counters> counters = std::make_unique<observe::counters>();
   std::unique_ptr<observe::log_queue> queue;
+  std::unique_ptr<observe::log_queue> audit;
   std::promise<result<io::loop*>> ready;
   io::loop* loop = nullptr;
   std::atomic<bool> answered = true;  // the last answer_command
@@ -86,7 +93,8 @@ void workers::run(one& self, gateway::worker_parts parts) {
 
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-    const std::vector<net::listening_sockets>& sockets, bool access_log,
+    std::shared_ptr<const auth::revocation_list> revoked,
+    const std::vector<net::listening_sockets>& sockets, log_choice logs,
     std::uint32_t clients_max) {
   std::unique_ptr<workers> made(new workers);
   made->bound_clients(clients_max);
@@ -99,11 +107,15 @@ result<std::unique_ptr<workers>> workers::start(
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
-    if (access_log) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.access) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.audit) {
+      self->audit = std::make_unique<observe::log_queue>(gateway::auditor::queue_bytes);
+    }
     gateway::worker_parts parts;
     parts.index = i;
     parts.workers = count;
     parts.state = state;
+    parts.revoked = revoked;
     for (std::size_t k = 0; k < sockets.size(); ++k) {
       for (const int fd : sockets[k].of(i, count)) {
         parts.listening.push_back({fd, static_cast<std::uint32_t>(k)});
@@ -111,6 +123,7 @@ result<std::unique_ptr<workers>> workers::start(
     }
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
+    parts.audit = self->audit.get();
     parts.clients = made->clients_;
     parts.loads = loads;
     parts.hashes = made->hashes_;
@@ -147,6 +160,12 @@ void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapsho
   }
 }
 
+void workers::revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new revoke_command(list));
+  }
+}
+
 void workers::drain(io::ring& from, nanoseconds at_most) {
   for (const auto& self : all_) {
     if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most));
@@ -176,6 +195,14 @@ std::vector<observe::log_queue*> workers::queues() const {
   std::vector<observe::log_queue*> list;
   for (const auto& self : all_) {
     if (self->queue) list.push_back(self->queue.get());
+  }
+  return list;
+}
+
+std::vector<observe::log_queue*> workers::audit_queues() const {
+  std::vector<observe::log_queue*> list;
+  for (const auto& self : all_) {
+    if (self->audit) list.push_back(self->audit.get());
   }
   return list;
 }

@@ -24,6 +24,12 @@ namespace rw::control {
 // How many workers `server.workers` asks for: 0 is one per CPU this process may run on.
 unsigned worker_count(unsigned configured);
 
+// Which logs workers write to.
+struct log_choice {
+  bool access = false;
+  bool audit = false;
+};
+
 class workers {
  public:
   // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
@@ -31,7 +37,8 @@ class workers {
   // Errors: what io::ring::create says, of the first that failed; then none is running.
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-      const std::vector<net::listening_sockets>& sockets, bool access_log,
+      std::shared_ptr<const auth::revocation_list> revoked,
+      const std::vector<net::listening_sockets>& sockets, log_choice logs,
       std::uint32_t clients_max);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
@@ -43,6 +50,7 @@ class workers {
   }
   // ---- from the control thread, by way of its ring
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
+  void revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list);
   void drain(io::ring& from, nanoseconds at_most);
   // Asks each for a sign of life, by a message that wakes it; whether all have given it since they
   // were asked. A worker that owes an answer is not asked again. Not after drain().
@@ -52,7 +60,8 @@ class workers {
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }
   std::vector<const observe::counters*> counters() const;
-  std::vector<observe::log_queue*> queues() const;
+  std::vector<observe::log_queue*> queues() const;  // of the access log
+  std::vector<observe::log_queue*> audit_queues() const;
 
  private:
   struct one;

@@ -222,6 +222,11 @@ writer::~writer() {
   }
 }
 
+void writer::take(std::vector<observe::log_queue*> from) {
+  const std::lock_guard hold(shared_->lock);
+  shared_->from = std::move(from);
+}
+
 void writer::reopen() noexcept {
   const std::lock_guard hold(shared_->lock);
   shared_->reopen.store(true, std::memory_order_release);

@@ -23,6 +23,8 @@ class writer {
   // outlive the writer. Errors: the errno of open.
   static result<std::unique_ptr<writer>> start(const std::string& path,
                                                std::vector<observe::log_queue*> from);
+  // The queues of workers that were started after it: a gate that cannot write starts none.
+  void take(std::vector<observe::log_queue*> from);
   // Writes what is in the queues, then ends. After it nothing touches the queues.
   ~writer();
   writer(const writer&) = delete;

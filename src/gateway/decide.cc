@@ -82,15 +82,16 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   return {429, "rate_limited"};
 }
 
+// What the mint reads of an Authorization line: no key is as long, and a longer one is no attempt
+// to be somebody.
+constexpr std::size_t mint_authorization_max = 8U << 10U;
+
 verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   const config::route& route = *x.route->settings;
-  auth::presented given;
-  for (const http::field& one : x.request.fields) {
-    if (one.id == http::field_id::authorization) {
-      if (given.authorization_lines++ == 0) given.authorization = one.value;
-    } else if (one.id == http::field_id::x_api_key) {
-      if (given.api_key_lines++ == 0) given.api_key = one.value;
-    }
+  auth::presented given = presented_by(x);
+  if (route.action == config::route_action::mint &&
+      given.authorization.size() > mint_authorization_max) {
+    return {400, "authorization_too_large"};
   }
   given.answer = answer;
   const io::loop& loop = x.on->loop();
@@ -156,7 +157,20 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_request_id(x);
   x.decision = judge(x, from);
+  if (!x.decision.pending()) x.on->audit().decide(x);
   x.decided = x.on->loop().now();
+}
+
+auth::presented presented_by(const exchange& x) noexcept {
+  auth::presented given;
+  for (const http::field& one : x.request.fields) {
+    if (one.id == http::field_id::authorization) {
+      if (given.authorization_lines++ == 0) given.authorization = one.value;
+    } else if (one.id == http::field_id::x_api_key) {
+      if (given.api_key_lines++ == 0) given.api_key = one.value;
+    }
+  }
+  return given;
 }
 
 bool is_forwarded(const exchange& x) noexcept {

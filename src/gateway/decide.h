@@ -18,6 +18,9 @@ io::task<> settle(exchange& x);
 // wait has brought, where there was one.
 verdict judge_caller(exchange& x, const auth::slow_answer* answer = nullptr);
 
+// The exchange's credentials, as its head has them.
+auth::presented presented_by(const exchange& x) noexcept;
+
 // Admitted, and to be answered by an origin rather than by us.
 bool is_forwarded(const exchange& x) noexcept;
 

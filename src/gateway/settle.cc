@@ -55,6 +55,7 @@ io::task<> wait_for_hash(exchange& x) {
 
 io::task<> settle(exchange& x) {
   co_await wait_for_hash(x);
+  x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }
 

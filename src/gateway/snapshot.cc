@@ -174,6 +174,10 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.auth = auth::make_snapshot(s.settings);
   s.auth.generation = with.generation;
+  // What was used once stays used.
+  if (s.auth.used && with.previous != nullptr && with.previous->auth.used) {
+    s.auth.used = with.previous->auth.used;
+  }
   if (s.settings.has_api_keys) s.auth.keys = files.read_keys(s.settings.api_keys);
 
   std::shared_ptr<const auth::key_set> minted;
@@ -226,7 +230,7 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   snapshot& s = *made;
   config::diagnostics problems;
   s.settings = std::move(settings);
-  file_reader files(s.settings.files, problems, s.files);
+  file_reader files(s.settings.files, problems, s.files, with.notes);
 
   make_listeners(s, with, files);
   make_upstreams(s, with, files);

@@ -17,6 +17,7 @@
 #include "config/cidr.h"
 #include "config/config.h"
 #include "config/diagnostic.h"
+#include "gateway/file_notes.h"
 #include "gateway/header_rules.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
@@ -88,6 +89,7 @@ struct snapshot_context {
   const snapshot* previous = nullptr;
   std::uint64_t generation = 1;  // never used twice
   wall_time now;                 // for warnings about dates
+  file_notes* notes = nullptr;   // what was read of secrets and key sets goes there
 };
 
 // Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker.

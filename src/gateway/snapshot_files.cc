@@ -69,6 +69,11 @@ void file_reader::pass_on(config::diagnostics found, const subject& about) {
   }
 }
 
+void file_reader::note(bool is_secret, const subject& about, std::string_view source,
+                       std::optional<std::string_view> contents) {
+  if (notes_ != nullptr) notes_->add(is_secret, about.key, source, contents);
+}
+
 std::optional<std::string> file_reader::read(const std::string& path, const subject& about,
                                              std::size_t bytes_max, access allowed) {
   if (path.empty()) return {};
@@ -117,6 +122,7 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
   if (source.from == config::secret_source::kind::none) return {};
   if (source.from == config::secret_source::kind::file) files_.push_back(source.name);
   auto got = config::read_secret(source);
+  note(true, about, source.name, got ? std::optional(got->view()) : std::nullopt);
   if (got) return std::move(*got);
   pass_on({std::move(got.error())}, about);
   return {};
@@ -125,9 +131,11 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
 std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
   const subject about{.key = "auth.api_keys.file", .at = from.file_at};
   std::optional<std::string> text = read(from.file, about, key_file_bytes_max, access::owner_only);
+  if (!text) note(false, about, from.file, {});
   if (!text) return nullptr;
   config::diagnostics found;
   std::optional<auth::key_store> keys = auth::load_keys(*text, from.file, found);
+  note(false, about, from.file, keys ? std::optional<std::string_view>(*text) : std::nullopt);
   wipe(text->data(), text->size());
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
@@ -139,9 +147,11 @@ std::shared_ptr<const auth::key_set> file_reader::read_key_set(const config::jwt
   const subject about{.key = key, .at = from.jwks_at};
   const std::optional<std::string> text =
       read(from.jwks_file, about, auth::key_set_bytes_max + 1, access::anybody);
+  if (!text && !from.jwks_file.empty()) note(false, about, from.jwks_file, {});
   if (!text) return nullptr;
   config::diagnostics found;
   std::optional<auth::key_set> keys = auth::load_key_set(*text, from.jwks_file, found);
+  note(false, about, from.jwks_file, keys ? std::optional<std::string_view>(*text) : std::nullopt);
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
   return std::make_shared<const auth::key_set>(std::move(*keys));

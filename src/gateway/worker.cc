@@ -6,6 +6,8 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "gateway/decide.h"
+#include "gateway/forward.h"
 #include "gateway/hash_pool.h"
 #include "tls/library.h"
 
@@ -56,13 +58,15 @@ struct worker::acceptor : io::operation {
   pause again;
 };
 
-worker::worker(io::loop& on, worker_parts parts) : loop_(on), parts_(std::move(parts)), pools_(on) {
+worker::worker(io::loop& on, worker_parts parts)
+    : loop_(on), parts_(std::move(parts)), pools_(on), auditor_(parts_.audit, random()) {
   if (parts_.hashes) {
     authenticator_.share_secret(parts_.hashes->secret());
     hash_inbox_ = std::make_shared<gateway::hash_inbox>();
     hash_inbox_->ring = loop_.kernel().descriptor();
   }
   adopt(std::move(parts_.state));
+  authenticator_.revoke(std::move(parts_.revoked));
 }
 
 worker::~worker() {
@@ -89,8 +93,20 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   }
   made->state = std::move(state);
   access_format_ = formatter_for(made->state->settings.log);
+  auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+}
+
+void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
+  authenticator_.revoke(std::move(list));
+  for (connection* c = first_; c != nullptr; c = c->next) {
+    exchange* x = c->current;
+    if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
+    if (authenticator_.is_revoked(presented_by(*x), x->caller, x->state->auth, loop_.wall_now())) {
+      end_caller(*x, "revoked");
+    }
+  }
 }
 
 void worker::release(epoch* one) noexcept {
@@ -248,6 +264,7 @@ io::task<> worker::keep_house() {
     co_await pause;
     pause_ = nullptr;
     pools_.sweep(past_.empty());
+    auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);
     counters().set(observe::counter::ring_completions, ring.completions);
@@ -308,6 +325,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     co_await step;
   }
   closed_ = true;
+  auditor_.finish(loop_.now(), loop_.wall_now());
   co_await pools_.close_all();
   finished_ = true;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticate.h"
+#include "gateway/audit.h"
 #include "gateway/balance.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
@@ -39,7 +40,9 @@ struct worker_parts {
   };
   std::vector<accepting> listening;
   observe::counters* counters = nullptr;
-  observe::log_queue* access = nullptr;  // null: no access log
+  std::shared_ptr<const auth::revocation_list> revoked;  // null: nothing is
+  observe::log_queue* access = nullptr;                  // null: no access log
+  observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
   std::shared_ptr<hash_pool> hashes;    // null: keys with slow hashes are nobody's
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
@@ -58,6 +61,8 @@ class worker {
   // ---- by message from the control thread, on this one
   // From the next request on; connections stay.
   void adopt(std::shared_ptr<const snapshot> state);
+  // From now on, requests under way included: they end at once. Null: nothing is revoked.
+  void revoke(std::shared_ptr<const auth::revocation_list> list);
   // A connection that another worker has accepted, its place taken: closed when this one drains.
   void take_over(int fd, std::uint32_t listener);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
@@ -78,7 +83,9 @@ class worker {
   auth::authenticator& authenticator() noexcept { return authenticator_; }
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
+  auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
+  upstream::pools& pools() noexcept { return pools_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
@@ -115,6 +122,7 @@ class worker {
   std::int64_t date_second_ = -1;
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
+  auditor auditor_;
   std::vector<std::unique_ptr<exchange>> exchanges_;
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;

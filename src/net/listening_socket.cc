@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "io/ring.h"
@@ -18,6 +19,7 @@ namespace rw::net {
 namespace {
 
 constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
+constexpr std::chrono::milliseconds between_tries{10};
 
 void set(int fd, int level, int option, int value) {
   ::setsockopt(fd, level, option, &value, sizeof value);
@@ -52,6 +54,21 @@ void remove_stale(const config::address& where) {
   ::close(fd);
 }
 
+// The one bind that shows whether anybody has the address.
+result<int> first_bound(const config::address& where, mode_t mode, nanoseconds patience) {
+  const bool is_unix = where.what == config::address::kind::unix_path;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    if (is_unix) remove_stale(where);
+    const mode_t before = is_unix ? ::umask(0777 & ~mode) : 0;
+    result<int> made = bound(where, false);
+    if (is_unix) ::umask(before);
+    const bool in_use = !made && made.error().os == EADDRINUSE;
+    if (!in_use || std::chrono::steady_clock::now() >= deadline) return made;
+    std::this_thread::sleep_for(between_tries);
+  }
+}
+
 std::string text_of(int fd) {
   sockaddr_storage at{};
   socklen_t size = sizeof at;
@@ -68,15 +85,12 @@ std::string text_of(int fd) {
 }  // namespace
 
 result<listening_sockets> listening_sockets::open(const config::address& where, unsigned count,
-                                                  mode_t mode) {
+                                                  mode_t mode, nanoseconds patience) {
   listening_sockets made;
   const bool is_unix = where.what == config::address::kind::unix_path;
   config::address at = where;
-  if (is_unix) remove_stale(where);
-  // The probe: closed again before the shared ones are bound.
-  const mode_t before = is_unix ? ::umask(0777 & ~mode) : 0;
-  const result<int> first = bound(at, false);
-  if (is_unix) ::umask(before);
+  // Of an IP address a probe: closed again before the shared ones are bound.
+  const result<int> first = first_bound(at, mode, patience);
   if (!first) return failure(first.error());
   if (is_unix) {
     made.fds_.push_back(*first);

@@ -6,10 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "config/address.h"
 
 namespace rw::net {
+
+// How long open() is to try at the start of a gate: the kernel takes apart the ring of one that was
+// killed after its end, and until then its sockets listen.
+inline constexpr std::chrono::seconds after_a_kill{3};
 
 // The sockets of one listener, one per worker; closed when destroyed.
 class listening_sockets {
@@ -17,10 +22,11 @@ class listening_sockets {
   // Binds `count` sockets to `where`, by SO_REUSEPORT after a first bind without it has shown that
   // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket
   // is one, shared by all, with `mode` from the start; a stale file is replaced. Port 0 takes any
-  // free one. Before other threads make files: the umask is changed for a moment. Errors:
-  // the errno of socket, bind or listen.
+  // free one. Before other threads make files: the umask is changed for a moment. An address in use
+  // is tried again for `patience`, while the thread waits. Errors: the errno of socket, bind or
+  // listen.
   static result<listening_sockets> open(const config::address& where, unsigned count,
-                                        mode_t mode = 0666);
+                                        mode_t mode = 0666, nanoseconds patience = {});
   // The same from sockets that listen at `where` already, at least one, which it owns from now on:
   // all of them, since there may be connections in the queue of each. IP sockets that are fewer
   // than `count` get company where whoever bound them lets others share the port; else workers

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -42,6 +43,14 @@ struct server {
   std::string tls_name;  // whom its certificate is for, where TLS is spoken
   std::shared_ptr<handshake_failures> failures = std::make_shared<handshake_failures>();
 };
+
+// Of a server's `host`, what goes into Host: a port that everybody expects there is left out, as
+// browsers do (RFC 9110 4.2.1, 4.2.2); some origins know themselves by the name alone.
+constexpr std::string_view host_field(std::string_view host, bool tls) noexcept {
+  const std::string_view usual = tls ? ":443" : ":80";
+  if (host.ends_with(usual)) host.remove_suffix(usual.size());
+  return host;
+}
 
 // One server for each address: `localhost` may be ::1 and 127.0.0.1, and the origin listen on one
 // of them. Never empty. Looks names up with the system's resolver: blocks, never on a worker.

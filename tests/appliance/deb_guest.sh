@@ -3,35 +3,8 @@
 set -u
 cd /lab || exit
 export DEBIAN_FRONTEND=noninteractive
-failed=0
-passed=0
-
-# check WHAT COMMAND...: one line; what a failing command printed follows it.
-check() {
-  local what=$1
-  shift
-  if "$@" >/tmp/check 2>&1; then
-    passed=$((passed + 1))
-    printf '  ok    %s\n' "$what"
-  else
-    failed=$((failed + 1))
-    printf '  FAIL  %s\n' "$what"
-    tail -n 30 /tmp/check | sed 's/^/        /'
-  fi
-}
-is() { [ "$1" = "$2" ] || { printf 'is %s, not %s\n' "$1" "$2"; return 1; }; }
-has() { grep -q -- "$2" <<<"$1" || { printf 'no %s in: %s\n' "$2" "$1"; return 1; }; }
-has_not() { ! has "$@" >/dev/null || { printf '%s is in: %s\n' "$2" "$1"; return 1; }; }
-not() { ! "$@"; }
-until_true() { for _ in $(seq 100); do if "$@"; then return 0; fi; sleep 0.1; done; "$@"; }
-
-url=https://127.0.0.1:8443
-gate_pid() { systemctl show -P MainPID ringward; }
-status_of() { curl -sk -o /dev/null -w '%{http_code}' "$@"; }
-with_key() { curl -sk -H "x-api-key: $(cat /etc/ringward/first-api-key)" "$@"; }
-mode_of() { stat -c '%a %U:%G' "$1"; }
-made='first-api-key api-keys mint.jwk tls/cert.pem tls/key.pem'
-all_prints() { for one in $made; do sha256sum "/etc/ringward/$one"; done; }
+# shellcheck source=tests/appliance/checks.sh
+. ./checks.sh
 
 install() { apt-get -q -y -o Dpkg::Options::=--force-confold --no-install-recommends install "$@"; }
 
@@ -217,14 +190,18 @@ upgrade() {
 removal() {
   local before
   before=$(all_prints)
+  check 'a profile is applied' tune
   check 'apt removes it' apt-get -q -y remove ringward
   check 'it has stopped' is "$(status_of $url/)" 000
   check 'the instance too' not systemctl is-active -q ringward@blue
+  check 'the kernel has what it had before the profile' is_not_tuned
   check 'keys stay' is "$(all_prints)" "$before"
   check 'apt installs it again' install ./newer.deb
   check 'with the same keys' is "$(all_prints)" "$before"
   check 'which are accepted' has_hello
+  check 'a profile is applied' tune
   check 'apt purges it' apt-get -q -y purge ringward
+  check 'the kernel has what it had, once more' is_not_tuned
   check 'no user is left' not getent passwd ringward
   check 'no group' not getent group ringward
   # The journal, apt's and dpkg's logs and cache are theirs.
@@ -239,5 +216,4 @@ nothing_is_left() {
 }
 
 for part in first_install serving sandbox changes resilience instances upgrade removal; do "$part"; done
-printf '%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+sum_up

@@ -4,41 +4,15 @@
 set -u
 cd /lab/rpms || exit
 export DEBIAN_FRONTEND=noninteractive
-failed=0
-passed=0
-
-# check WHAT COMMAND...: one line; what a failing command printed follows it.
-check() {
-  local what=$1
-  shift
-  if "$@" >/tmp/check 2>&1; then
-    passed=$((passed + 1))
-    printf '  ok    %s\n' "$what"
-  else
-    failed=$((failed + 1))
-    printf '  FAIL  %s\n' "$what"
-    tail -n 30 /tmp/check | sed 's/^/        /'
-  fi
-}
-is() { [ "$1" = "$2" ] || { printf 'is %s, not %s\n' "$1" "$2"; return 1; }; }
-has() { grep -q -- "$2" <<<"$1" || { printf 'no %s in: %s\n' "$2" "$1"; return 1; }; }
-not() { ! "$@"; }
-until_true() { for _ in $(seq 100); do if "$@"; then return 0; fi; sleep 0.1; done; "$@"; }
+# shellcheck source=tests/appliance/checks.sh
+. ../checks.sh
 refused_for() {
   local said
   if said=$(rpm -i "$1" 2>&1); then echo 'was installed'; return 1; fi
   has "$said" "$2"
 }
 
-url=https://127.0.0.1:8443
-status_of() { curl -sk -o /dev/null -w '%{http_code}' "$@"; }
-answers() { is "$(status_of $url/)" 401; }
-with_key() { curl -sk -H "x-api-key: $(cat /etc/ringward/first-api-key)" "$@"; }
-gate_pid() { systemctl show -P MainPID ringward; }
-mode_of() { stat -c '%a %U:%G' "$1"; }
 first=(this/*.rpm) newer=(newer/*.rpm)
-made='first-api-key api-keys mint.jwk tls/cert.pem tls/key.pem'
-all_prints() { for one in $made; do sha256sum "/etc/ringward/$one"; done; }
 
 dependencies() {
   check 'refused where the base system is unknown' refused_for "${first[0]}" 'libc.so.6'
@@ -93,8 +67,10 @@ upgrade() {
 erase() {
   local before
   before=$(all_prints)
+  check 'a profile is applied' tune
   check 'rpm erases it' rpm -e ringward
   check 'it has stopped' is "$(status_of $url/)" 000
+  check 'the kernel has what it had before the profile' is_not_tuned
   check 'and is not started at boot' not systemctl is-enabled -q ringward
   check 'keys stay' is "$(all_prints)" "$before"
   check 'the edited configuration is kept' test -s /etc/ringward/ringward.toml.rpmsave
@@ -118,8 +94,7 @@ with_dnf() {
   check 'it has stopped' is "$(status_of $url/)" 000
 }
 
-apt-get -q -y install --no-install-recommends rpm dnf createrepo-c >/tmp/tools 2>&1 || { cat /tmp/tools; exit 1; }
+apt-get -q -y install --no-install-recommends rpm dnf createrepo-c python3 logrotate >/tmp/tools 2>&1 || { cat /tmp/tools; exit 1; }
 rpm --initdb
 for part in dependencies install upgrade erase with_dnf; do "$part"; done
-printf '%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+sum_up

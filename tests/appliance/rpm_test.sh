@@ -2,7 +2,7 @@
 # The rpm on a real systemd: installed, used, upgraded and erased with rpm and with dnf, under
 # systemd-nspawn on this machine's kernel.
 #
-#   tests/appliance/rpm_test.sh [SUITE...]    bookworm without arguments
+#   tests/appliance/rpm_test.sh [SUITE...]    bookworm and trixie without arguments
 #
 # The system inside is Debian's, there being no other to be had here, with Debian's rpm and dnf. What
 # an EL or Fedora base system provides, a package `debian-compat` made here says that this one does
@@ -10,29 +10,11 @@
 #
 # Needs root, systemd-nspawn, rpmbuild, and what build-image.sh needs for an image that is not there
 # yet; LAB_DIR says where those are kept. The package is that of build/package/rpm, built when it is
-# missing. rpm_guest.sh is what runs inside.
+# of another commit. rpm_guest.sh is what runs inside.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-export LAB_DIR=${LAB_DIR:-/var/tmp/ringward-lab}
-export LAB_EXTRA_PKGS='python3 python3-cryptography logrotate'
-
-skip() { printf 'rpm_test: skipped: %s\n' "$*"; exit 0; }
-[ "$(id -u)" = 0 ] || skip 'it needs root'
-for tool in systemd-nspawn:systemd-container mke2fs:e2fsprogs busybox:busybox-static cpio:cpio \
-  xz:xz-utils zstd:zstd ssh-keygen:openssh-client depmod:kmod mmdebstrap:mmdebstrap rpmbuild:rpm; do
-  command -v "${tool%:*}" >/dev/null || skip "${tool%:*} is missing (package ${tool#*:})"
-done
-if ! grep -q overlay /proc/filesystems; then modprobe -q overlay || skip 'the kernel has no overlayfs'; fi
-
-running=''
-work=$(mktemp -d)
-# shellcheck disable=SC2317,SC2329  # called by the trap
-clean() {
-  [ -z "$running" ] || "$here/ns.sh" down "$running"
-  rm -rf "$work"
-}
-trap clean EXIT
+# shellcheck source=tests/appliance/lab.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+need_lab rpmbuild:rpm
 
 # rpm_of SPEC TO: builds a package.
 rpm_of() {
@@ -79,37 +61,21 @@ newer() {
 }
 
 test_suite() {
-  local suite=$1 packages
-  packages=("$root"/build/package/rpm/ringward-*.rpm)
-  if [ ! -e "${packages[0]}" ]; then
-    "$root/dev" package rpm
-    packages=("$root"/build/package/rpm/ringward-*.rpm)
-  fi
-  [ -s "$LAB_DIR/$suite/disk.raw" ] || "$here/build-image.sh" "$suite"
+  local suite=$1 package
+  package=$(built_package rpm)
+  need_image "$suite"
   mkdir -p "$work"/rpms/{compat,old,this,newer}
-  cp "${packages[0]}" "$work/rpms/this/"
+  cp "$package" "$work/rpms/this/"
   compat 2.31 "$work/rpms/old"
   compat 2.36 "$work/rpms/compat"
-  newer "${packages[0]}" "$work/rpms/newer"
-  running=$suite
+  newer "$package" "$work/rpms/newer"
   "$here/ns.sh" up "$suite"
-  "$here/ns.sh" push "$suite" "$work/rpms" "$here/rpm_guest.sh" /lab
-  "$here/ns.sh" fetch "$suite" rpm dnf createrepo-c >"$work/fetch.log" 2>&1 ||
+  "$here/ns.sh" push "$suite" "$work/rpms" "$here"/{checks,rpm_guest}.sh /lab
+  "$here/ns.sh" fetch "$suite" rpm dnf createrepo-c python3 logrotate >"$work/fetch.log" 2>&1 ||
     { cat "$work/fetch.log"; return 1; }
   "$here/ns.sh" exec "$suite" bash /lab/rpm_guest.sh
+  rm -rf "$work/rpms" "$work/newer"
 }
 
-[ $# -gt 0 ] || set -- bookworm
-bad=0
-for suite; do
-  export LAB_NAME=rpm-$suite
-  echo "== the rpm on $suite"
-  # Not in a condition of this shell, where set -e would not hold.
-  set +e
-  (set -e; test_suite "$suite")
-  status=$?
-  set -e
-  [ "$status" = 0 ] || { bad=1; echo "$suite: FAILED"; }
-  "$here/ns.sh" down "$suite"
-done
-exit "$bad"
+[ $# -gt 0 ] || set -- bookworm trixie
+each_suite test_suite "$@"

@@ -149,16 +149,19 @@ def claims(subject="tester", issuer="https://issuer.example", audience="api", tt
 
 class Authority:
     """A root and, below it, an intermediate that issues: Authority().issue("a.example").chain is a
-    leaf with the intermediate behind it, `root` what a client needs to trust."""
+    leaf with the intermediate behind it, `root` what a client needs to trust. `signs`: whether the
+    intermediate's key usage lets it."""
 
-    def __init__(self, name="Test root"):
+    def __init__(self, name="Test root", signs=True):
         self._root_key = ec.generate_private_key(ec.SECP256R1())
         self._key = ec.generate_private_key(ec.SECP256R1())
         root = _common_name(name)
         self._name = _common_name(name + ", intermediate")
         self.root = _pem(_issued(root, root, self._root_key.public_key(), ca=True)
+                         .add_extension(_usage_of_authority(True), True)
                          .sign(self._root_key, hashes.SHA256()))
         self.intermediate = _pem(_issued(self._name, root, self._key.public_key(), ca=True)
+                                 .add_extension(_usage_of_authority(signs), True)
                                  .sign(self._root_key, hashes.SHA256()))
 
     def issue(self, *names, days=1.0, since=-1.0, usage=None, with_intermediate=True):
@@ -173,6 +176,14 @@ class Authority:
         chain = _pem(built.sign(self._key, hashes.SHA256()))
         chain += self.intermediate if with_intermediate else ""
         return Certificate(chain, private_pem(key))
+
+
+def _usage_of_authority(signs):
+    """RFC 5280 4.2.1.3: an authority's certificate has it, and wolfSSL 5.7.2 wants it there."""
+    return x509.KeyUsage(
+        key_cert_sign=signs, crl_sign=True, digital_signature=False, content_commitment=False,
+        key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+        decipher_only=False)
 
 
 def _common_name(text):

@@ -51,6 +51,12 @@ class Start(harness.SystemTest):
                                   origin=origin.address)
         self.assertIn(str(origin.port), self.one_line(said))
 
+    def test_an_access_log_that_cannot_be_written(self):
+        """Nobody is served whose line would be lost: no worker has begun."""
+        log = '[log]\naccess.path = "$dir/none/access.log"'
+        said = self.refused_start(configs.plain(more=log), origin="127.0.0.1:1")
+        self.assertRegex(self.one_line(said), "log.access: .*none/access.log: No such file")
+
     def test_a_port_of_another_gate(self):
         gate = self.gate(configs.plain(), origin="127.0.0.1:1")
         taken = "%s:%d" % gate.address()

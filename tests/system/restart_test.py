@@ -111,8 +111,7 @@ class Restarts(ManagedTest):
         manager = self.manager()
         gate = self.managed(manager, origin=origin.address, check_exit=False)
         gate.kill()
-        # The kernel takes a killed process's ring apart after its end, and the sockets with it.
-        harness.eventually(lambda: refused(str(self.directory / "admin.sock")))
+        # Its ring, and the sockets with it, may outlive it for a while: no reason not to start.
         with client.connect(gate.address()) as waiting:
             self.managed(manager, origin=origin.address)
             self.assertEqual(waiting.request("GET", "/").status, 200)

@@ -66,7 +66,7 @@ class UpstreamTlsTest(harness.SystemTest):
     def handshakes(self, gate):
         lines = [x for x in gate.metrics().splitlines()
                  if x.startswith("ringward_upstream_tls_handshakes_total{")]
-        return {x.split('"')[1]: int(x.split()[1]) for x in lines}
+        return {re.search('result="(.*)"', x)[1]: int(x.split()[1]) for x in lines}
 
 
 class Verifying(UpstreamTlsTest):
@@ -115,6 +115,11 @@ class Verifying(UpstreamTlsTest):
         for of in (self.authority.issue("127.0.0.1", with_intermediate=False),
                    certificate("127.0.0.1")):
             self.refused(self.tls_gate(self.tls_origin(of=of)), "upstream_tls_untrusted")
+
+    def test_an_intermediate_that_may_not_sign_is_untrusted(self):
+        authority = Authority(signs=False)
+        origin = self.tls_origin(of=authority.issue("127.0.0.1"))
+        self.refused(self.tls_gate(origin, ca=authority.root), "upstream_tls_untrusted")
 
     def test_a_certificate_too_many_in_the_chain_does_no_harm(self):
         of = self.authority.issue("127.0.0.1")

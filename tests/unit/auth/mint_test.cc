@@ -173,6 +173,27 @@ TEST(PrivateKey, KidAndAlgDefaultToThumbprintAndType) {
       "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
 }
 
+TEST(PrivateKey, KeyOpsHaveToAllowSigningAndNothingElse) {
+  const auto with = [](std::string_view operations) {
+    return fmt::format(
+        R"({{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",)"
+        R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","key_ops":{}}})",
+        operations);
+  };
+  for (const auto* allowed : {R"(["sign"])", R"(["sign","verify"])", R"(["verify","sign"])"}) {
+    const auto key = load(with(allowed));
+    ASSERT_TRUE(key) << allowed;
+    // What is published is for those who verify.
+    EXPECT_EQ(load_keys_or_die(key->public_set()).keys().size(), 1U) << allowed;
+  }
+  for (const auto* refused :
+       {R"(["verify"])", "[]", R"(["encrypt"])", R"("sign")", R"(["sign",1])"}) {
+    config::diagnostics found;
+    EXPECT_FALSE(load_private_key(with(refused), "mint.jwk", found)) << refused;
+    EXPECT_EQ(found.size(), 1U) << refused;
+  }
+}
+
 TEST(PrivateKey, NumbersThatDoNotBelongTogetherAreRefused) {
   std::map<std::string, std::string> keys;
   for (const row& one : read_rows("private.tsv")) keys[one[0]] = one[1];

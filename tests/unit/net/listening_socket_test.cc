@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <set>
 
 #include "../io/sockets.h"
@@ -172,6 +175,39 @@ TEST_F(UnixListener, ALiveOneIsInUse) {
   EXPECT_EQ(second.error().os, EADDRINUSE);
   const descriptor client(connect_to(where()));
   EXPECT_GE(client, 0) << "the first one's file is gone";
+}
+
+// As that of a process which was killed, and whose ring the kernel still takes apart.
+TEST_F(UnixListener, OneThatIsAboutToGoIsWaitedFor) {
+  const config::address at = where();
+  descriptor going(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(going, at.raw(), at.length), 0);
+  ASSERT_EQ(::listen(going, 8), 0);
+  auto opening = std::async(std::launch::async, [&] {
+    return listening_sockets::open(at, 1, 0666, std::chrono::minutes(1));
+  });
+  // Each try asks first whether anybody listens. The second one shows that the first was not all.
+  for (int tries = 0; tries < 2; ++tries) {
+    pollfd asked{.fd = going, .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&asked, 1, 30'000), 1) << "it does not try again";
+    const descriptor who(::accept(going, nullptr, nullptr));
+  }
+  going.reset();
+  const auto made = opening.get();
+  ASSERT_TRUE(made);
+  const descriptor client(connect_to(at));
+  EXPECT_GE(client, 0);
+}
+
+TEST_F(ListeningSockets, AnAddressThatStaysInUseIsAnErrorInTheEnd) {
+  const auto first = listening_sockets::open(address("127.0.0.1:0"), 1);
+  ASSERT_TRUE(first);
+  const auto began = std::chrono::steady_clock::now();
+  const auto second =
+      listening_sockets::open(address(first->name()), 1, 0666, std::chrono::milliseconds(30));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().os, EADDRINUSE);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(30));
 }
 
 // One whose queue is full answers nobody, but it is not dead.

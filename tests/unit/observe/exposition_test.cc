@@ -28,6 +28,7 @@ struct world {
                       .reloads = 2,
                       .reloads_failed = 1,
                       .access_lines_dropped = 9,
+                      .key_hashes = 17,
                       .access_log_failing = true};
 
   std::string text() const {
@@ -54,7 +55,11 @@ TEST(Exposition, SumsTheWorkers) {
   w.first->refusals.add("rate_limited");
   static const char elsewhere[] = "rate_limited";  // the same text at another address
   w.second->refusals.add(elsewhere);
+  w.first->client_deadlines.add(deadline::write_gap);
+  w.second->client_deadlines.add(deadline::write_gap);
   const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_client_timeouts_total{deadline=\"write_gap\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_client_timeouts_total{deadline=\"head\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"2xx\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"5xx\"} 0\n"));
   EXPECT_THAT(
@@ -70,6 +75,7 @@ TEST(Exposition, SumsTheWorkers) {
               HasSubstr("ringward_config_last_reload_success_timestamp_seconds 1700000100.500\n"));
   EXPECT_THAT(text, HasSubstr("ringward_access_lines_dropped_total 9\n"));
   EXPECT_THAT(text, HasSubstr("ringward_access_log_failing 1\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_key_hashes_total 17\n"));
 }
 
 TEST(Exposition, BucketsAreCumulative) {

@@ -151,6 +151,16 @@ TEST(Server, ANameHasABoundedNumberOfAddresses) {
   EXPECT_EQ(made.back().name, "many:80 (192.0.2.16)");
 }
 
+TEST(Server, APortThatEverybodyExpectsIsNotNamed) {
+  EXPECT_EQ(host_field("api.example:443", true), "api.example");
+  EXPECT_EQ(host_field("api.example:80", false), "api.example");
+  EXPECT_EQ(host_field("[::1]:443", true), "[::1]");
+  EXPECT_EQ(host_field("api.example:443", false), "api.example:443");
+  EXPECT_EQ(host_field("api.example:80", true), "api.example:80");
+  EXPECT_EQ(host_field("api.example:8443", true), "api.example:8443");
+  EXPECT_EQ(host_field("localhost", false), "localhost");
+}
+
 TEST(Server, OtherFamiliesAreNoServers) {
   addrinfo strange{};
   strange.ai_family = AF_UNIX;

@@ -25,8 +25,9 @@ issue() {
 p256() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.key"; }
 
 p256 root && p256 intermediate && p256 leaf && p256 other
-self root "/CN=Ringward test root" "basicConstraints=critical,CA:TRUE"
+self root "/CN=Ringward test root" "basicConstraints=critical,CA:TRUE" "keyUsage=critical,keyCertSign,cRLSign"
 issue intermediate "/CN=Ringward test intermediate" root "basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
 authorityKeyIdentifier=keyid"
 issue leaf "/CN=not.used.example" intermediate "subjectAltName=DNS:Www.Example.org,DNS:*.example.org,IP:192.0.2.1,IP:2001:db8::1,email:a@example.org
