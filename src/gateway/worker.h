@@ -140,7 +140,7 @@ class worker {
     io::sleep* pause;
   };
   std::vector<key_wait> key_waits_;
-  unsigned hash_jobs_ = 0;      // at the pool
+  unsigned hash_jobs_ = 0;  // at the pool
   std::shared_ptr<gateway::hash_inbox> hash_inbox_;
   saturation saturation_;
   io::gate connections_;
