@@ -132,6 +132,7 @@ void key_sources::ask(source& one) {
 
 std::vector<gateway::known_keys> key_sources::known() const {
   std::vector<gateway::known_keys> list;
+  list.reserve(sources_.size());
   for (const auto& one : sources_) {
     list.push_back(
         {one->rules.name, one->rules.issuer, one->rules.jwks_remote, one->plan.source, one->keys});

@@ -2,7 +2,7 @@
 
 namespace rw::gateway {
 
-key_source::advice key_source::ask(mono_time now, io::loop* control, io::ring& own) noexcept {
+key_source::advice key_source::ask(mono_time now, io::loop* control, io::ring& own) {
   if (!fetching_.load(std::memory_order_acquire)) {
     const nanoseconds since = now.time_since_epoch();
     if (since.count() < askable_ns_.load(std::memory_order_relaxed) || control == nullptr) {

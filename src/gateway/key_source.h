@@ -31,7 +31,7 @@ class key_source : public std::enable_shared_from_this<key_source> {
     try_later  // nobody can say: the source fails, or too many wait already
   };
   // A worker. `control`: the loop of the control thread; `own`: the caller's ring.
-  advice ask(mono_time now, io::loop* control, io::ring& own) noexcept;
+  advice ask(mono_time now, io::loop* control, io::ring& own);
   // The same for one that has waited already.
   advice ask_again() const noexcept;
   void leave() noexcept { waiting_.fetch_sub(1, std::memory_order_relaxed); }

@@ -1,6 +1,7 @@
 """Key sets that are fetched: from a real HTTPS server that behaves, fails, lies and goes away."""
 
 import json
+import re
 import threading
 import time
 
@@ -142,6 +143,18 @@ class JwksTest(harness.SystemTest):
                 return float(one.rsplit(" ", 1)[1])
         return None
 
+    def wait_until_failing(self, name, says, within=60.0):
+        """Until `ringward status` has this reason; the log has one in ten minutes."""
+        line = re.compile(rf"^key set +{name}: .*; failed \d+ times in a row: .*{says}", re.M)
+        harness.eventually(lambda: line.search(self.cli("status").stdout), within,
+                           f"{name}'s failing with {says}")
+
+    def check_fetches(self, gate, name, server, most):
+        """No more than so many, but for those that this machine was too slow for."""
+        failed = self.metric(
+            gate, f'ringward_key_set_fetches_total{{issuer="{name}",result="failed"}}')
+        self.assertLessEqual(len(server.fetches), most + failed)
+
     def cli(self, *arguments):
         return harness.ringward(*arguments, "--socket", self.directory / "admin.sock")
 
@@ -153,7 +166,7 @@ class JwksTest(harness.SystemTest):
         self.assertIn(got.status, (200, 503))
         self.eventually_taken(gate, "idp", self.old)
         self.eventually_taken(gate, "idp", self.new)
-        self.assertEqual(len(server.fetches), 1)
+        self.check_fetches(gate, "idp", server, 1)
         request = server.fetches[0]
         self.assertEqual((request.method, request.target), ("GET", "/keys"))
         self.assertEqual(request.get("host"), server.origin.address)
@@ -202,7 +215,8 @@ class JwksTest(harness.SystemTest):
             self.assertEqual(gate.get("/keys", headers={"X-Api-Key": KEY}).status, 200)
         for name, (_, says, _) in kinds.items():
             with self.subTest(name):
-                gate.wait_for_log(rf"auth\.jwt\.{name}: keys could not be fetched.*: {says}", 30.0)
+                self.wait_until_failing(name, says)
+                gate.wait_for_log(rf"auth\.jwt\.{name}: keys could not be fetched, 1 times")
                 got = self.ask(gate, name, self.old)
                 self.assertEqual(got.status, 503)
                 self.assertIsNotNone(got.get("retry-after"))
@@ -225,14 +239,14 @@ class JwksTest(harness.SystemTest):
 
         # Somebody's kid that the issuer does not have: one question, answered by 304.
         def refused_after_a_fetch():
-            self.assertEqual(self.ask(gate, "idp", self.unheard_of).status, 401)
-            return len(server.fetches) == 2
+            refused = self.ask(gate, "idp", self.unheard_of).status == 401
+            return refused and len(server.fetches) >= 2
         harness.eventually(refused_after_a_fetch, 30.0, "a second fetch")
         self.assertEqual(server.fetches[1].get("if-none-match"), '"one"')
         gate.wait_for_access(status=401, reason="unknown_kid")
         harness.eventually(
             lambda: self.metric(gate, 'ringward_key_set_fetches_total{issuer="idp",result="same"}')
-            == 1, what="the answer counted as no news")
+            >= 1, what="the answer counted as no news")
         self.assertEqual(self.ask(gate, "idp", self.old).status, 200)
 
         # An outage: what is known goes on, and what nobody can know is no bad token.
@@ -299,7 +313,7 @@ class JwksTest(harness.SystemTest):
         # Two seconds are what a request waits; a machine may need longer for a handshake.
         self.assertEqual([a for a in answers if a[0] != 200 and not (a[0] == 503 and a[1] >= 1.9)],
                          [])
-        self.assertEqual(len(server.fetches), 2)
+        self.check_fetches(gate, "idp", server, 2)
 
     def test_keys_outlive_a_reload_and_go_with_another_pin(self):
         right = f'pin = ["{pin(self.server_certificate.chain)}"]'
@@ -311,12 +325,12 @@ class JwksTest(harness.SystemTest):
         self.assertEqual(self.cli("reload").returncode, 0)
         gate.wait_for_log("the configuration was reloaded")
         self.assertEqual(self.ask(gate, "idp", self.old).status, 200)
-        self.assertEqual(len(server.fetches), 1)
+        self.check_fetches(gate, "idp", server, 1)
         wrong = issuer_table(
             "idp", f'url = "{server.url}", pin = ["{pin(certificate("a").chain)}"]')
         self.write_config(GATE + wrong, origin=self.upstream.address)
         self.assertEqual(self.cli("reload").returncode, 0)
-        gate.wait_for_log(r"auth\.jwt\.idp: keys could not be fetched.*: tls: .*pin", 30.0)
+        self.wait_until_failing("idp", "tls: .*pin")
         self.assertEqual(self.ask(gate, "idp", self.old).status, 503)
         server.behave = publish(self.old)
         self.write_config(GATE + tables, origin=self.upstream.address)
@@ -331,12 +345,12 @@ class JwksTest(harness.SystemTest):
 
         def says(**more):
             return text(json.dumps({"issuer": issuer, "jwks_uri": keys.url} | more).encode())
-        gate.wait_for_log(r"idp: keys could not be fetched.*head: status 404", 30.0)
+        self.wait_until_failing("idp", "head: status 404")
         self.assertEqual(server.fetches[0].target, "/realm/.well-known/openid-configuration")
         for wrong, why in (({"issuer": issuer[:-1]}, "of another `issuer`"),
                            ({"jwks_uri": "http://127.0.0.1/keys"}, "no URL of https")):
             server.behave = says(**wrong)
-            harness.eventually(lambda w=why: w in self.cli("status").stdout, 40.0, why)
+            self.wait_until_failing("idp", why)
         self.assertEqual(self.ask(gate, "idp", self.old, issuer).status, 503)
         self.assertEqual(keys.fetches, [])
         server.behave = says()
@@ -352,8 +366,8 @@ class JwksTest(harness.SystemTest):
             issuer_table("nobody", 'url = "https://nobody.invalid/keys"'))
         self.eventually_taken(gate, "idp", self.old)
         self.assertEqual(server.fetches[0].get("host"), f"localhost:{server.origin.port}")
-        gate.wait_for_log(r"auth\.jwt\.noname: keys could not be fetched.*: tls: ", 30.0)
-        gate.wait_for_log(r"auth\.jwt\.nobody: keys could not be fetched.*: name: ", 30.0)
+        self.wait_until_failing("noname", "tls: ")
+        self.wait_until_failing("nobody", "name: ")
 
     def test_bad_keys_are_left_out_by_name_and_plain_http_is_refused(self):
         small = SigningKey("RS256", kid="small", rsa_bits=1024)
