@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import handshakes
 from process import Trouble
-from proxies import KINDS
+from proxies import KINDS, VARIANTS
 from server import Origin, Setting, make_certificate
 from tokens import make_tokens
 
@@ -39,7 +39,7 @@ def missing_tools(rows):
 
 
 def names_for(plan, row):
-    names = [name for name in plan.names if not row.servers or name in row.servers]
+    names = [name for name in plan.names if name in (row.servers or set(plan.names) - set(VARIANTS))]
     if not names:
         raise Trouble(f"{row.name} is for {', '.join(row.servers)}, none of which is to be measured")
     return names
@@ -54,7 +54,7 @@ def servers_of(plan, row):
         stack.callback(origin.process.stop)
         setting = Setting(directory, origin.address, row, make_certificate(directory),
                           make_tokens(directory, row.token) if row.token else None, plan.build, plan.proxy_cpu,
-                          plan.peer_logs)
+                          plan.load_cpu, plan.peer_logs)
         started = []
         for name in names_for(plan, row):
             server = plan.kinds[name](setting)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from process import Trouble
+from process import Process, Trouble
 from server import SUITE, Server, free_port, output_of, write
 from tokens import AUDIENCE, ISSUER
 
@@ -31,6 +31,7 @@ class Ringward(Server):
     name = program = "ringward"
     workers = 1
     issuers = ("bench",)  # that the route admits
+    logs = ""  # more of [log]
     more = ""  # tables of the configuration that come before the others
 
     @classmethod
@@ -78,6 +79,10 @@ class Ringward(Server):
         """Lines of keys that nobody presents."""
         return ()
 
+    def upstream(self):
+        """Its servers, and how they are spoken to."""
+        return f'servers = [{{ address = "{self.setting.origin}" }}]'
+
     def issuer(self):
         """Those of an issuer of tokens."""
         self.headers, self.refused = bearer(self.setting.tokens)
@@ -107,6 +112,7 @@ class Ringward(Server):
             [log]
             level = "warning"
             access = {{ path = "{d}/access.log", format = "json", sample = 1.0 }}
+            {self.logs.format(d=d)}
 
             [admin]
             socket = "off"
@@ -131,7 +137,7 @@ class Ringward(Server):
 
             [[upstream]]
             name = "origin"
-            servers = [{{ address = "{s.origin}" }}]
+            {self.upstream()}
               [upstream.pool]
               idle_per_worker = 256
               max_requests_in_flight = 2048  # what is left of descriptors is for idle clients
@@ -318,4 +324,55 @@ class H2o(Server):
         return [self.path(s.build), "-c", config]
 
 
-KINDS = {kind.name: kind for kind in (Ringward, Relay, Nginx, Haproxy, H2o)}
+class ManyServers(Ringward):
+    """The origin by 16 addresses, each checked every second, every failure counted."""
+
+    name = "ringward-16"
+
+    def upstream(self):
+        port = self.setting.origin.rpartition(":")[2]
+        servers = ", ".join(f'{{ address = "127.0.0.{i}:{port}" }}' for i in range(1, 17))
+        return f"""servers = [{servers}]
+              [upstream.health]
+              path = "/"
+              interval = "1s"
+              eject_after = 5"""
+
+
+class Relayed(Ringward):
+    """By way of a relay on the origin's CPU: what the next one is to be held against."""
+
+    name = "ringward-relayed"
+    secured = False
+    relay = None
+
+    def upstream(self):
+        return f'servers = [{{ address = "127.0.0.1:{self.relay_port}" }}]'
+
+    def start(self):
+        s, self.relay_port = self.setting, free_port()
+        command = [Relay.path(s.build), "--address", f"127.0.0.1:{self.relay_port}", "--upstream", s.origin]
+        command += ["--tls", "--chain", s.chain, "--key", s.key] if self.secured else []
+        self.relay = Process(f"{self.name}-relay", command, s.load_cpu, self.directory)
+        super().start()
+
+    def stop(self):
+        super().stop()
+        if self.relay is not None:
+            self.relay.stop()
+
+
+class ToTls(Relayed):
+    """The same, and TLS from the gate to the relay, on connections that are kept."""
+
+    name = "ringward-to-tls"
+    secured = True
+
+    def upstream(self):
+        tls = f'{{ ca = "{self.setting.chain}", server_name = "localhost" }}'
+        return f"{super().upstream()}\n              tls = {tls}"
+
+
+# Ringward itself in circumstances of its own: for rows that name them.
+VARIANTS = {kind.name: kind for kind in (ManyServers, Relayed, ToTls)}
+KINDS = {kind.name: kind for kind in (Ringward, Relay, Nginx, Haproxy, H2o)} | VARIANTS

@@ -24,6 +24,7 @@ class Row:
     streams: bool = False  # the origin sends events
     connections: int = 0  # of wrk; 0: as the plan has it
     at: str = "/"  # the path that is asked for when there is no body to bring down
+    everywhere: bool = False  # the origin is at every address of this machine
     servers: tuple = ()  # those that can do it; empty: all
 
     @property
@@ -60,6 +61,8 @@ ROWS = {row.name: row for row in (
     Row("full-handshake", tls=True, new_connections=True, tickets=False, servers=HANDSHAKES),
     Row("resumed-handshake", tls=True, new_connections=True, servers=HANDSHAKES),
     *bodies(),
+    Row("servers", everywhere=True, servers=("ringward", "ringward-16")),
+    Row("upstream-tls", servers=("ringward-relayed", "ringward-to-tls")),
     Row("memory", memory, tls=True),
     Row("latency", latency),
     Row("tls-latency", latency, tls=True),

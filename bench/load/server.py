@@ -53,8 +53,9 @@ def make_certificate(directory):
 class Setting:
     """What every server of one row needs to know."""
 
-    def __init__(self, directory, origin, row, certificate, tokens, build, cpu, logs):
+    def __init__(self, directory, origin, row, certificate, tokens, build, cpu, load_cpu, logs):
         self.directory, self.origin, self.row, self.build, self.cpu = directory, origin, row, build, cpu
+        self.load_cpu = load_cpu
         self.tls, self.tokens = row.tls, tokens
         self.logs = logs  # peers write an access log; Ringward always does
         self.chain, self.key, self.both = certificate
@@ -68,9 +69,12 @@ class Origin:
             command = [os.path.join(build, "bench/load/origin")]
         if row.up:
             command += ["--buffer-bytes", str(UPLOAD_BUFFER_BYTES)]
+        if row.everywhere:
+            command += ["--address", "0.0.0.0:0"]
         self.process = Process("origin", command, cpu, directory)
         try:
             self.address = self.process.wait_until(lambda: announced(self.process))
+            self.address = self.address.replace("0.0.0.0:", "127.0.0.1:")
         except BaseException:
             self.process.stop()
             raise

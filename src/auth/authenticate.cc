@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "auth/authorization.h"
 #include "auth/json.h"
 #include "auth/jws.h"
 #include "base/text.h"
@@ -12,44 +13,6 @@ namespace rw::auth {
 namespace {
 
 using kind = config::credential::kind;
-
-// What an Authorization line turned out to hold.
-struct authorization {
-  enum class form : std::uint8_t { absent, key, token, refused };
-  form what = form::absent;
-  reason why = reason::none;  // for refused
-  std::string_view value;
-};
-
-authorization refused(reason why) {
-  return {.what = authorization::form::refused, .why = why, .value = {}};
-}
-
-bool looks_like_token(std::string_view text) noexcept {
-  const std::size_t first = text.find('.');
-  return first != std::string_view::npos && text.find('.', first + 1) != std::string_view::npos;
-}
-
-// RFC 6750 2.1, and the bare key that many API clients send. Reads nothing at all where neither
-// keys nor tokens are taken from this header.
-authorization read_authorization(const presented& credentials, const snapshot& state) noexcept {
-  using form = authorization::form;
-  const bool reads_keys = state.keys != nullptr && state.keys_in_authorization;
-  const bool reads_tokens = !state.issuers.empty();
-  if (credentials.authorization_lines == 0 || (!reads_keys && !reads_tokens)) return {};
-  std::string_view value = credentials.authorization;
-  const std::size_t space = value.find(' ');
-  if (space == std::string_view::npos) {
-    if (!reads_keys || iequals(value, "bearer")) return refused(reason::malformed);
-    return {.what = form::key, .value = value};
-  }
-  if (!iequals(value.substr(0, space), "bearer")) return refused(reason::unsupported_scheme);
-  value.remove_prefix(space);
-  while (value.starts_with(' ')) value.remove_prefix(1);
-  if (reads_tokens && looks_like_token(value)) return {.what = form::token, .value = value};
-  if (!reads_keys) return refused(reason::malformed);
-  return {.what = form::key, .value = value};
-}
 
 // Of two reasons why none of several credentials did, the one an operator learns more from.
 reason more_telling(reason a, reason b) noexcept {
@@ -86,16 +49,22 @@ struct authenticator::work {
     parts.reset();
     issuer_claim.reset();
     good_issuer.reset();
+    certificate = nullptr;
+    wants_keys_of = verdict::no_issuer;
   }
 
   reason take_key(std::string_view key);
   reason check_token(std::uint32_t index);
   reason verify_token(std::uint32_t index);
+  void want_keys(std::uint32_t index, const json_object& claims);
   reason find_cached(std::uint32_t index);
-  reason accept(std::uint32_t index, std::string_view who, std::string_view its_scopes,
-                numeric_date expires, reason why);
+  reason accept(std::uint32_t index, const token_cache::hit& says);
+  bool is_revoked(std::uint32_t index, std::string_view who, std::string_view jti,
+                  std::string_view kid) const noexcept;
+  reason spend();
   reason scan_token(std::span<const config::credential> any,
                     std::span<const config::credential> all);
+  reason check_certificate() const noexcept;
   reason check(const config::credential& one);
   reason take(const presented& credentials, std::span<const config::credential> any,
               std::span<const config::credential> all);
@@ -105,10 +74,12 @@ struct authenticator::work {
   jws_reader reader;
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
+  std::shared_ptr<const revocation_list> revoked;  // null: nothing is
 
   const snapshot* snap = nullptr;
   wall_time now;
   numeric_date now_us;
+  const client_certificate* certificate = nullptr;
 
   bool has_key = false;
   std::optional<std::string_view> key_name;
@@ -119,8 +90,11 @@ struct authenticator::work {
   std::optional<std::expected<std::string_view, reason>> issuer_claim;
   // The last issuer whose rules the token passed, and what it says by them.
   std::optional<std::uint32_t> good_issuer;
+  std::uint32_t wants_keys_of = verdict::no_issuer;
   identity token_identity;
   numeric_date token_expires;
+  numeric_date token_until;
+  std::string token_id;  // its jti
   std::string scopes;
 };
 
@@ -134,16 +108,50 @@ reason authenticator::work::take_key(std::string_view key) {
   if (has_key && *key_name != *name) return reason::ambiguous;
   has_key = true;
   key_name = name;
+  if (revoked != nullptr && revoked->has_identity(*name, now)) {
+    token_identity.assign_checked(*name);
+    return reason::revoked;
+  }
   return reason::none;
 }
 
-reason authenticator::work::accept(std::uint32_t index, std::string_view who,
-                                   std::string_view its_scopes, numeric_date expires, reason why) {
-  token_identity.assign_checked(who);
-  scopes.assign(its_scopes);
-  token_expires = expires;
-  if (why == reason::none) good_issuer = index;
-  return why;
+bool authenticator::work::is_revoked(std::uint32_t index, std::string_view who,
+                                     std::string_view jti, std::string_view kid) const noexcept {
+  return revoked->has_identity(who, now) ||
+         revoked->has_token(snap->issuers[index].rules.issuer, jti, kid, now);
+}
+
+// Of a token that is good by itself, from the cache or not.
+reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& says) {
+  token_identity.assign_checked(says.identity);
+  if (revoked != nullptr && is_revoked(index, says.identity, says.jti, says.kid)) {
+    return reason::revoked;
+  }
+  if (!says.bound.empty() && (certificate == nullptr || certificate->thumbprint != says.bound)) {
+    return reason::certificate;
+  }
+  scopes.assign(says.scopes);
+  token_expires = says.expires;
+  token_until = says.until;
+  if (snap->issuers[index].rules.once) token_id.assign(says.jti);
+  if (says.why == reason::none) good_issuer = index;
+  return says.why;
+}
+
+// Last of all: a request that is refused for something else uses nothing up.
+reason authenticator::work::spend() {
+  if (!good_issuer) return reason::none;
+  const token_rules& rules = snap->issuers[*good_issuer].rules;
+  if (!rules.once) return reason::none;
+  switch (snap->used->take(rules.issuer, token_id, token_until, now_us)) {
+    case replay_table::outcome::first:
+      return reason::none;
+    case replay_table::outcome::again:
+      return reason::replayed;
+    case replay_table::outcome::full:
+      break;
+  }
+  return reason::replay_full;
 }
 
 // reason::missing: not in the cache.
@@ -153,7 +161,7 @@ reason authenticator::work::find_cached(std::uint32_t index) {
   const auto hit = cache.find(token, index, snap->generation, now_us);
   if (!hit) return reason::missing;
   ++hits;
-  return accept(index, hit->identity, hit->scopes, hit->expires, hit->why);
+  return accept(index, *hit);
 }
 
 reason authenticator::work::verify_token(std::uint32_t index) {
@@ -166,13 +174,36 @@ reason authenticator::work::verify_token(std::uint32_t index) {
   if (!issuer_claim) issuer_claim = issuer_of(*claims);
   if (!*issuer_claim) return issuer_claim->error();
   if (**issuer_claim != by.rules.issuer) return reason::wrong_issuer;
-  if (by.keys == nullptr) return reason::keys_unavailable;
+  if (by.keys == nullptr) {
+    want_keys(index, *claims);
+    return reason::keys_unavailable;
+  }
   ++misses;
-  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) return ok.error();
+  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) {
+    const bool is_about_keys =
+        ok.error() == reason::unknown_kid || ok.error() == reason::bad_signature;
+    if (is_about_keys) want_keys(index, *claims);
+    return ok.error();
+  }
   const auto checked = check_claims(*claims, by.rules, now);
   if (!checked) return checked.error();
-  cache.insert(token, index, snap->generation, *checked);
-  return accept(index, checked->identity, checked->scopes, checked->expires, checked->why);
+  const std::string_view kid = (*parts)->header.kid.value_or(std::string_view{});
+  cache.insert(token, index, snap->generation, *checked, kid);
+  return accept(index, {.identity = checked->identity,
+                        .scopes = checked->scopes,
+                        .expires = checked->expires,
+                        .jti = checked->jti,
+                        .kid = kid,
+                        .bound = checked->bound,
+                        .until = checked->valid_until,
+                        .why = checked->why});
+}
+
+// Not for a token that no key would make good: those that clients go on sending after its end cost
+// the issuer nothing.
+void authenticator::work::want_keys(std::uint32_t index, const json_object& claims) {
+  const issuer& by = snap->issuers[index];
+  if (by.remote && check_claims(claims, by.rules, now)) wants_keys_of = index;
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
@@ -215,8 +246,14 @@ reason authenticator::work::scan_token(std::span<const config::credential> any,
   return why;
 }
 
+// One that names nobody proves nothing that could be written down.
+reason authenticator::work::check_certificate() const noexcept {
+  return certificate == nullptr || certificate->who.empty() ? reason::missing : reason::none;
+}
+
 reason authenticator::work::check(const config::credential& one) {
   if (one.how == kind::api_keys) return has_key ? reason::none : reason::missing;
+  if (one.how == kind::mtls) return check_certificate();
   return has_token ? check_token(one.issuer) : reason::missing;
 }
 
@@ -224,6 +261,11 @@ reason authenticator::work::check(const config::credential& one) {
 reason authenticator::work::take(const presented& credentials,
                                  std::span<const config::credential> any,
                                  std::span<const config::credential> all) {
+  if (certificate != nullptr && revoked != nullptr &&
+      revoked->has_identity(certificate->who.view(), now)) {
+    token_identity = certificate->who;
+    return reason::revoked;
+  }
   if (credentials.api_key_lines == 1 && snap->keys != nullptr && snap->keys_in_x_api_key) {
     const reason why = take_key(credentials.api_key);
     if (why != reason::none) return why;
@@ -250,6 +292,11 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
     out.who.assign_checked(*key_name);
     return;
   }
+  if (one.how == kind::mtls) {
+    out.kind = credential_kind::mtls;
+    out.who = certificate->who;
+    return;
+  }
   // auth_all may have held the token against another table of the same issuer since.
   if (check_token(one.issuer) != reason::none) return;
   out.kind = credential_kind::jwt;
@@ -259,36 +306,39 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
   out.scopes = scopes;
 }
 
-snapshot make_snapshot(const config::configuration& configuration) {
-  snapshot out;
-  const auto reads = [&](std::string_view header) {
-    return std::ranges::find(configuration.api_keys.headers, header) !=
-           configuration.api_keys.headers.end();
-  };
-  out.keys_in_x_api_key = configuration.has_api_keys && reads("x-api-key");
-  out.keys_in_authorization = configuration.has_api_keys && reads("authorization");
-  for (const config::jwt_issuer& one : configuration.jwt) {
-    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr});
-  }
-  return out;
-}
-
-std::string_view name(credential_kind kind) noexcept {
-  switch (kind) {
-    case credential_kind::none:
-      return "none";
-    case credential_kind::api_key:
-      return "api_key";
-    case credential_kind::jwt:
-      return "jwt";
-  }
-  return "unknown";
-}
-
 authenticator::authenticator(token_cache_limits limits) : work_(std::make_unique<work>(limits)) {}
 authenticator::authenticator(authenticator&&) noexcept = default;
 authenticator& authenticator::operator=(authenticator&&) noexcept = default;
 authenticator::~authenticator() = default;
+
+void authenticator::revoke(std::shared_ptr<const revocation_list> list) noexcept {
+  work_->revoked = std::move(list);
+}
+
+bool authenticator::is_revoked(const presented& credentials, const verdict& then,
+                               const snapshot& state, wall_time now) {
+  work& own = *work_;
+  if (own.revoked == nullptr || then.kind == credential_kind::none) return false;
+  own.begin(state, now);
+  const auto is_out = [&](std::string_view who) { return own.revoked->has_identity(who, now); };
+  if (is_out(then.who.view()) || (!then.key_name.empty() && is_out(then.key_name))) return true;
+  if (credentials.certificate != nullptr && is_out(credentials.certificate->who.view()))
+    return true;
+  const authorization line = read_authorization(credentials, state);
+  if (line.what != authorization::form::token) return false;
+  own.parts = own.reader.read(line.value);
+  if (!*own.parts) return false;
+  const json_object* claims = own.reader.claims();
+  if (claims == nullptr) return false;
+  const auto text = [claims](std::string_view name) {
+    return claims->find_string(name).value_or(std::string_view{});
+  };
+  const std::string_view kid = (*own.parts)->header.kid.value_or(std::string_view{});
+  if (own.revoked->has_token(text("iss"), text("jti"), kid, now)) return true;
+  return std::ranges::any_of(state.issuers, [&](const issuer& one) {
+    return one.rules.issuer == text("iss") && is_out(text(one.rules.identity));
+  });
+}
 
 std::uint64_t authenticator::cache_hits() const noexcept { return work_->hits; }
 std::uint64_t authenticator::cache_misses() const noexcept { return work_->misses; }
@@ -306,9 +356,15 @@ verdict authenticator::authenticate(const presented& credentials,
 
   work& own = *work_;
   own.begin(state, now);
+  own.certificate = credentials.certificate;
   out.why = own.take(credentials, any, all);
-  if (out.why == reason::insufficient_scope) out.who = own.token_identity;
-  if (!out.allowed()) return out;
+  if (out.why == reason::insufficient_scope || out.why == reason::revoked) {
+    out.who = own.token_identity;
+  }
+  if (!out.allowed()) {
+    out.wants_keys_of = own.wants_keys_of;
+    return out;
+  }
 
   const config::credential* winner = nullptr;
   if (any.empty()) winner = &all.front();
@@ -322,7 +378,8 @@ verdict authenticator::authenticate(const presented& credentials,
     why = more_telling(why, found);
   }
   if (winner == nullptr) {
-    const bool presented_some = own.has_key || own.has_token;
+    const bool presented_some =
+        own.has_key || own.has_token || own.check_certificate() == reason::none;
     out.why = why == reason::missing && presented_some ? reason::not_accepted : why;
     return out;
   }
@@ -331,6 +388,11 @@ verdict authenticator::authenticate(const presented& credentials,
     if (!out.allowed()) return out;
   }
   own.fill(out, *winner);
+  if (own.has_key) out.key_name = *own.key_name;
+  if (own.has_token) {
+    out.expires = own.token_expires;
+    out.why = own.spend();
+  }
   return out;
 }
 

@@ -14,11 +14,19 @@
 #include "auth/key_set.h"
 #include "auth/key_store.h"
 #include "auth/reason.h"
+#include "auth/replay_table.h"
+#include "auth/revocations.h"
 #include "auth/token_cache.h"
 #include "base/clock.h"
 #include "config/config.h"
 
 namespace rw::auth {
+
+// What a TLS client has proven to be: its certificate was verified and the key is its.
+struct client_certificate {
+  identity who;            // SAN URI, else DNS, else CN; empty when none of them is usable
+  std::string thumbprint;  // base64url of the SHA-256 of its DER (RFC 8705 3.1)
+};
 
 // What a head carried. Views into the head, without OWS around the values; only the first line's
 // value of each, and how many lines there were.
@@ -27,11 +35,13 @@ struct presented {
   std::size_t api_key_lines = 0;
   std::string_view authorization;
   std::size_t authorization_lines = 0;
+  const client_certificate* certificate = nullptr;  // of the connection; null: none was shown
 };
 
 struct issuer {
   token_rules rules;                    // from config::jwt_issuer
   std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
+  bool remote = false;                  // `keys` are fetched, and could be fetched again
 };
 
 // Everything that decides, immutable once published, shared by all workers. `issuers` has the order
@@ -42,13 +52,14 @@ struct snapshot {
   bool keys_in_x_api_key = true;          // [auth.api_keys].headers
   bool keys_in_authorization = true;
   std::vector<issuer> issuers;
+  std::shared_ptr<replay_table> used;  // null: no issuer says replay = "jti"
 };
 
 // The part of a snapshot that comes from the configuration; the caller adds generation, keys and
 // key sets.
 snapshot make_snapshot(const config::configuration& configuration);
 
-enum class credential_kind : std::uint8_t { none, api_key, jwt };
+enum class credential_kind : std::uint8_t { none, api_key, jwt, mtls };
 
 std::string_view name(credential_kind kind) noexcept;
 
@@ -58,7 +69,12 @@ struct verdict {
   std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
-  std::string_view scopes;  // the token's, space-separated; valid until the next authenticate()
+  std::string_view key_name;  // of the API key that was presented; in the snapshot's store
+  std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
+  // Keys that are not there could change this refusal: index into snapshot::issuers. Those of an
+  // issuer whose keys are fetched, for a token that is good but for its key or its signature.
+  std::uint32_t wants_keys_of = no_issuer;
+  static constexpr std::uint32_t no_issuer = UINT32_MAX;
 
   bool allowed() const noexcept { return why == reason::none; }
   unsigned status() const noexcept { return status_of(why); }
@@ -79,6 +95,13 @@ class authenticator {
   verdict authenticate(const presented& credentials, std::span<const config::credential> any,
                        std::span<const config::credential> all, const snapshot& state,
                        wall_time now);
+
+  // From now on; null for none. By this thread.
+  void revoke(std::shared_ptr<const revocation_list> list) noexcept;
+  // Whether what let a request in then has been revoked since. Its credentials are parsed, nothing
+  // is verified or spent again.
+  bool is_revoked(const presented& credentials, const verdict& then, const snapshot& state,
+                  wall_time now);
 
   // Tokens answered from the cache and tokens verified, since construction; for the counters.
   std::uint64_t cache_hits() const noexcept;

@@ -126,6 +126,32 @@ reason read_scopes(const json_object& claims, std::string& out) {
   return reason::none;
 }
 
+// RFC 7519 4.1.7. One that may be used once has to have one.
+reason read_id(const json_object& claims, const token_rules& rules, std::string_view& out) {
+  const auto jti = claims.find("jti");
+  if (!jti) return rules.once ? reason::missing_claim : reason::none;
+  if (jti->get_string().get(out) != simdjson::SUCCESS || out.size() > jti_bytes_max) {
+    return reason::bad_claim;
+  }
+  return rules.once && out.empty() ? reason::bad_claim : reason::none;
+}
+
+// RFC 8705 3.1, RFC 7800 3.1. Whatever else a token may be bound to (a DPoP key, say) cannot be
+// checked here: it is refused, not taken for one that anybody may use.
+reason read_binding(const json_object& claims, std::string_view& out) {
+  const auto cnf = claims.find("cnf");
+  if (!cnf) return reason::none;
+  simdjson::dom::object members;
+  if (cnf->get_object().get(members) != simdjson::SUCCESS) return reason::bad_claim;
+  for (const auto member : members) {
+    if (member.key != "x5t#S256") return reason::certificate;
+    if (member.value.get_string().get(out) != simdjson::SUCCESS || out.size() != thumbprint_chars) {
+      return reason::bad_claim;
+    }
+  }
+  return out.empty() ? reason::bad_claim : reason::none;
+}
+
 bool has_scope(std::string_view scopes, std::string_view wanted) {
   while (!scopes.empty()) {
     const std::size_t end = scopes.find(' ');
@@ -148,6 +174,7 @@ token_rules::token_rules(const config::jwt_issuer& from)
       require(from.require),
       identity(from.identity),
       scopes(from.scopes),
+      once(from.replay_by_jti),
       max_token_bytes(from.max_token_bytes) {}
 
 std::expected<std::string_view, reason> issuer_of(const json_object& claims) {
@@ -182,6 +209,8 @@ std::expected<checked_claims, reason> check_claims(const json_object& claims,
     return refused(reason::bad_claim);
   }
 
+  if (const reason why = read_id(claims, rules, out.jti); why != reason::none) return refused(why);
+  if (const reason why = read_binding(claims, out.bound); why != reason::none) return refused(why);
   if (const reason why = read_scopes(claims, out.scopes); why != reason::none) return refused(why);
   for (const std::string& wanted : rules.scopes) {
     if (!has_scope(out.scopes, wanted)) out.why = reason::insufficient_scope;

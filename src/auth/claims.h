@@ -37,14 +37,20 @@ struct token_rules {
   std::vector<std::string> require;
   std::string identity;  // the name of the claim
   std::vector<std::string> scopes;
+  bool once = false;  // replay = "jti"
   std::size_t max_token_bytes = 0;
 };
+
+inline constexpr std::size_t jti_bytes_max = 256;
+inline constexpr std::size_t thumbprint_chars = 43;  // a SHA-256 in base64url
 
 // What a token says once it is believed. The views live as long as the parsed claims do.
 struct checked_claims {
   reason why = reason::none;  // or insufficient_scope: a good token that may not do this
   std::string_view identity;  // 1..256 visible ASCII octets
   std::string scopes;         // space-separated, whatever form they came in
+  std::string_view jti;       // at most jti_bytes_max octets; empty: it has none
+  std::string_view bound;     // cnf.x5t#S256 (RFC 8705 3.1), as it stands there; empty: not bound
   numeric_date expires = numeric_date::max();  // exp; max() where there is none
   // The token passes from the first moment up to, not including, the second; leeway included.
   numeric_date valid_from = numeric_date::min();

@@ -46,6 +46,14 @@ std::string_view name(reason why) noexcept {
       return "insufficient_scope";
     case reason::keys_unavailable:
       return "keys_unavailable";
+    case reason::revoked:
+      return "revoked";
+    case reason::replayed:
+      return "replayed";
+    case reason::replay_full:
+      return "replay_full";
+    case reason::certificate:
+      return "certificate";
   }
   return "unknown";
 }
@@ -59,6 +67,7 @@ unsigned status_of(reason why) noexcept {
     case reason::insufficient_scope:
       return 403;
     case reason::keys_unavailable:
+    case reason::replay_full:
       return 503;
     default:
       return 401;

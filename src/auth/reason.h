@@ -29,9 +29,13 @@ enum class reason : std::uint8_t {
   bad_claim,           // a claim has the wrong type or a value out of range
   insufficient_scope,  // valid, but without a scope the issuer's table asks for: 403
   keys_unavailable,    // the issuer's key set could not be loaded: 503
+  revoked,             // its name, its jti or its kid is on the list of `ringward revoked`
+  replayed,            // replay = "jti": this jti has been used
+  replay_full,         // replay = "jti": no room to remember this jti: 503
+  certificate,         // bound by `cnf` to what this client has not shown
 };
 
-inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::keys_unavailable) + 1;
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::certificate) + 1;
 
 // snake_case, stable: operators write it into alerts.
 std::string_view name(reason why) noexcept;

@@ -1,15 +1,18 @@
 #include "auth/token_cache.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace rw::auth {
 
 namespace {
 
 constexpr std::size_t hashed_bytes = 16;
+constexpr std::uint32_t issuer_max = std::numeric_limits<std::uint16_t>::max();
 
 // A token ends in its signature, and no two valid ones are likely to share 96 bits of it. Whoever
 // can make them collide holds the issuer's key; a collision costs a slot, nothing else.
@@ -36,7 +39,7 @@ const token_cache::slot* token_cache::set_of(std::uint64_t tag) const noexcept {
 std::optional<token_cache::hit> token_cache::find(std::string_view token, std::uint32_t issuer,
                                                   std::uint64_t generation,
                                                   numeric_date now) const noexcept {
-  if (token.size() < hashed_bytes) return {};
+  if (token.size() < hashed_bytes || issuer > issuer_max) return {};
   const std::uint64_t tag = tag_of(token, issuer);
   const slot* set = set_of(tag);
   for (const slot* one = set; one != set + ways; ++one) {
@@ -47,18 +50,29 @@ std::optional<token_cache::hit> token_cache::find(std::string_view token, std::u
     }
     const char* record = ring_.get() + one->position % ring_bytes_;
     if (std::memcmp(record, token.data(), token.size()) != 0) continue;
-    return hit{.identity = {record + one->token_bytes, one->identity_bytes},
-               .scopes = {record + one->token_bytes + one->identity_bytes, one->scopes_bytes},
+    record += token.size();
+    const auto next = [&record](std::size_t size) {
+      return std::string_view(std::exchange(record, record + size), size);
+    };
+    return hit{.identity = next(one->identity_bytes),
+               .scopes = next(one->scopes_bytes),
                .expires = one->expires,
+               .jti = next(one->jti_bytes),
+               .kid = next(one->kid_bytes),
+               .bound = next(one->is_bound ? thumbprint_chars : 0),
+               .until = one->valid_until,
                .why = one->why};
   }
   return {};
 }
 
 void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint64_t generation,
-                         const checked_claims& claims) noexcept {
-  const std::size_t bytes = token.size() + claims.identity.size() + claims.scopes.size();
-  if (token.size() < hashed_bytes || bytes > ring_bytes_ / 4 ||
+                         const checked_claims& claims, std::string_view kid) noexcept {
+  const std::array<std::string_view, 6> parts{token, claims.identity, claims.scopes, claims.jti,
+                                              kid,   claims.bound};
+  std::size_t bytes = 0;
+  for (const std::string_view part : parts) bytes += part.size();
+  if (token.size() < hashed_bytes || issuer > issuer_max || bytes > ring_bytes_ / 4 ||
       claims.scopes.size() > std::numeric_limits<std::uint16_t>::max()) {
     return;
   }
@@ -78,12 +92,7 @@ void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint
     if (one->position < victim->position) victim = one;
   }
   char* record = ring_.get() + written_ % ring_bytes_;
-  std::memcpy(record, token.data(), token.size());
-  std::memcpy(record + token.size(), claims.identity.data(), claims.identity.size());
-  if (!claims.scopes.empty()) {
-    std::memcpy(record + token.size() + claims.identity.size(), claims.scopes.data(),
-                claims.scopes.size());
-  }
+  for (const std::string_view part : parts) record = std::ranges::copy(part, record).out;
   *victim = {.tag = tag,
              .position = written_,
              .generation = generation,
@@ -91,9 +100,12 @@ void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint
              .valid_until = claims.valid_until,
              .expires = claims.expires,
              .token_bytes = static_cast<std::uint32_t>(token.size()),
-             .issuer = issuer,
+             .issuer = static_cast<std::uint16_t>(issuer),
              .identity_bytes = static_cast<std::uint16_t>(claims.identity.size()),
              .scopes_bytes = static_cast<std::uint16_t>(claims.scopes.size()),
+             .jti_bytes = static_cast<std::uint16_t>(claims.jti.size()),
+             .kid_bytes = static_cast<std::uint16_t>(kid.size()),
+             .is_bound = !claims.bound.empty(),
              .why = claims.why};
   written_ += bytes;
 }

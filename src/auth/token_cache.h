@@ -30,7 +30,11 @@ class token_cache {
     std::string_view identity;  // the views live until the next insert()
     std::string_view scopes;
     numeric_date expires;
-    reason why;  // none, or insufficient_scope
+    std::string_view jti;    // empty: none
+    std::string_view kid;    // likewise
+    std::string_view bound;  // checked_claims::bound
+    numeric_date until;      // the token is refused from then on
+    reason why;              // none, or insufficient_scope
   };
 
   explicit token_cache(token_cache_limits limits = {});
@@ -41,7 +45,7 @@ class token_cache {
 
   // A token too large for the ring is not kept.
   void insert(std::string_view token, std::uint32_t issuer, std::uint64_t generation,
-              const checked_claims& claims) noexcept;
+              const checked_claims& claims, std::string_view kid) noexcept;
 
  private:
   struct alignas(64) slot {
@@ -52,11 +56,15 @@ class token_cache {
     numeric_date valid_until;  // the epoch in an empty slot: never valid
     numeric_date expires;
     std::uint32_t token_bytes = 0;
-    std::uint32_t issuer = 0;
+    std::uint16_t issuer = 0;
     std::uint16_t identity_bytes = 0;
     std::uint16_t scopes_bytes = 0;
+    std::uint16_t jti_bytes = 0;
+    std::uint16_t kid_bytes = 0;
+    bool is_bound = false;
     reason why = reason::none;
   };
+  static_assert(sizeof(slot) == 64);
   static constexpr std::size_t ways = 4;
 
   // Its octets have not been overwritten.

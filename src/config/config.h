@@ -47,11 +47,22 @@ enum class log_format : std::uint8_t {
   coloured /* the demo's; not in the contract */
 };
 
+// What becomes of a request whose audit record has no room.
+enum class audit_full : std::uint8_t { reject, drop };
+
+struct audit {
+  std::string path;    // empty: off
+  secret_source sign;  // an Ed25519 seed; none: checkpoints are not signed
+  audit_full on_full = audit_full::reject;
+  nanoseconds keep = std::chrono::hours{24 * 90};  // 0: for ever
+};
+
 struct log {
   log_level level = log_level::info;
   std::string access_path = "-";  // "-" stdout, "off", or a file
   log_format access_format = log_format::json;
   double access_sample = 1.0;
+  config::audit audit;
   std::vector<std::string> redact = {"authorization", "x-api-key", "cookie",        "set-cookie",
                                      "dpop",          "?token",    "?access_token", "?api_key"};
 };
@@ -126,20 +137,36 @@ enum class jws_algorithm : std::uint8_t {
   eddsa
 };
 
+// Where an issuer's keys are fetched from.
+struct remote_keys {
+  place at;
+  std::string url;        // empty with `discover`, and where the keys are not remote
+  bool discover = false;  // by the issuer's openid-configuration
+  nanoseconds refresh = std::chrono::minutes{10};
+  nanoseconds max_stale = std::chrono::hours{24};  // since they were last fetched
+  std::vector<std::string> pin;                    // "sha256/BASE64"
+  std::string ca = "system";                       // or a PEM file
+  place ca_at;
+};
+
 struct jwt_issuer {
   std::string name;  // the NAME of [auth.jwt.NAME]
   std::string issuer;
   std::vector<std::string> audiences;
-  std::string jwks_file;  // empty with jwks_mint
+  std::string jwks_file;  // empty with jwks_mint and with remote keys
   place jwks_at;
-  bool jwks_mint = false;            // trust the key set of [auth.mint]
+  bool jwks_mint = false;  // trust the key set of [auth.mint]
+  remote_keys jwks_remote;
   std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
   nanoseconds leeway = seconds{30};
   std::vector<std::string> require = {"exp"};
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
   std::vector<std::string> scopes;
+  bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
+
+  bool has_remote_keys() const noexcept { return jwks_remote.discover || !jwks_remote.url.empty(); }
 };
 
 struct mint {
@@ -232,7 +259,7 @@ enum class route_action : std::uint8_t { proxy, mint, jwks, redirect, respond };
 
 // One way to prove who is calling; `issuer` is an index into configuration::jwt for kind jwt.
 struct credential {
-  enum class kind : std::uint8_t { api_keys, jwt };
+  enum class kind : std::uint8_t { api_keys, jwt, mtls };
   kind how = kind::api_keys;
   std::uint32_t issuer = 0;
 };
@@ -258,6 +285,7 @@ struct route {
   bool strip_prefix = false;
   std::vector<credential> auth;       // any of these; empty: open to everyone
   std::vector<credential> auth_all;   // and every one of these
+  bool end_at_expiry = false;         // what is under way ends when its token's exp passes
   std::vector<std::uint32_t> limits;  // indices into configuration::limits
   std::uint64_t max_body_bytes = 100ULL << 20U;
   std::string forward_identity = "x-auth-identity";  // lower case

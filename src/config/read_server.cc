@@ -51,6 +51,23 @@ void read_access(table_reader& in, log& out) {
   in.fraction("sample", out.access_sample, {0.0, 1.0});
 }
 
+void read_audit(table_reader& in, log& out) {
+  std::string path;
+  if (const node* at = in.text("path", path); at != nullptr && path != "off") {
+    if (!path.starts_with('/') || path.ends_with('/')) {
+      in.error(*at, "path", "must be \"off\" or an absolute path: a file that can be rotated");
+    } else if (path == out.access_path) {
+      in.error(*at, "path", "is the access log's: a chain of records has a file of its own");
+    } else {
+      out.audit.path = std::move(path);
+    }
+  }
+  in.secret("sign", out.audit.sign);
+  in.choice("on_full", out.audit.on_full,
+            {{"reject", audit_full::reject}, {"drop", audit_full::drop}});
+  in.duration_or_off("keep", out.audit.keep, {1s, 24h * 36500});
+}
+
 }  // namespace
 
 void read_server(table_reader& in, server& out) {
@@ -71,12 +88,7 @@ void read_log(table_reader& in, log& out) {
              {"info", log_level::info},
              {"debug", log_level::debug}});
   in.table("access", [&](table_reader& access) { read_access(access, out); });
-  in.table("audit", [](table_reader& audit) {
-    audit.later("path", "off");
-    audit.later("sign", "off");
-    audit.later("on_full");
-    audit.later("keep");
-  });
+  in.table("audit", [&](table_reader& audit) { read_audit(audit, out); });
   read_header_names(in, "redact", out.redact, true);
 }
 

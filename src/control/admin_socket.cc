@@ -12,6 +12,17 @@
 #include "control/process.h"
 
 namespace rw::control {
+namespace {
+
+// As the audit log names them.
+std::string who_asks(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  return known ? fmt::format("uid:{}", peer.uid) : std::string{};
+}
+
+}  // namespace
 
 admin_socket::admin_socket(process& of, io::loop& on, net::listening_sockets socket)
     : small_server(on, std::move(socket), connections_max), process_(of) {}
@@ -25,6 +36,7 @@ io::task<> admin_socket::serve(net::stream& client) {
     end = client.input().find('\n');
   }
   const std::string command(client.input().substr(0, end));
+  const std::string asker = who_asks(client.fd());
   std::string answer = "failed\nno such command\n";
   if (command == "status") answer = "ok\n" + process_.status();
   if (command == "upstreams") answer = "ok\n" + process_.upstreams();
@@ -33,10 +45,21 @@ io::task<> admin_socket::serve(net::stream& client) {
     if (!command.starts_with(verb)) continue;
     const auto done = process_.drain(std::string_view(command).substr(verb.size()), drained);
     answer = (done.done ? "ok\n" : "failed\n") + done.text;
+    process_.audit().admin(done.done, drained ? "drain" : "undrain",
+                           std::string_view(command).substr(verb.size()), asker);
   }
-  if (command == "reopen") answer = "ok\n" + process_.reopen();
+  if (command == "reopen") {
+    answer = "ok\n" + process_.reopen();
+    process_.audit().admin(true, "reopen", {}, asker);
+  }
+  if (command == "revoked") answer = "ok\n" + process_.revoked();
+  if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
+    const auto done = process_.revoke(command);
+    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+    process_.audit().revocation(done.done, command, asker);
+  }
   if (command == "reload") {
-    const reload_outcome done = process_.reload();
+    const reload_outcome done = co_await process_.reload(asker);
     answer = done.taken ? "ok\n" : "failed\n";
     for (const std::string& line : done.messages) answer += line + "\n";
   }

@@ -13,7 +13,7 @@ class process;
 class admin_socket final : public small_server {
  public:
   static constexpr unsigned connections_max = 16;
-  static constexpr std::size_t command_bytes_max = 256;
+  static constexpr std::size_t command_bytes_max = 1024;
 
   admin_socket(process& of, io::loop& on, net::listening_sockets socket);
 

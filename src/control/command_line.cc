@@ -13,9 +13,12 @@
 #include "base/random.h"
 #include "config/load.h"
 #include "control/admin_socket.h"
+#include "control/audit_command.h"
 #include "control/demo.h"
 #include "control/import.h"
+#include "control/origin_names.h"
 #include "control/process.h"
+#include "control/revoke_command.h"
 #include "control/setup.h"
 #include "control/tune_command.h"
 #include "control/version.h"
@@ -57,6 +60,28 @@ void check_as_service(const std::string& path) {
   }
 }
 
+// What a start would learn of the names. False where the kernel gives no ring, as in many places
+// where configurations are checked: then nobody has looked.
+bool look_up(const std::vector<std::string>& wanted, upstream::address_book& book) {
+  if (wanted.empty()) return true;
+  auto kernel = io::ring::create(64);
+  if (!kernel) {
+    fmt::print("note: without io_uring the names of origins are not looked up\n");
+    return false;
+  }
+  io::loop loop(std::move(*kernel), 1U << 20U);
+  const observe::log log(observe::level::warning);
+  origin_names names(loop, log, [] {});
+  names.follow(wanted);
+  io::gate waiting;
+  io::spawn(names.settle(loop.now() + std::chrono::seconds{10}), waiting);
+  while (waiting.inside() > 0) loop.turn();
+  book = names.book();
+  names.end();
+  while (names.busy()) loop.turn();
+  return true;
+}
+
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
@@ -73,6 +98,8 @@ int check(const std::string& path) {
   with.tickets = std::make_shared<tls::ticket_keys>(
       std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
   with.now = now;
+  upstream::address_book names;
+  if (look_up(upstream::host_names(read.settings.upstreams), names)) with.names = &names;
   const auto made = gateway::make_snapshot(std::move(read.settings), with);
   if (!made) return print(made.error(), stderr);
   print(made->warnings, stderr);
@@ -177,6 +204,26 @@ void add_tune(CLI::App& app, tune_options& options, int& status) {
   });
 }
 
+void add_audit(CLI::App& app, audit_verify_options& options, std::string& config, int& status) {
+  auto* audit = app.add_subcommand("audit", "The audit log");
+  audit->require_subcommand(1);
+  audit->footer("Example: ringward audit verify /var/log/ringward/audit.jsonl");
+  auto* verify = audit->add_subcommand(
+      "verify", "Find what was changed, removed, reordered or cut off, and say where");
+  verify->add_option("FILE", options.files, "Oldest first; - is standard input")->required();
+  verify->add_option("--public-key", options.public_key,
+                     "A file with what `ringward audit public-key` printed");
+  verify->add_option("--since", options.since,
+                     "A checkpoint from the journal, or a file that ends with one");
+  verify->add_flag("--running", options.running, "The gate runs: its chain has no end yet");
+  verify->footer("Example: ringward audit verify --public-key audit.pub audit.jsonl.1 audit.jsonl");
+  verify->callback([&] { status = run_audit_verify(options); });
+  auto* key = audit->add_subcommand("public-key", "The key that checkpoints are verified by");
+  key->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
+  key->footer("Example: ringward audit public-key --config /etc/ringward");
+  key->callback([&] { status = run_audit_public_key(config); });
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -263,6 +310,9 @@ int run_command_line(int argc, char** argv) {
     });
   }
 
+  revoke_options revoke;
+  add_revoke(app, revoke, socket, status);
+
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");
   key->require_subcommand(1);
@@ -279,6 +329,9 @@ int run_command_line(int argc, char** argv) {
 
   tune_options tune;
   add_tune(app, tune, status);
+
+  audit_verify_options verify;
+  add_audit(app, verify, config, status);
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");

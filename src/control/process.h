@@ -3,13 +3,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "control/audit_events.h"
+#include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
+#include "control/key_sources.h"
 #include "control/listeners.h"
+#include "control/origin_names.h"
+#include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
@@ -52,9 +58,12 @@ class process {
   int run();
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
-  // what is in force.
-  reload_outcome reload();
-  std::string status() const;   // for `ringward status`
+  // what is in force. Waits for names that are new in it. `by`: who asked, as the audit log names
+  // them: "uid:0".
+  io::task<reload_outcome> reload(std::string by = {});
+  std::string status() const;  // for `ringward status`
+  // Into the audit log, when there is one: `audit().emit({.what = …})`.
+  audit_events& audit() noexcept { return audit_events_; }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now()); }
@@ -62,6 +71,9 @@ class process {
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());
   }
+  // For `ringward revoke`, `unrevoke` and `revoked`.
+  revocation_board::outcome revoke(std::string_view command);
+  std::string revoked() const { return revocations_.table(loop_->wall_now()); }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -73,7 +85,15 @@ class process {
   const observe::log& log() const noexcept { return log_; }
 
  private:
-  std::shared_ptr<const gateway::snapshot> load(std::vector<std::string>& messages);
+  std::optional<config::configuration> read(std::vector<std::string>& messages) const;
+  // The configuration, once its names have been looked up or took too long.
+  io::task<std::optional<config::configuration>> read_with_names(
+      std::vector<std::string>& messages);
+  std::shared_ptr<const gateway::snapshot> load_first(std::vector<std::string>& messages);
+  io::task<> reload_by_signal(std::string by);
+  // Origins have other addresses: the workers hear of them.
+  void take_addresses();
+  void end_names();
   std::shared_ptr<const gateway::snapshot> make(config::configuration settings,
                                                 std::vector<std::string>& messages);
   // Reads the files that the configuration in force names once more, and no TOML.
@@ -82,6 +102,11 @@ class process {
   bool adopt(std::shared_ptr<const gateway::snapshot> made,
              const std::vector<std::string>& messages);
   bool open_control();
+  bool open_workers(std::uint32_t clients);
+  std::optional<observe::audit_key> audit_key(bool& right) const;
+  bool open_audit();
+  key_sources::listeners keys_for_workers();
+  void take_messages();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -105,13 +130,20 @@ class process {
   listeners listeners_;
   std::unique_ptr<io::loop> loop_;
   std::unique_ptr<writer> writer_;
+  std::unique_ptr<audit_log> audit_;
+  audit_events audit_events_;
+  gateway::file_notes notes_;
   std::unique_ptr<workers> workers_;
   std::unique_ptr<file_watch> files_;
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
+  std::unique_ptr<key_sources> keys_;
+  std::shared_ptr<const auth::snapshot> keys_in_force_;  // null: those of state_
+  std::unique_ptr<origin_names> names_;
   upstream_board board_;
+  revocation_board revocations_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have

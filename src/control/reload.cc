@@ -16,6 +16,10 @@
 namespace rw::control {
 namespace {
 
+// How long a start or a reload waits for names: a name server that is slow costs that, one that is
+// gone must not keep the gate from what it can do.
+constexpr std::chrono::seconds names_patience{5};
+
 void append(std::vector<std::string>& messages, const config::diagnostics& list) {
   for (const config::diagnostic& one : list) messages.push_back(config::to_string(one));
 }
@@ -39,18 +43,23 @@ void refuse_fixed(const config::configuration& before, const config::configurati
   }
   if (before.server.workers != after.server.workers) fixed("server.workers");
   if (before.server.buffers_bytes != after.server.buffers_bytes) fixed("server.buffers");
+  if (before.server.state != after.server.state) fixed("server.state");
   if (before.log.access_path != after.log.access_path) fixed("log.access.path");
+  if (before.log.audit.path != after.log.audit.path) fixed("log.audit.path");
+  const config::secret_source& was = before.log.audit.sign;
+  const config::secret_source& is = after.log.audit.sign;
+  if (was.from != is.from || was.name != is.name) fixed("log.audit.sign");
   if (before.admin.socket != after.admin.socket) fixed("admin.socket");
   if (before.admin.address != after.admin.address) fixed("admin.address");
 }
 
 }  // namespace
 
-std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>& messages) {
+std::optional<config::configuration> process::read(std::vector<std::string>& messages) const {
   auto loaded = from_.path.empty() ? config::parse(from_.text, "demo") : config::load(from_.path);
   if (!loaded) {
     append(messages, loaded.error());
-    return nullptr;
+    return std::nullopt;
   }
   append(messages, loaded->warnings);
   if (readable_) {
@@ -62,10 +71,34 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
     refuse_fixed(state_->settings, loaded->settings, fixed);
     if (!fixed.empty()) {
       messages.insert(messages.end(), fixed.begin(), fixed.end());
-      return nullptr;
+      return std::nullopt;
     }
   }
-  return make(std::move(loaded->settings), messages);
+  return std::move(loaded->settings);
+}
+
+io::task<std::optional<config::configuration>> process::read_with_names(
+    std::vector<std::string>& messages) {
+  auto settings = read(messages);
+  if (!settings) co_return settings;
+  names_->follow_also(upstream::host_names(settings->upstreams));
+  if (names_->settled()) co_return settings;
+  co_await names_->settle(loop_->now() + names_patience);
+  // Another reload may have come and gone while this one waited: what is written now counts.
+  messages.clear();
+  settings = read(messages);
+  co_return settings;
+}
+
+// Before anything is served: the loop turns for the names alone.
+std::shared_ptr<const gateway::snapshot> process::load_first(std::vector<std::string>& messages) {
+  auto settings = read(messages);
+  if (!settings) return nullptr;
+  names_->follow(upstream::host_names(settings->upstreams));
+  io::gate waiting;
+  io::spawn(names_->settle(loop_->now() + names_patience), waiting);
+  while (waiting.inside() > 0) loop_->turn();
+  return make(std::move(*settings), messages);
 }
 
 std::shared_ptr<const gateway::snapshot> process::make(config::configuration settings,
@@ -75,9 +108,14 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
+  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
+  with.known = known;
   with.generation = ++generation_;
   with.now = loop_->wall_now();
+  with.notes = &notes_;
+  with.names = &names_->book();
   auto made = gateway::make_snapshot(std::move(settings), with);
+  if (audit_) audit_events_.files(notes_.take());
   if (!made) {
     append(messages, made.error());
     return nullptr;
@@ -86,20 +124,49 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   return made->state;
 }
 
-reload_outcome process::reload() {
+io::task<reload_outcome> process::reload(std::string by) {
   reload_outcome outcome;
-  if (stopping_) {
-    outcome.messages.emplace_back("the gate is stopping");
-    log_.warning(outcome.messages.back());
-    return outcome;
+  std::optional<config::configuration> settings;
+  if (!stopping_) {
+    manager_.reloading(loop_->now());
+    settings = co_await read_with_names(outcome.messages);
   }
-  manager_.reloading(loop_->now());
-  outcome.taken = adopt(load(outcome.messages), outcome.messages);
+  if (stopping_) {
+    outcome.messages.assign(1, "the gate is stopping");
+    log_.warning(outcome.messages.back());
+    co_return outcome;
+  }
+  outcome.taken =
+      adopt(settings ? make(std::move(*settings), outcome.messages) : nullptr, outcome.messages);
+  names_->follow(upstream::host_names(state_->settings.upstreams));
   if (outcome.taken) log_.info("the configuration was reloaded");
+  audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
                      ? "serving"
                      : "serving as before a reload that was refused: " + outcome.messages.front());
-  return outcome;
+  co_return outcome;
+}
+
+io::task<> process::reload_by_signal(std::string by) {
+  const reload_outcome done = co_await reload(std::move(by));
+  (void)done;  // it is in the log
+}
+
+// No reload: nothing is read, and nothing but servers comes and goes.
+void process::take_addresses() {
+  if (!state_ || !workers_ || stopping_) return;
+  auto made = gateway::with_addresses(
+      state_, names_->book(), keys_in_force_ ? *keys_in_force_ : state_->auth, worker_count_);
+  if (!made) return;
+  state_ = std::move(made);
+  workers_->adopt(loop_->kernel(), state_);
+  take_up();
+}
+
+// After a start that has failed.
+void process::end_names() {
+  names_->end();
+  while (names_->busy()) loop_->turn();
 }
 
 // What the TOML files say by now waits for a reload: an edit that is under way must not come into
@@ -107,9 +174,9 @@ reload_outcome process::reload() {
 void process::reread() {
   if (stopping_) return;
   std::vector<std::string> messages;
-  if (adopt(make(state_->settings, messages), messages)) {
-    log_.info("the files that the configuration names were read anew");
-  }
+  const bool taken = adopt(make(state_->settings, messages), messages);
+  if (taken) log_.info("the files that the configuration names were read anew");
+  audit_events_.config(taken, "files_changed", {}, messages);
 }
 
 bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
@@ -122,10 +189,12 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   }
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
+  keys_in_force_ = nullptr;
   workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
   take_up();
   log_.set_level(static_cast<observe::level>(settings().log.level));
+  if (audit_) audit_->keep_for(settings().log.audit.keep);
   log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
                          fmt::join(state_->files, " ")));
   ++reloads_;
@@ -148,11 +217,25 @@ void process::take_up() {
     }
   }
   checker_->adopt(std::move(targets));
+  keys_->adopt(state_);
+}
+
+// In force first, then kept: whoever is told that it could not be kept is rid of the caller
+// already.
+revocation_board::outcome process::revoke(std::string_view command) {
+  if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
+  const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  if (!done.changed) return done;
+  workers_->revoke(loop_->kernel(), revocations_.list());
+  // The audit record has it from admin_socket.cc, which knows who asked.
+  log_.info(done.event);
+  return revocations_.keep(done);
 }
 
 std::string process::reopen() {
-  if (!writer_) return "there is no access log\n";
-  writer_->reopen();
+  if (!writer_ && !audit_) return "there is no access log\n";
+  if (writer_) writer_->reopen();
+  if (audit_) audit_->reopen();
   return "log files are opened anew\n";
 }
 
@@ -193,8 +276,24 @@ std::string process::status() const {
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
   text += board_.summary(loop_->now());
+  text += board_.deadlines();
+  if (keys_) text += keys_->summary();
+  const std::string late =
+      observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
+        std::uint64_t all = 0;
+        for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
+        return all;
+      });
+  if (!late.empty()) line("timeouts", "clients: " + late);
+  text += names_->summary(loop_->now());
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
+  }
+  if (audit_) {
+    const int os = audit_->failing();
+    line("audit log",
+         os != 0 ? fmt::format("failing: {}", std::strerror(os))
+                 : fmt::format("{} records, {} dropped", audit_->records(), audit_->dropped()));
   }
   return text;
 }
@@ -211,10 +310,17 @@ std::string process::metrics() const {
     facts.access_lines_dropped = writer_->dropped();
     facts.access_log_failing = writer_->failing() != 0;
   }
+  if (audit_) {
+    facts.audit_records = audit_->records();
+    facts.audit_records_dropped = audit_->dropped();
+    facts.audit_log_failing = audit_->failing() != 0;
+  }
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;
   observe::expose(counted, labels_, facts, text);
   board_.expose(loop_->now(), text);
+  if (keys_) keys_->expose(text);
+  names_->expose(text);
   return text;
 }
 

@@ -49,15 +49,6 @@ std::string quantile(const std::array<std::uint64_t, observe::histogram::buckets
   return duration(from);
 }
 
-std::string label(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    out += c == '\n' ? ' ' : c;
-  }
-  return out;
-}
-
 bool is_out(standing one) noexcept {
   return one == standing::ejected || one == standing::trying || one == standing::down ||
          one == standing::draining;
@@ -103,6 +94,30 @@ std::string upstream_board::why(const entry& one) {
   return status == 0 ? one.health->why() : fmt::format("{} ({})", one.health->why(), status);
 }
 
+std::uint64_t upstream_board::missed(const entry& one, observe::deadline which) noexcept {
+  std::uint64_t all = 0;
+  for (const upstream::server_counts& of : one.health->counts()) all += of.deadlines.get(which);
+  return all;
+}
+
+std::string upstream_board::deadlines() const {
+  std::string text;
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    const std::string list =
+        observe::missed_text(observe::deadlines_of_servers, [&](observe::deadline which) {
+          std::uint64_t all = 0;
+          for (const entry& one : entries_) {
+            if (one.plan == &plan) all += missed(one, which);
+          }
+          return all;
+        });
+    if (!list.empty()) {
+      text += fmt::format("{:<14}upstream {}: {}\n", "timeouts", plan.settings->name, list);
+    }
+  }
+  return text;
+}
+
 std::size_t upstream_board::usable(const gateway::upstream_plan& plan) noexcept {
   std::size_t all = 0;
   for (std::size_t i = 0; i < plan.health.size(); ++i) {
@@ -133,7 +148,14 @@ void upstream_board::adopt(std::shared_ptr<const gateway::snapshot> state, mono_
     }
   }
   entries_ = std::move(made);
-  without_any_.assign(state->upstreams.size(), false);
+  std::vector<bool> without(state->upstreams.size(), false);
+  for (std::size_t i = 0; i < without_any_.size(); ++i) {
+    const std::string& name = state_->upstreams[i].settings->name;
+    for (const gateway::upstream_plan& plan : state->upstreams) {
+      if (plan.settings->name == name) without[plan.index] = without_any_[i];
+    }
+  }
+  without_any_ = std::move(without);
   state_ = std::move(state);
 }
 
@@ -214,6 +236,12 @@ std::string upstream_board::table(mono_time now) const {
          fmt::format("{}", counted.requests), fmt::format("{}", counted.failed),
          fmt::format("{}", counted.idle)});
   }
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    for (const std::string& name : plan.without_address) {
+      rows.push_back({plan.settings->name, name, "unresolved", "no_address", "-", "0", "0.0", "-",
+                      "-", "0", "0", "0"});
+    }
+  }
   if (rows.size() == 1) return "no upstreams are configured\n";
   return align(rows, 4);
 }
@@ -228,55 +256,12 @@ std::string upstream_board::summary(mono_time now) const {
       text += fmt::format("; {} is {} ({})", one.server().name, upstream::name(one.standing(now)),
                           why(one));
     }
+    for (const std::string& name : plan.without_address) {
+      text += fmt::format("; {} has no address", name);
+    }
     text += '\n';
   }
   return text;
-}
-
-void upstream_board::expose(mono_time now, std::string& out) const {
-  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
-                          auto&& value) {
-    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
-    for (const entry& one : entries_) {
-      fmt::format_to(std::back_inserter(out), "{}{{upstream=\"{}\",server=\"{}\"", name,
-                     label(one.plan->settings->name), label(one.server().name));
-      value(one);
-    }
-  };
-  const auto number = [&](std::uint64_t n) {
-    fmt::format_to(std::back_inserter(out), "}} {}\n", n);
-  };
-  family("ringward_upstream_server_usable", "gauge", "1 while the server gets requests.",
-         [&](const entry& one) { number(one.health->usable() ? 1 : 0); });
-  family("ringward_upstream_server_state", "gauge",
-         "1, with the server's state and the reason of the last change as labels.",
-         [&](const entry& one) {
-           fmt::format_to(std::back_inserter(out), ",state=\"{}\",reason=\"{}\"}} 1\n",
-                          upstream::name(one.standing(now)), one.health->why());
-         });
-  family("ringward_upstream_server_ejections_total", "counter",
-         "Times the server was taken out for what requests saw.",
-         [&](const entry& one) { number(one.health->ejections()); });
-  family("ringward_upstream_server_under_way", "gauge", "Requests under way at the server.",
-         [&](const entry& one) { number(count(*one.health).under_way); });
-  family("ringward_upstream_server_requests_total", "counter",
-         "Requests sent to the server, second tries included.",
-         [&](const entry& one) { number(count(*one.health).requests); });
-  family("ringward_upstream_server_failures_total", "counter",
-         "Of those, the ones that failed by its fault: no connection, no answer in time, cut off, "
-         "or 500, 502, 503, 504.",
-         [&](const entry& one) { number(count(*one.health).failed); });
-  family("ringward_upstream_server_idle_connections", "gauge",
-         "Connections kept for the next request. As of the last second.",
-         [&](const entry& one) { number(count(*one.health).idle); });
-  out +=
-      "# HELP ringward_upstream_waiting Requests that wait for one of max_requests_in_flight.\n"
-      "# TYPE ringward_upstream_waiting gauge\n";
-  for (const gateway::upstream_plan& plan : state_->upstreams) {
-    fmt::format_to(std::back_inserter(out), "ringward_upstream_waiting{{upstream=\"{}\"}} {}\n",
-                   label(plan.settings->name),
-                   plan.health.common().waiting.load(std::memory_order_relaxed));
-  }
 }
 
 upstream_board::outcome upstream_board::drain(std::string_view server, bool drained,

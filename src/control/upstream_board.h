@@ -26,6 +26,7 @@ class upstream_board {
 
   std::string table(mono_time now) const;
   std::string summary(mono_time now) const;  // for `ringward status`
+  std::string deadlines() const;             // likewise: those that servers have missed
   void expose(mono_time now, std::string& out) const;
 
   struct outcome {
@@ -67,8 +68,10 @@ class upstream_board {
   };
 
   static sums count(const upstream::server_health& of) noexcept;
+  static std::uint64_t missed(const entry& one, observe::deadline which) noexcept;
   static std::string why(const entry& one);
   static std::size_t usable(const gateway::upstream_plan& plan) noexcept;
+  void expose_handshakes(std::string& out) const;
   void say(entry& one, mono_time now, const observe::log& log) const;
 
   std::shared_ptr<const gateway::snapshot> state_;

@@ -29,11 +29,29 @@ struct adopt_command : gateway::command {
   std::shared_ptr<const gateway::snapshot> state;
 };
 
+struct adopt_keys_command : gateway::command {
+  explicit adopt_keys_command(std::shared_ptr<const auth::snapshot> k) : keys(std::move(k)) {}
+  void run(gateway::worker& on) override { on.adopt_keys(std::move(keys)); }
+  std::shared_ptr<const auth::snapshot> keys;
+};
+
+struct keys_settled_command : gateway::command {
+  explicit keys_settled_command(std::shared_ptr<const gateway::key_source> s) : of(std::move(s)) {}
+  void run(gateway::worker& on) override { on.keys_settled(*of); }
+  std::shared_ptr<const gateway::key_source> of;
+};
+
 // Shows that the thread turns its loop and reads its messages, asleep or not.
 struct answer_command : gateway::command {
   explicit answer_command(std::atomic<bool>& a) : answered(a) {}
   void run(gateway::worker&) override { answered.store(true, std::memory_order_release); }
   std::atomic<bool>& answered;
+};
+
+struct revoke_command : gateway::command {
+  explicit revoke_command(std::shared_ptr<const auth::revocation_list> l) : list(std::move(l)) {}
+  void run(gateway::worker& on) override { on.revoke(std::move(list)); }
+  std::shared_ptr<const auth::revocation_list> list;
 };
 
 struct drain_command : gateway::command {
@@ -48,6 +66,7 @@ struct workers::one {
   int cpu = 0;
   std::unique_ptr<observe::counters> counters = std::make_unique<observe::counters>();
   std::unique_ptr<observe::log_queue> queue;
+  std::unique_ptr<observe::log_queue> audit;
   std::promise<result<io::loop*>> ready;
   io::loop* loop = nullptr;
   std::atomic<bool> answered = true;  // the last answer_command
@@ -86,8 +105,9 @@ void workers::run(one& self, gateway::worker_parts parts) {
 
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-    const std::vector<net::listening_sockets>& sockets, bool access_log,
-    std::uint32_t clients_max) {
+    std::shared_ptr<const auth::revocation_list> revoked,
+    const std::vector<net::listening_sockets>& sockets, log_choice logs, std::uint32_t clients_max,
+    io::loop& control) {
   std::unique_ptr<workers> made(new workers);
   made->bound_clients(clients_max);
   const std::vector<int> cpus = allowed_cpus();
@@ -97,11 +117,15 @@ result<std::unique_ptr<workers>> workers::start(
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
-    if (access_log) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.access) self->queue = std::make_unique<observe::log_queue>(access_queue_bytes);
+    if (logs.audit) {
+      self->audit = std::make_unique<observe::log_queue>(gateway::auditor::queue_bytes);
+    }
     gateway::worker_parts parts;
     parts.index = i;
     parts.workers = count;
     parts.state = state;
+    parts.revoked = revoked;
     for (std::size_t k = 0; k < sockets.size(); ++k) {
       for (const int fd : sockets[k].of(i, count)) {
         parts.listening.push_back({fd, static_cast<std::uint32_t>(k)});
@@ -109,7 +133,9 @@ result<std::unique_ptr<workers>> workers::start(
     }
     parts.counters = self->counters.get();
     parts.access = self->queue.get();
+    parts.audit = self->audit.get();
     parts.clients = made->clients_;
+    parts.control = &control;
     parts.loads = loads;
     self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
     made->all_.push_back(std::move(self));
@@ -144,6 +170,24 @@ void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapsho
   }
 }
 
+void workers::revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new revoke_command(list));
+  }
+}
+
+void workers::adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new adopt_keys_command(keys));
+  }
+}
+
+void workers::keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new keys_settled_command(of));
+  }
+}
+
 void workers::drain(io::ring& from, nanoseconds at_most) {
   for (const auto& self : all_) {
     if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most));
@@ -173,6 +217,14 @@ std::vector<observe::log_queue*> workers::queues() const {
   std::vector<observe::log_queue*> list;
   for (const auto& self : all_) {
     if (self->queue) list.push_back(self->queue.get());
+  }
+  return list;
+}
+
+std::vector<observe::log_queue*> workers::audit_queues() const {
+  std::vector<observe::log_queue*> list;
+  for (const auto& self : all_) {
+    if (self->audit) list.push_back(self->audit.get());
   }
   return list;
 }

@@ -23,6 +23,12 @@ namespace rw::control {
 // How many workers `server.workers` asks for: 0 is one per CPU this process may run on.
 unsigned worker_count(unsigned configured);
 
+// Which logs workers write to.
+struct log_choice {
+  bool access = false;
+  bool audit = false;
+};
+
 class workers {
  public:
   // Starts them all and waits until every one has its ring. `sockets`: one per listener, in order.
@@ -30,8 +36,9 @@ class workers {
   // Errors: what io::ring::create says, of the first that failed; then none is running.
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-      const std::vector<net::listening_sockets>& sockets, bool access_log,
-      std::uint32_t clients_max);
+      std::shared_ptr<const auth::revocation_list> revoked,
+      const std::vector<net::listening_sockets>& sockets, log_choice logs,
+      std::uint32_t clients_max, io::loop& control);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
@@ -41,7 +48,10 @@ class workers {
     clients_->most.store(most, std::memory_order_relaxed);
   }
   // ---- from the control thread, by way of its ring
+  void adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys);
+  void keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of);
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
+  void revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list);
   void drain(io::ring& from, nanoseconds at_most);
   // Asks each for a sign of life, by a message that wakes it; whether all have given it since they
   // were asked. A worker that owes an answer is not asked again. Not after drain().
@@ -50,7 +60,8 @@ class workers {
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::vector<const observe::counters*> counters() const;
-  std::vector<observe::log_queue*> queues() const;
+  std::vector<observe::log_queue*> queues() const;  // of the access log
+  std::vector<observe::log_queue*> audit_queues() const;
 
  private:
   struct one;

@@ -98,14 +98,17 @@ class rate_floor {
     waited_ += waited;
     if (waited_ < window) return true;
     waited_ = nanoseconds{0};
-    return std::exchange(counted_, 0) >= least_;
+    broken_ = std::exchange(counted_, 0) < least_;
+    return !broken_;
   }
+  bool broken() const noexcept { return broken_; }  // keeps_up() has said no
 
  private:
   static constexpr std::chrono::seconds window{10};
   std::uint64_t least_;
   std::uint64_t counted_ = 0;
   nanoseconds waited_{0};
+  bool broken_ = false;
 };
 
 }  // namespace rw::gateway

@@ -31,7 +31,7 @@ head_state look_at_head(exchange& x, std::size_t seen, const config::listener_li
 
 // What a connection that ended before its head was complete gets, if anything.
 verdict incomplete(const error& why) noexcept {
-  if (why.code == fault::timed_out) return {408, "slow_head"};
+  if (why.code == fault::timed_out) return {408, "slow_head", observe::deadline::head};
   if (why.code == fault::too_large) return {431, "head_too_large"};
   return {0, "head_incomplete"};
 }
@@ -100,6 +100,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     }
     x.head_done = w.loop().now();
     if (head == head_state::complete) decide(x);
+    while (x.decision.pending()) co_await settle(x);
 
     if (x.decision.admitted() && head == head_state::complete) {
       if (is_forwarded(x)) {

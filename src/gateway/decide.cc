@@ -82,19 +82,37 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   return {429, "rate_limited"};
 }
 
+// What the mint reads of an Authorization line: no key is as long, and a longer one is no attempt
+// to be somebody.
+constexpr std::size_t mint_authorization_max = 8U << 10U;
+
+// Whether the request is to wait for keys. Where nobody can say that the issuer has no such key,
+// the token is not called a bad one.
+bool want_keys(exchange& x) {
+  using advice = key_source::advice;
+  key_source& source = *x.state->key_plans[x.caller.wants_keys_of].source;
+  io::loop& loop = x.on->loop();
+  const advice what = x.waited_for_keys ? source.ask_again()
+                                        : source.ask(loop.now(), x.on->control(), loop.kernel());
+  if (what == advice::try_later && x.caller.why == auth::reason::unknown_kid) {
+    x.caller.why = auth::reason::keys_unavailable;
+  }
+  return what == advice::wait;
+}
+
 verdict authenticate(exchange& x) {
   const config::route& route = *x.route->settings;
-  auth::presented given;
-  for (const http::field& one : x.request.fields) {
-    if (one.id == http::field_id::authorization) {
-      if (given.authorization_lines++ == 0) given.authorization = one.value;
-    } else if (one.id == http::field_id::x_api_key) {
-      if (given.api_key_lines++ == 0) given.api_key = one.value;
-    }
+  const auth::presented given = presented_by(x);
+  if (route.action == config::route_action::mint &&
+      given.authorization.size() > mint_authorization_max) {
+    return {400, "authorization_too_large"};
   }
-  x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, x.state->auth,
+  x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, *x.under->auth,
                                                 x.on->loop().wall_now());
   if (x.caller.allowed()) return {};
+  if (x.caller.wants_keys_of != auth::verdict::no_issuer && want_keys(x)) {
+    return {verdict::undecided, "waits_for_keys"};
+  }
   return {x.caller.status(), auth::name(x.caller.why).data()};
 }
 
@@ -106,6 +124,14 @@ verdict check_body(const exchange& x) {
   return {};
 }
 
+verdict judge_caller(exchange& x) {
+  verdict v = authenticate(x);
+  if (!v.admitted()) return v;
+  v = admit(x, x.route->identity_limits);
+  if (!v.admitted()) return v;
+  return check_body(x);
+}
+
 verdict judge(exchange& x, const listener_plan& from) {
   verdict v = find_path(x, from.settings->limits);
   if (!v.admitted()) return v;
@@ -113,11 +139,7 @@ verdict judge(exchange& x, const listener_plan& from) {
   if (!v.admitted()) return v;
   v = admit(x, x.route->early_limits);
   if (!v.admitted()) return v;
-  v = authenticate(x);
-  if (!v.admitted()) return v;
-  v = admit(x, x.route->identity_limits);
-  if (!v.admitted()) return v;
-  return check_body(x);
+  return judge_caller(x);
 }
 
 // Takes the head off the stream, and the body with it when all of that has come: it can then be
@@ -149,6 +171,29 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_request_id(x);
   x.decision = judge(x, from);
+  if (!x.decision.pending()) x.on->audit().decide(x);
+  x.decided = x.on->loop().now();
+}
+
+auth::presented presented_by(const exchange& x) noexcept {
+  auth::presented given;
+  for (const http::field& one : x.request.fields) {
+    if (one.id == http::field_id::authorization) {
+      if (given.authorization_lines++ == 0) given.authorization = one.value;
+    } else if (one.id == http::field_id::x_api_key) {
+      if (given.api_key_lines++ == 0) given.api_key = one.value;
+    }
+  }
+  return given;
+}
+
+io::task<> settle(exchange& x) {
+  key_source& source = *x.state->key_plans[x.caller.wants_keys_of].source;
+  co_await x.on->wait_for_keys(source);
+  source.leave();
+  x.waited_for_keys = true;
+  x.decision = judge_caller(x);
+  x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }
 

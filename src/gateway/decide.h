@@ -10,6 +10,12 @@ namespace rw::gateway {
 // out of the stream. Afterwards `keep_alive` says whether the connection may go on.
 void decide(exchange& x);
 
+// The exchange's credentials, as its head has them.
+auth::presented presented_by(const exchange& x) noexcept;
+
+// While `decision` is pending, after decide(): waits for what it lacks and goes on from there.
+io::task<> settle(exchange& x);
+
 // Admitted, and to be answered by an origin rather than by us.
 bool is_forwarded(const exchange& x) noexcept;
 

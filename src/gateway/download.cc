@@ -82,16 +82,18 @@ void fail(exchange& x, const error& why) {
   give_up_client(x);
 }
 
-void fail_client(exchange& x, const error& why) {
-  x.decision = {499, why.code == fault::timed_out ? "client_takes_nothing" : "client_closed"};
+void fail_client(exchange& x, const error& why, const rate_floor& floor) {
+  if (x.ended_by != nullptr) return fail(x, why);
+  x.decision = refusal_of_client(
+      why, floor.broken() ? observe::deadline::least_rate : observe::deadline::write_gap);
   x.upstream_reusable = false;
   give_up_client(x);
 }
 
 }  // namespace
 
-io::task<> send_interim(exchange& x) {
-  if (x.request.minor == 0) co_return;
+io::task<result<>> send_interim(exchange& x) {
+  if (x.request.minor == 0) co_return {};
   io::buffer bytes = x.on->loop().buffers().take();
   http::head_writer head({bytes.text(), io::buffer::capacity()});
   head.status_line(x.response.status, x.response.reason);
@@ -99,10 +101,12 @@ io::task<> send_interim(exchange& x) {
     if (is_passed_on(x, one)) head.field(one.name, one.value);
   }
   head.end();
-  if (head.overflow()) co_return;
+  if (head.overflow()) co_return {};
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
-  co_await x.downstream->send(head.view(), gap);
+  const result<> sent = co_await x.downstream->send(head.view(), gap);
   x.bytes_out += head.size();
+  if (!sent) blame_client(x, sent.error(), observe::deadline::write_gap);
+  co_return sent;
 }
 
 io::task<> download(exchange& x) {
@@ -146,7 +150,7 @@ io::task<> download(exchange& x) {
     if (!x.keep_alive) x.downstream->end_with_next_send();
     const result<> sent = co_await x.downstream->send(head_left, rules.write_gap);
     x.bytes_out += head_left.size();
-    if (!sent) fail_client(x, sent.error());
+    if (!sent) fail_client(x, sent.error(), floor);
     co_return;
   }
   while (!done) {
@@ -186,7 +190,7 @@ io::task<> download(exchange& x) {
       const result<> sent =
           co_await x.downstream->send({front, s->data, clothes.tail}, rules.write_gap);
       if (!sent) {
-        fail_client(x, sent.error());
+        fail_client(x, sent.error(), floor);
         co_return;
       }
     }
@@ -205,13 +209,14 @@ io::task<> download(exchange& x) {
       x.bytes_out += passed - before;
       if (!spliced) {
         spliced.error().from == origin::upstream ? fail(x, spliced.error())
-                                                 : fail_client(x, spliced.error());
+                                                 : fail_client(x, spliced.error(), floor);
         co_return;
       }
       done = passed == x.response.content_length;
     }
     if (!floor.keeps_up(s->data.size(), waited)) {
-      fail_client(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
+      fail_client(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"},
+                  floor);
       co_return;
     }
   }

@@ -23,10 +23,16 @@ void exchange::reset() noexcept {
   route = nullptr;
   allowed_methods = 0;
   caller.why = auth::reason::none;
+  waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
+  caller.key_name = {};
+  caller.expires = auth::numeric_date::max();
+  ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;
+  audit_bytes = 0;
+  audit_early = false;
 
   to = nullptr;
   upstream_name = {};
@@ -36,9 +42,10 @@ void exchange::reset() noexcept {
   decoder = http::chunked_decoder{};
   body_decoder = http::chunked_decoder{};
   attempts = 0;
-  upload_stopped = body_read = upload_failed = upstream_reusable = out_of_time = trial =
-      unreachable = false;
+  uploaded = upload_stopped = body_read = upload_failed = upload_stuck = upstream_reusable =
+      out_of_time = trial = unreachable = false;
   upload_error = {};
+  upload_deadline = observe::deadline::none;
 
   status = 0;
   reason = "";

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "auth/authenticate.h"
@@ -14,6 +15,7 @@
 #include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "observe/deadline.h"
 #include "route/table.h"
 #include "upstream/pool.h"
 
@@ -32,7 +34,11 @@ struct upstream_plan;
 struct verdict {
   unsigned status = 0;
   const char* reason = "";
+  observe::deadline passed = observe::deadline::none;  // where that was it
   bool admitted() const noexcept { return status == 0; }
+  // Neither yes nor no: what decides has yet to come.
+  static constexpr unsigned undecided = 1;
+  bool pending() const noexcept { return status == undecided; }
 };
 
 struct limit_taken {
@@ -69,9 +75,14 @@ struct exchange {
   const route_plan* route = nullptr;
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
+  bool waited_for_keys = false;
   std::array<limit_taken, limits_per_route_max> limits;
   std::size_t limit_count = 0;
   std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
+
+  std::string audit_line;       // its record as far as it is known; keeps its memory
+  std::size_t audit_bytes = 0;  // set aside for it; 0: it has none
+  bool audit_early = false;     // there is a record already: it has been under way for long
 
   // ---- upstream
   const upstream_plan* to = nullptr;
@@ -84,13 +95,17 @@ struct exchange {
   http::chunked_decoder body_decoder;  // of the request body
   unsigned attempts = 0;
   io::gate uploading;
+  bool uploaded = false;        // its body, or the rest of it, came after it was forwarded
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed
+  observe::deadline upload_deadline = observe::deadline::none;  // that it missed
   bool upload_failed = false;
+  bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
-  bool out_of_time = false;  // upstream.timeouts.total has passed
-  bool unreachable = false;  // no server of `to` took a connection
+  bool out_of_time = false;        // upstream.timeouts.total has passed
+  const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
+  bool unreachable = false;        // no server of `to` took a connection
 
   // ---- the answer
   unsigned status = 0;      // 0 until one was begun

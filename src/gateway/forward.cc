@@ -1,5 +1,7 @@
 #include "gateway/forward.h"
 
+#include <algorithm>
+
 #include "gateway/body.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
@@ -51,6 +53,30 @@ struct total_timer : io::timer {
   exchange& x;
 };
 
+// Ends what is under way when its caller's token expires, where the route says so. One that was
+// taken after exp, within the leeway, has that time. The wall clock may be set meanwhile, so it is
+// asked again now and then.
+struct expiry_timer : io::timer {
+  static constexpr nanoseconds look_every = std::chrono::seconds{10};
+
+  explicit expiry_timer(exchange& of) noexcept : timer(&on_expiry), x(of), until(x.caller.expires) {
+    if (!x.route->settings->end_at_expiry || until == auth::numeric_date::max()) return;
+    if (x.began_at >= until) until += x.state->auth.issuers[x.caller.issuer].rules.leeway;
+    arm();
+  }
+  void arm() noexcept {
+    const nanoseconds left = std::max<nanoseconds>(until - x.on->loop().wall_now(), {});
+    x.on->loop().timers().arm(*this, x.on->loop().now() + std::min(left, look_every));
+  }
+  static void on_expiry(io::timer& t) {
+    auto& self = static_cast<expiry_timer&>(t);
+    if (self.x.on->loop().wall_now() < self.until) return self.arm();
+    end_caller(self.x, "token_expired");
+  }
+  exchange& x;
+  auth::numeric_date until;
+};
+
 // An idle connection to the server that was chosen, or a new one.
 io::task<result<>> connect(exchange& x) {
   upstream::server_pool& pool = *use_of(x).pools[x.server];
@@ -89,6 +115,7 @@ io::task<result<>> send_request(exchange& x) {
   // Before anything else may be sent to the client: an interim or a final answer would be one send
   // too many at a time.
   const result<> invited = co_await invite_body(x);
+  x.uploaded = true;
   if (invited) io::spawn(upload(x), x.uploading);
   co_return invited;
 }
@@ -112,7 +139,10 @@ io::task<result<>> read_answer(exchange& x) {
         if (x.response.status == 101 || ++interim > interim_heads_max) {
           co_return failure({fault::malformed, origin::upstream, false, 0, "unexpected_interim"});
         }
-        if (x.response.status != 100) co_await send_interim(x);
+        if (x.response.status != 100) {
+          const result<> told = co_await send_interim(x);
+          if (!told) co_return told;
+        }
         from.consume(x.response.size);
         seen = 0;
         continue;
@@ -157,6 +187,10 @@ io::task<> let_go(exchange& x) {
     pool.give_back(std::move(x.upstream), x.on->loop().now());
     co_return;
   }
+  if (x.upstream->stream.tls() != nullptr && !x.upstream->stream.failed()) {
+    x.on->pools().retire(std::move(x.upstream));
+    co_return;
+  }
   co_await x.upstream->stream.close();
   x.upstream.reset();
 }
@@ -182,6 +216,14 @@ io::task<bool> wait_for_place(exchange& x, upstream::waiting_line& line) {
 
 }  // namespace
 
+void end_caller(exchange& x, const char* why) noexcept {
+  if (x.ended_by != nullptr) return;
+  x.ended_by = why;
+  // Where nothing was answered yet a 401 can still be; else both sides end where they are.
+  if (x.upstream) x.upstream->stream.abort(fault::canceled);
+  if (x.answer_begun || !x.upstream) x.downstream->abort(fault::canceled);
+}
+
 io::task<> forward(exchange& x) {
   x.to = &x.state->upstreams[x.route->settings->upstream];
   upstream_use& use = use_of(x);
@@ -196,7 +238,8 @@ io::task<> forward(exchange& x) {
   const double budget = x.to->settings->retry_budget;
   use.retries.earn(budget);
   const upstream::server_pool* tried = nullptr;
-  while (choose_server(x, use, tried)) {
+  const expiry_timer expiry(x);
+  while (x.ended_by == nullptr && choose_server(x, use, tried)) {
     ++x.attempts;
     upstream_stage stage = upstream_stage::connect;
     result<> done = co_await connect(x);
@@ -226,7 +269,8 @@ io::task<> forward(exchange& x) {
       co_return;
     }
     co_await stop_upload(x);
-    bool again = !x.out_of_time && may_retry(x, done.error(), stage != upstream_stage::connect);
+    bool again = !x.out_of_time && x.ended_by == nullptr &&
+                 may_retry(x, done.error(), stage != upstream_stage::connect);
     if (again && !use.retries.spend(budget, x.on->loop().now())) {
       x.on->counters().add(observe::counter::retries_refused);
       again = false;
@@ -236,9 +280,11 @@ io::task<> forward(exchange& x) {
     x.unreachable = stage == upstream_stage::connect && !x.upload_failed;
     judge_failure(x, done.error());
     co_await let_go(x);
-    if (!again) break;
+    if (!again || x.out_of_time) break;  // it may have passed while that was closed
   }
-  if (x.decision.status == 0) {
+  if (x.ended_by != nullptr) {
+    x.decision = {401, x.ended_by};
+  } else if (x.decision.status == 0) {
     x.decision = {503, "no_server_left"};
     x.unreachable = true;
   }

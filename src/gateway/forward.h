@@ -10,12 +10,20 @@ namespace rw::gateway {
 // or by ours when there is none; never fails.
 io::task<> forward(exchange& x);
 
+// The caller of an exchange under way may not go on: `why` (a literal) is its reason. Where nothing
+// was answered the answer is 401; an answer that has begun is cut off, so that nobody takes it for
+// whole. Anything but forwarding ends without one.
+void end_caller(exchange& x, const char* why) noexcept;
+
 // ---- its parts, each in a file of its name
 // Tells a client that waits for it that its body is wanted (RFC 9110 10.1.1); an error is in
 // upload_error too.
 io::task<result<>> invite_body(exchange& x);
 // Pumps the request body that has not come with the head; leaves upload_failed and upload_error.
 io::task<> upload(exchange& x);
+// The client failed the exchange before it was answered, `missed` being the deadline if it was one:
+// leaves upload_failed, upload_error and upload_deadline, and ends what is under way upstream.
+void blame_client(exchange& x, const error& why, observe::deadline missed) noexcept;
 // Reads and drops the body of a request that was answered without it, when that is little and comes
 // soon; else the connection does not go on (keep_alive).
 inline constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
@@ -23,8 +31,9 @@ inline constexpr std::chrono::seconds discard_time_max{5};  // in all, however i
 io::task<> discard_body(exchange& x);
 // Sends the final head in `response`, and its body as it comes.
 io::task<> download(exchange& x);
-// Sends the interim head (1xx) in `response`, to clients that know such.
-io::task<> send_interim(exchange& x);
+// Sends the interim head (1xx) in `response`, to clients that know such; an error is in
+// upload_error too, since half a head can be followed by nothing.
+io::task<result<>> send_interim(exchange& x);
 // The request's head as the origin gets it; false when it does not fit.
 bool write_request_head(exchange& x, const upstream::server& to, http::head_writer& out);
 // The answer's head as the client gets it, up to and with the blank line.

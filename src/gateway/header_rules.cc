@@ -58,6 +58,7 @@ request_rules make_request_rules(const config::route& route, const config::upstr
     add_line(rules.added, name, value);
   }
   if (to != nullptr) {
+    rules.upstream_tls = to->has_tls;
     rules.upstream_host = to->host == config::host_rule::upstream;
     if (to->host == config::host_rule::literal) rules.host = to->host_literal;
   }

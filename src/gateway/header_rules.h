@@ -31,6 +31,7 @@ struct request_rules {
   std::string identity_name;  // of forward_identity
   std::string host;           // literal Host; empty: the client's, or the server's name
   bool upstream_host = false;
+  bool upstream_tls = false;
   bool credentials = false;  // forward_credentials
 };
 

@@ -36,6 +36,12 @@ bool is_failure(unsigned status) noexcept {
 
 upstream::server_counts& counts_of(const exchange& x) noexcept { return x.upstream->pool.counts(); }
 
+void note_deadline(const exchange& x) noexcept {
+  const observe::deadline passed = x.decision.passed;
+  if (passed == observe::deadline::none || observe::is_of_client(passed)) return;
+  counts_of(x).deadlines.add(passed);
+}
+
 }  // namespace
 
 bool is_repeatable(const exchange& x) noexcept {
@@ -75,10 +81,15 @@ void judge_failure(exchange& x, const error& why) noexcept {
   const bool trial = std::exchange(x.trial, false);
   // Not the client's, and not ours.
   const bool its_fault = !x.upload_failed && (x.decision.status == 502 || x.decision.status == 504);
+  const bool ended = why.code == fault::closed || why.code == fault::reset;
   // A server may end a connection that it has kept for long enough, and be well.
-  const bool was_kept = x.upstream->requests > 1 && x.first_byte == mono_time{} &&
-                        (why.code == fault::closed || why.code == fault::reset);
-  if (its_fault && !was_kept) {
+  const bool was_kept = ended && x.upstream->requests > 1 && x.first_byte == mono_time{};
+  // Or one on which more comes than it wants: what it said to that may be lost to the reset.
+  const bool too_much = ended && x.uploaded && !x.body_read;
+  // `total` counts what the client took for its body as well.
+  const bool clients_time = x.out_of_time && x.uploaded;
+  note_deadline(x);
+  if (its_fault && !was_kept && !too_much && !clients_time) {
     counts_of(x).failed.add();
     health.failed(x.server, x.decision.reason, 0, x.on->loop().now(), trial);
   } else if (trial) {
@@ -88,7 +99,9 @@ void judge_failure(exchange& x, const error& why) noexcept {
 
 void judge_body(exchange& x) noexcept {
   if (x.decision.status == 0) return x.to->health.completed(x.server);
+  note_deadline(x);
   if (x.decision.status != 502 && x.decision.status != 504) return;  // the client has gone
+  if (x.out_of_time) return;  // it may have been the client that took its time
   counts_of(x).failed.add();
   x.to->health.cut(x.server, x.decision.reason, x.on->loop().now());
 }

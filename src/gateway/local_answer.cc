@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "base/assert.h"
+#include "base/text.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/respond.h"
@@ -48,13 +51,26 @@ answer mint(exchange& x, std::string& store) {
   return a;
 }
 
+// RFC 9110 13.1.2: a list of tags, weak ones too, or whatever there is.
+bool names_tag(std::string_view list, std::string_view tag) noexcept {
+  if (trim_ows(list) == "*") return true;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    std::string_view one = trim_ows(list.substr(0, end));
+    if (one.starts_with("W/")) one.remove_prefix(2);
+    if (one == tag) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
 answer publish_keys(const exchange& x) {
   answer a;
   a.type = "application/jwk-set+json";
   a.cache_control = "public, max-age=300";
   a.etag = x.state->jwks_etag;
   a.body = x.state->jwks_body;
-  if (x.request.value(http::field_id::if_none_match) == a.etag) a.status = 304;
+  if (names_tag(x.request.value(http::field_id::if_none_match), a.etag)) a.status = 304;
   return a;
 }
 
@@ -68,6 +84,11 @@ answer local_answer(exchange& x, std::string& store) {
     case config::route_action::jwks:
       return publish_keys(x);
     case config::route_action::redirect: {
+      // HTTP/1.0 has no Host unless it wants to; a URL without one leads nowhere.
+      if (x.request.host.empty() && route.redirect.contains("{host}")) {
+        x.decision = {400, "missing_host"};
+        return problem(400, store);
+      }
       store = expand(x, route.redirect);
       answer a;
       a.status = route.status;

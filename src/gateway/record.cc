@@ -59,6 +59,7 @@ void count(const exchange& x, mono_time now) noexcept {
   const unsigned kind = std::clamp(x.status / 100, 1U, 5U) - 1;
   c.route(route).by_class[kind].add();
   if (x.reason[0] != '\0') c.refusals.add(x.reason);
+  if (observe::is_of_client(x.decision.passed)) c.client_deadlines.add(x.decision.passed);
   if (x.attempts > 0) {
     auto& upstream = c.upstream(x.to->label);
     (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed)
@@ -102,6 +103,7 @@ void record(exchange& x) {
       x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
   }
   count(x, now);
+  x.on->audit().end(x);
   if (x.on->access_log() == nullptr) return;
   const double sample = x.state->settings.log.access_sample;
   if (sample < 1.0 && x.status < 400 &&
@@ -113,18 +115,17 @@ void record(exchange& x) {
 }
 
 void record_upstream_handshake(exchange& x, const result<>& outcome) {
-  observe::counters& counted = x.on->counters();
+  upstream::server_counts& counted = x.upstream->pool.counts();
   const tls::codec& tls = *x.upstream->stream.tls();
   if (!outcome) {
     if (outcome.error().code == fault::canceled || x.out_of_time) return;
-    counted.add(observe::counter::upstream_handshakes_failed);
+    counted.tls_failed.add();
     x.upstream->failures->add(outcome.error().text);
     return;
   }
   x.upstream_tls = x.on->loop().now() - x.upstream->connected_at;
-  counted.upstream_handshakes.record(x.upstream_tls);
-  counted.add(tls.resumed() ? observe::counter::upstream_handshakes_resumed
-                            : observe::counter::upstream_handshakes_full);
+  counted.handshakes.record(x.upstream_tls);
+  (tls.resumed() ? counted.tls_resumed : counted.tls_full).add();
 }
 
 void record_handshake(connection& c, const result<>& outcome, mono_time began) {
@@ -134,6 +135,9 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);
     counted.refusals.add(reason);
+    if (outcome.error().code == fault::timed_out) {
+      counted.client_deadlines.add(observe::deadline::handshake);
+    }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
     const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
     observe::access_record line;

@@ -82,7 +82,9 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
 
   std::string_view host = x.request.authority;
   if (!rules.host.empty()) host = rules.host;
-  if (rules.upstream_host || host.empty()) host = to.host;
+  if (rules.upstream_host || host.empty()) {
+    host = upstream::host_field(to.host, rules.upstream_tls);
+  }
   out.field("host", host);
 
   const std::uint64_t dropped = never_passed_on | (rules.credentials ? 0 : credentials);

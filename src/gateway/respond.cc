@@ -10,6 +10,9 @@
 #include "limit/headers.h"
 
 namespace rw::gateway {
+
+using observe::deadline;
+
 namespace {
 
 bool connection_may_go_on(unsigned status) noexcept {
@@ -75,7 +78,7 @@ static verdict refusal_of_handshake(const exchange& x, const error& why) noexcep
     case flaw::none:
       break;
   }
-  if (why.code == fault::timed_out) return {504, "upstream_tls_timeout"};
+  if (why.code == fault::timed_out) return {504, "upstream_tls_timeout", deadline::tls};
   if (why.code == fault::malformed) return {502, "upstream_tls_not_tls"};
   if (why.code == fault::closed || why.code == fault::reset) return {502, "upstream_tls_closed"};
   if (report.peer_alert >= 0) return {502, "upstream_tls_alert"};
@@ -83,30 +86,34 @@ static verdict refusal_of_handshake(const exchange& x, const error& why) noexcep
 }
 
 verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage at) noexcept {
+  if (x.ended_by != nullptr) return {401, x.ended_by};
   if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
     return {499, "client_closed"};
   }
-  if (x.out_of_time) return {504, "upstream_total_timeout"};
+  if (x.out_of_time) return {504, "upstream_total_timeout", deadline::total};
   switch (at) {
     case upstream_stage::connect:
       if (x.upstream && x.upstream->stream.tls() != nullptr) return refusal_of_handshake(x, why);
-      if (why.code == fault::timed_out) return {504, "upstream_connect_timeout"};
+      if (why.code == fault::timed_out) return {504, "upstream_connect_timeout", deadline::connect};
       if (why.code == fault::refused) return {502, "upstream_refused"};
       if (why.from == origin::local && why.code == fault::exhausted) return {503, "out_of_sockets"};
       return {502, "upstream_unreachable"};
     case upstream_stage::request:
-      if (why.code == fault::timed_out) return {504, "upstream_takes_nothing"};
+      if (why.code == fault::timed_out) return {504, "upstream_takes_nothing", deadline::gap};
       if (why.code == fault::too_large) return {431, "head_too_large"};
       return {502, "upstream_reset"};
     case upstream_stage::first_byte:
-      if (why.code == fault::timed_out) return {504, "upstream_first_byte_timeout"};
+      if (why.code == fault::timed_out) {
+        if (x.upload_stuck) return {504, "upstream_takes_nothing", deadline::gap};
+        return {504, "upstream_first_byte_timeout", deadline::first_byte};
+      }
       if (why.code == fault::malformed) return {502, "upstream_malformed"};
       if (why.code == fault::too_large) return {502, "upstream_head_too_large"};
       if (why.code == fault::tls) return refusal_of_handshake(x, why);
       if (why.code == fault::closed) return {502, "upstream_closed"};
       return {502, "upstream_reset"};
     case upstream_stage::body:
-      if (why.code == fault::timed_out) return {504, "upstream_body_timeout"};
+      if (why.code == fault::timed_out) return {504, "upstream_body_timeout", deadline::gap};
       if (why.code == fault::malformed) return {502, "upstream_body_malformed"};
       if (why.code == fault::tls) return {502, "upstream_body_tls"};
       if (why.code == fault::closed) return {502, "upstream_body_cut"};
@@ -115,10 +122,22 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
   return {502, "upstream_failed"};
 }
 
+verdict refusal_of_client(const error& why, deadline missed) noexcept {
+  if (why.code != fault::timed_out) return {499, "client_closed"};
+  if (missed == deadline::least_rate) return {499, "client_takes_little", missed};
+  return {499, "client_takes_nothing", missed};
+}
+
 verdict refusal_of_body(const exchange& x) noexcept {
   switch (x.upload_error.code) {
     case fault::timed_out:
-      return {408, "body_timeout"};
+      if (x.upload_deadline == deadline::write_gap) {
+        return refusal_of_client(x.upload_error, x.upload_deadline);
+      }
+      if (x.upload_deadline == deadline::least_rate) {
+        return {408, "body_too_slow", deadline::least_rate};
+      }
+      return {408, "body_timeout", deadline::body_gap};
     case fault::too_large:
       return {413, "body_too_large"};
     case fault::malformed:
@@ -165,6 +184,7 @@ io::task<> respond(exchange& x) {
     if (!connection_may_go_on(a.status)) x.keep_alive = false;
   } else {
     a = local_answer(x, body_store);
+    if (http::is_bodiless(a.status)) a.type = {};
   }
   x.status = a.status;
   x.reason = x.decision.reason;
@@ -197,7 +217,13 @@ io::task<> respond(exchange& x) {
   const result<> sent =
       co_await x.downstream->send({head.view(), with_body ? a.body : std::string_view{}, {}}, gap);
   x.bytes_out += head.size() + (with_body ? a.body.size() : 0);
-  if (!sent) x.keep_alive = false;
+  if (sent) co_return;
+  x.keep_alive = false;
+  if (sent.error().code != fault::timed_out) co_return;
+  // Why it was refused stays what the log says; without that, this is.
+  const verdict left = refusal_of_client(sent.error(), deadline::write_gap);
+  x.decision.passed = left.passed;
+  if (x.reason[0] == '\0') x.reason = left.reason;
 }
 
 }  // namespace rw::gateway

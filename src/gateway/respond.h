@@ -14,6 +14,10 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
 // What a failure of the request's body is: slow, malformed, too large, or the client gone.
 verdict refusal_of_body(const exchange& x) noexcept;
 
+// What a client is that has gone, or that missed `missed` (write_gap, least_rate) in taking what it
+// was sent.
+verdict refusal_of_client(const error& why, observe::deadline missed) noexcept;
+
 // Answers by ourselves: a refusal when `decision` is one (application/problem+json, RFC 9457), else
 // what the route's action says. Says nothing to an attacker but the status.
 io::task<> respond(exchange& x);

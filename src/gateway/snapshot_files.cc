@@ -33,14 +33,21 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
       reader.read_certificate(pair, now, "listener.tls.certificates");
   }
   for (const config::upstream& one : settings.upstreams) {
-    if (one.has_tls && one.tls.verify) reader.read_authorities(one.tls, now);
+    if (one.has_tls && one.tls.verify) {
+      reader.read_authorities(one.tls.ca, {.key = "upstream.tls.ca", .at = one.tls.ca_at}, now);
+    }
     if (one.tls.has_certificate) {
       reader.read_certificate(one.tls.certificate, now, "upstream.tls.certificate");
     }
   }
   if (settings.has_api_keys) reader.read_keys(settings.api_keys);
   if (settings.mint.present) reader.read_mint_key(settings.mint);
-  for (const config::jwt_issuer& one : settings.jwt) reader.read_key_set(one);
+  for (const config::jwt_issuer& one : settings.jwt) {
+    reader.read_key_set(one);
+    if (!one.has_remote_keys()) continue;
+    const std::string key = fmt::format("auth.jwt.{}.jwks.ca", one.name);
+    reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
+  }
   for (const config::route& one : settings.routes) {
     reader.read_headers(one.request_set, request_set_key);
     reader.read_headers(one.response_set, response_set_key);
@@ -67,6 +74,11 @@ void file_reader::pass_on(config::diagnostics found, const subject& about) {
       report(about, fmt::format("{}: {}", one.file, one.text), one.severity);
     }
   }
+}
+
+void file_reader::note(bool is_secret, const subject& about, std::string_view source,
+                       std::optional<std::string_view> contents) {
+  if (notes_ != nullptr) notes_->add(is_secret, about.key, source, contents);
 }
 
 std::optional<std::string> file_reader::read(const std::string& path, const subject& about,
@@ -115,6 +127,7 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
   if (source.from == config::secret_source::kind::none) return {};
   if (source.from == config::secret_source::kind::file) files_.push_back(source.name);
   auto got = config::read_secret(source);
+  note(true, about, source.name, got ? std::optional(got->view()) : std::nullopt);
   if (got) return std::move(*got);
   pass_on({std::move(got.error())}, about);
   return {};
@@ -123,9 +136,11 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
 std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
   const subject about{.key = "auth.api_keys.file", .at = from.file_at};
   std::optional<std::string> text = read(from.file, about, key_file_bytes_max, access::owner_only);
+  if (!text) note(false, about, from.file, {});
   if (!text) return nullptr;
   config::diagnostics found;
   std::optional<auth::key_store> keys = auth::load_keys(*text, from.file, found);
+  note(false, about, from.file, keys ? std::optional<std::string_view>(*text) : std::nullopt);
   wipe(text->data(), text->size());
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
@@ -137,9 +152,11 @@ std::shared_ptr<const auth::key_set> file_reader::read_key_set(const config::jwt
   const subject about{.key = key, .at = from.jwks_at};
   const std::optional<std::string> text =
       read(from.jwks_file, about, auth::key_set_bytes_max + 1, access::anybody);
+  if (!text && !from.jwks_file.empty()) note(false, about, from.jwks_file, {});
   if (!text) return nullptr;
   config::diagnostics found;
   std::optional<auth::key_set> keys = auth::load_key_set(*text, from.jwks_file, found);
+  note(false, about, from.jwks_file, keys ? std::optional<std::string_view>(*text) : std::nullopt);
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
   return std::make_shared<const auth::key_set>(std::move(*keys));
@@ -181,11 +198,11 @@ std::shared_ptr<const tls::certificate> file_reader::read_certificate(
   return std::make_shared<const tls::certificate>(std::move(*made));
 }
 
-std::shared_ptr<const tls::authorities> file_reader::read_authorities(
-    const config::upstream_tls& from, wall_time now) {
-  const subject about{.key = "upstream.tls.ca", .at = from.ca_at};
-  const bool of_system = from.ca == "system";
-  const std::string path(of_system ? system_bundle : from.ca);
+std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std::string& ca,
+                                                                      const subject& about,
+                                                                      wall_time now) {
+  const bool of_system = ca == "system";
+  const std::string path(of_system ? system_bundle : ca);
   const std::optional<std::string> text = read(path, about, bundle_bytes_max, access::anybody);
   if (!text) return nullptr;
   auto made = tls::authorities::load(*text, now);

@@ -36,8 +36,8 @@ class file_reader {
  public:
   // `toml_files`: what places refer to.
   file_reader(const std::vector<std::string>& toml_files, config::diagnostics& problems,
-              std::vector<std::string>& files) noexcept
-      : toml_files_(toml_files), problems_(problems), files_(files) {}
+              std::vector<std::string>& files, file_notes* notes = nullptr) noexcept
+      : toml_files_(toml_files), problems_(problems), files_(files), notes_(notes) {}
 
   std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from);
   std::shared_ptr<const auth::key_set> read_key_set(const config::jwt_issuer& from);
@@ -45,8 +45,9 @@ class file_reader {
   // `table`: the key of the table that has both.
   std::shared_ptr<const tls::certificate> read_certificate(const config::certificate& from,
                                                            wall_time now, std::string_view table);
-  std::shared_ptr<const tls::authorities> read_authorities(const config::upstream_tls& from,
-                                                           wall_time now);
+  // `ca`: a path, or "system".
+  std::shared_ptr<const tls::authorities> read_authorities(const std::string& ca,
+                                                           const subject& about, wall_time now);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,
                                 std::string_view key);
@@ -61,6 +62,9 @@ class file_reader {
   std::optional<std::string> read(const std::string& path, const subject& about,
                                   std::size_t bytes_max, access allowed);
   std::optional<secret> read_secret(const config::secret_source& source, const subject& about);
+  // For the audit log: what was read, or that it was refused.
+  void note(bool is_secret, const subject& about, std::string_view source,
+            std::optional<std::string_view> contents);
   // What a reader of such a file said: with the place in the file where it has one, with that of
   // the file's name otherwise.
   void pass_on(config::diagnostics found, const subject& about);
@@ -68,6 +72,7 @@ class file_reader {
   const std::vector<std::string>& toml_files_;
   config::diagnostics& problems_;
   std::vector<std::string>& files_;
+  file_notes* notes_;  // or null
 };
 
 }  // namespace rw::gateway

@@ -9,16 +9,17 @@ namespace {
 
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
-void fail(exchange& x, const error& why) noexcept {
+void fail(exchange& x, const error& why, observe::deadline missed = {}) noexcept {
   // A client that has its answer may have stopped sending because of it.
   if (x.answer_begun && why.code == fault::timed_out) {
     x.keep_alive = false;
     return;
   }
-  x.upload_failed = true;
-  x.upload_error = why;
-  x.keep_alive = false;
-  if (x.upstream) x.upstream->stream.abort(fault::canceled);
+  blame_client(x, why, missed);
+}
+
+observe::deadline missed_by(const rate_floor& floor) noexcept {
+  return floor.broken() ? observe::deadline::least_rate : observe::deadline::body_gap;
 }
 
 // An origin that has answered takes no more: what it said is for read_answer() to find. That has no
@@ -27,7 +28,10 @@ void stop_sending(exchange& x, const error& why) noexcept {
   x.keep_alive = false;
   if (x.answer_begun) return;
   net::stream& to = x.upstream->stream;
-  if (why.code == fault::timed_out) return to.abort(fault::timed_out);
+  if (why.code == fault::timed_out) {
+    x.upload_stuck = true;
+    return to.abort(fault::timed_out);
+  }
   to.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
   x.downstream->abort_on_hangup(&to);
 }
@@ -86,12 +90,20 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
 
 }  // namespace
 
+void blame_client(exchange& x, const error& why, observe::deadline missed) noexcept {
+  x.upload_failed = true;
+  x.upload_error = why;
+  x.upload_deadline = missed;
+  x.keep_alive = false;
+  if (x.upstream) x.upstream->stream.abort(fault::canceled);
+}
+
 io::task<result<>> invite_body(exchange& x) {
   if (!x.request.expect_continue || !x.downstream->input().empty()) co_return {};
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
   const result<> told = co_await x.downstream->send(go_on, gap);
   x.bytes_out += go_on.size();
-  if (!told) fail(x, told.error());
+  if (!told) blame_client(x, told.error(), observe::deadline::write_gap);
   co_return told;
 }
 
@@ -112,7 +124,7 @@ io::task<> upload(exchange& x) {
       const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
       if (x.upload_stopped) co_return;
       if (!more) {
-        fail(x, more.error());
+        fail(x, more.error(), observe::deadline::body_gap);
         co_return;
       }
       waited = x.on->loop().now() - began;
@@ -127,7 +139,8 @@ io::task<> upload(exchange& x) {
       co_return;
     }
     if (!floor.keeps_up(s->data.size(), waited)) {
-      fail(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"});
+      fail(x, {fault::timed_out, origin::downstream, false, 0, "below the least rate"},
+           observe::deadline::least_rate);
       co_return;
     }
     if (!s->data.empty() || s->last) {
@@ -146,7 +159,7 @@ io::task<> upload(exchange& x) {
       if (x.upload_stopped) co_return;
       if (!spliced) {
         const error& why = spliced.error();
-        why.from == origin::downstream ? fail(x, why) : stop_sending(x, why);
+        why.from == origin::downstream ? fail(x, why, missed_by(floor)) : stop_sending(x, why);
         co_return;
       }
       last = x.bytes_in == x.request.content_length;

@@ -6,6 +6,8 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "gateway/decide.h"
+#include "gateway/forward.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
@@ -55,8 +57,13 @@ struct worker::acceptor : io::operation {
   pause again;
 };
 
-worker::worker(io::loop& on, worker_parts parts) : loop_(on), parts_(std::move(parts)), pools_(on) {
+worker::worker(io::loop& on, worker_parts parts)
+    : loop_(on),
+      parts_(std::move(parts)),
+      pools_(on),
+      auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
   adopt(std::move(parts_.state));
+  authenticator_.revoke(std::move(parts_.revoked));
 }
 
 worker::~worker() {
@@ -82,9 +89,39 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
     if (minter) made->minter.emplace(std::move(*minter));
   }
   made->state = std::move(state);
+  made->auth = {made->state, &made->state->auth};
   access_format_ = formatter_for(made->state->settings.log);
+  auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+}
+
+void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
+  authenticator_.revoke(std::move(list));
+  for (connection* c = first_; c != nullptr; c = c->next) {
+    exchange* x = c->current;
+    if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
+    if (authenticator_.is_revoked(presented_by(*x), x->caller, *x->under->auth, loop_.wall_now())) {
+      end_caller(*x, "revoked");
+    }
+  }
+}
+
+void worker::adopt_keys(std::shared_ptr<const auth::snapshot> keys) noexcept {
+  epoch_->auth = std::move(keys);
+}
+
+void worker::keys_settled(const key_source& of) noexcept {
+  for (const key_wait& one : key_waits_) {
+    if (one.of == &of) one.pause->cut();
+  }
+}
+
+io::task<> worker::wait_for_keys(const key_source& of) {
+  io::sleep pause(loop_, loop_.now() + key_source::wait_max);
+  key_waits_.push_back({&of, &pause});
+  co_await pause;
+  std::erase_if(key_waits_, [&pause](const key_wait& one) { return one.pause == &pause; });
 }
 
 void worker::release(epoch* one) noexcept {
@@ -242,6 +279,7 @@ io::task<> worker::keep_house() {
     co_await pause;
     pause_ = nullptr;
     pools_.sweep(past_.empty());
+    auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);
     counters().set(observe::counter::ring_completions, ring.completions);
@@ -295,6 +333,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     if (now >= deadline) {
       closed_ = true;
       for (connection* c = first_; c != nullptr; c = c->next) cut(*c);
+      for (const key_wait& one : key_waits_) one.pause->cut();
       co_await connections_.empty();
       break;
     }
@@ -302,6 +341,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     co_await step;
   }
   closed_ = true;
+  auditor_.finish(loop_.now(), loop_.wall_now());
   co_await pools_.close_all();
   finished_ = true;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticate.h"
+#include "gateway/audit.h"
 #include "gateway/balance.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
@@ -36,8 +37,11 @@ struct worker_parts {
   };
   std::vector<accepting> listening;
   observe::counters* counters = nullptr;
-  observe::log_queue* access = nullptr;  // null: no access log
+  std::shared_ptr<const auth::revocation_list> revoked;  // null: nothing is
+  observe::log_queue* access = nullptr;                  // null: no access log
+  observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
+  io::loop* control = nullptr;          // outlives the worker; null: nobody fetches keys
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
 
@@ -54,6 +58,12 @@ class worker {
   // ---- by message from the control thread, on this one
   // From the next request on; connections stay.
   void adopt(std::shared_ptr<const snapshot> state);
+  // From now on, requests under way included: they end at once. Null: nothing is revoked.
+  void revoke(std::shared_ptr<const auth::revocation_list> list);
+  // The keys in force, from the next request on, with the snapshot that came last.
+  void adopt_keys(std::shared_ptr<const auth::snapshot> keys) noexcept;
+  // A fetch has come to its end: whoever waits for it goes on.
+  void keys_settled(const key_source& of) noexcept;
   // A connection that another worker has accepted, its place taken: closed when this one drains.
   void take_over(int fd, std::uint32_t listener);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
@@ -69,8 +79,13 @@ class worker {
   auth::authenticator& authenticator() noexcept { return authenticator_; }
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
+  auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
+  upstream::pools& pools() noexcept { return pools_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
+  io::loop* control() noexcept { return parts_.control; }
+  // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
+  io::task<> wait_for_keys(const key_source& of);
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
@@ -105,10 +120,16 @@ class worker {
   std::int64_t date_second_ = -1;
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
+  auditor auditor_;
   std::vector<std::unique_ptr<exchange>> exchanges_;
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
+  struct key_wait {
+    const key_source* of;
+    io::sleep* pause;
+  };
+  std::vector<key_wait> key_waits_;
   saturation saturation_;
   io::gate connections_;
   io::gate chores_;

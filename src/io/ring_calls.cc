@@ -66,7 +66,12 @@ std::int32_t ring::splice_in(int socket, const pipe_ends& to, std::size_t bytes)
 }
 
 std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t bytes) noexcept {
-  return splice_without_waiting(from.read, socket, socket, bytes);
+  const std::int32_t moved = splice_without_waiting(from.read, socket, socket, bytes);
+  // Before 6.5 every page but the pipe's last goes into the queue without a push; the kernel's TLS
+  // does not make up for it when the queue is full before that last one. With nothing in flight,
+  // whose acknowledgement would, it stays there: setting what is set already is a push.
+  if (moved < static_cast<std::int64_t>(bytes)) set_no_delay(socket);
+  return moved;
 }
 
 bool ring::has_input(int fd) noexcept {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "observe/deadline.h"
 #include "observe/names.h"
 
 namespace rw::observe {
@@ -30,9 +31,6 @@ enum class counter : std::uint8_t {
   retries_refused,  // by the budget
   upstream_opened,
   upstream_reused,
-  upstream_handshakes_full,  // TLS, certificates and all
-  upstream_handshakes_resumed,
-  upstream_handshakes_failed,
   token_cache_hits,
   token_cache_misses,
   ring_submissions,
@@ -53,6 +51,18 @@ class cell {
 
  private:
   std::atomic<std::uint64_t> value_ = 0;
+};
+
+// How often each deadline has passed.
+class deadline_counts {
+ public:
+  void add(deadline which) noexcept { at_[static_cast<std::size_t>(which)].add(); }
+  std::uint64_t get(deadline which) const noexcept {
+    return at_[static_cast<std::size_t>(which)].get();
+  }
+
+ private:
+  std::array<cell, static_cast<std::size_t>(deadline::end)> at_;
 };
 
 // Durations, for Prometheus: bucket i holds what took at most 64 us x 2^i and more than the
@@ -120,8 +130,8 @@ class alignas(128) counters {  // no cache line shared with another worker's
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
 
   histogram durations;
-  histogram upstream_handshakes;  // those that were completed
   reason_table refusals;
+  deadline_counts client_deadlines;
 
  private:
   cell& at(counter which) noexcept { return plain_[static_cast<std::size_t>(which)]; }

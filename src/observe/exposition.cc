@@ -110,23 +110,11 @@ void expose_connections(workers all, std::string& out) {
                  sum(all, counter::connection_bytes) / std::max<std::uint64_t>(1, total));
 }
 
-void expose_upstream_handshakes(workers all, std::string& out) {
-  constexpr std::string_view name = "ringward_upstream_tls_handshakes_total";
-  head(out, name, "counter", "TLS handshakes with origins, by result.");
-  for (const auto& [result, what] : {std::pair{"full", counter::upstream_handshakes_full},
-                                     std::pair{"resumed", counter::upstream_handshakes_resumed},
-                                     std::pair{"failed", counter::upstream_handshakes_failed}}) {
-    fmt::format_to(std::back_inserter(out), "{}{{result=\"{}\"}} {}\n", name, result,
-                   sum(all, what));
-  }
-}
-
 void expose_plain(workers all, std::string& out) {
   for (const described& one : plain) {
     head(out, one.name, one.type, one.help);
     fmt::format_to(std::back_inserter(out), "{} {}\n", one.name, sum(all, one.what));
   }
-  expose_upstream_handshakes(all, out);
   head(out, "ringward_tls_handshakes_total", "counter", "TLS handshakes completed, by version.");
   fmt::format_to(std::back_inserter(out),
                  "ringward_tls_handshakes_total{{version=\"1.2\"}} {}\n"
@@ -189,19 +177,21 @@ void expose_reasons(workers all, std::string& out) {
   }
 }
 
-void expose_durations(workers all, histogram counters::* which, std::string_view name,
-                      std::string_view help, std::string& out) {
-  head(out, name, "histogram", help);
-  std::uint64_t below = 0;
-  for (std::size_t i = 0; i < histogram::buckets; ++i) {
-    below += sum(all, [&](const counters& c) { return (c.*which).in_bucket(i); });
-    const double bound = static_cast<double>(histogram::first_bound_us << i) / 1e6;
-    const std::string le = i + 1 == histogram::buckets ? "+Inf" : fmt::format("{}", bound);
-    fmt::format_to(std::back_inserter(out), "{}_bucket{{le=\"{}\"}} {}\n", name, le, below);
+void expose_client_deadlines(workers all, std::string& out) {
+  constexpr std::string_view family = "ringward_client_timeouts_total";
+  head(out, family, "counter", "Deadlines of listener.timeouts that clients missed.");
+  for (const deadline one : deadlines_of_clients) {
+    fmt::format_to(std::back_inserter(out), "{}{{deadline=\"{}\"}} {}\n", family, name(one),
+                   sum(all, [one](const counters& c) { return c.client_deadlines.get(one); }));
   }
-  const auto ns = sum(all, [which](const counters& c) { return (c.*which).sum_ns(); });
-  fmt::format_to(std::back_inserter(out), "{0}_sum {1}\n{0}_count {2}\n", name,
-                 static_cast<double>(ns) / 1e9, below);
+}
+
+void expose_durations(workers all, std::string& out) {
+  constexpr std::string_view name = "ringward_request_duration_seconds";
+  head(out, name, "histogram", "From the first byte of a request to the last of its answer.");
+  std::vector<const histogram*> durations;
+  for (const counters* one : all) durations.push_back(&one->durations);
+  append_histogram(name, {}, durations, out);
 }
 
 void expose_process(const process_facts& facts, std::size_t count, std::string& out) {
@@ -235,9 +225,37 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
        "1 while the access log cannot be written; its lines are kept and tried again.");
   fmt::format_to(std::back_inserter(out), "ringward_access_log_failing {}\n",
                  facts.access_log_failing ? 1 : 0);
+  head(out, "ringward_audit_records_total", "counter", "Records in the audit log's chain.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_records_total {}\n", facts.audit_records);
+  head(out, "ringward_audit_records_dropped_total", "counter",
+       "Audit records lost because the disk could not keep up.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_records_dropped_total {}\n",
+                 facts.audit_records_dropped);
+  head(out, "ringward_audit_log_failing", "gauge",
+       "1 while the audit log cannot be written; its records are kept and tried again.");
+  fmt::format_to(std::back_inserter(out), "ringward_audit_log_failing {}\n",
+                 facts.audit_log_failing ? 1 : 0);
 }
 
 }  // namespace
+
+void append_histogram(std::string_view name, std::string_view labels,
+                      std::span<const histogram* const> parts, std::string& out) {
+  const std::string_view comma = labels.empty() ? "" : ",";
+  std::uint64_t below = 0;
+  std::uint64_t ns = 0;
+  for (const histogram* one : parts) ns += one->sum_ns();
+  for (std::size_t i = 0; i < histogram::buckets; ++i) {
+    for (const histogram* one : parts) below += one->in_bucket(i);
+    const double bound = static_cast<double>(histogram::first_bound_us << i) / 1e6;
+    const std::string le = i + 1 == histogram::buckets ? "+Inf" : fmt::format("{}", bound);
+    fmt::format_to(std::back_inserter(out), "{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, comma,
+                   le, below);
+  }
+  const std::string set = labels.empty() ? std::string() : fmt::format("{{{}}}", labels);
+  fmt::format_to(std::back_inserter(out), "{0}_sum{1} {2}\n{0}_count{1} {3}\n", name, set,
+                 static_cast<double>(ns) / 1e9, below);
+}
 
 void expose(workers all, const label_names& labels, const process_facts& facts, std::string& out) {
   expose_process(facts, all.size(), out);
@@ -247,11 +265,8 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
   expose_reasons(all, out);
-  expose_durations(all, &counters::durations, "ringward_request_duration_seconds",
-                   "From the first byte of a request to the last of its answer.", out);
-  expose_durations(all, &counters::upstream_handshakes,
-                   "ringward_upstream_tls_handshake_duration_seconds",
-                   "TLS handshakes with origins that were completed, without the connecting.", out);
+  expose_client_deadlines(all, out);
+  expose_durations(all, out);
 }
 
 }  // namespace rw::observe

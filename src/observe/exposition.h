@@ -21,10 +21,18 @@ struct process_facts {
   std::uint64_t reloads_failed = 0;
   std::uint64_t access_lines_dropped = 0;
   bool access_log_failing = false;  // the last write or open of it did not succeed
+  std::uint64_t audit_records = 0;
+  std::uint64_t audit_records_dropped = 0;
+  bool audit_log_failing = false;
 };
 
 // Appends the whole exposition. The control thread; reads what the workers write.
 void expose(std::span<const counters* const> workers, const label_names& labels,
             const process_facts& facts, std::string& out);
+
+// Appends the series of one histogram, summed over `parts`: _bucket, _sum and _count. `labels`:
+// `a="b",c="d"`, or nothing.
+void append_histogram(std::string_view name, std::string_view labels,
+                      std::span<const histogram* const> parts, std::string& out);
 
 }  // namespace rw::observe

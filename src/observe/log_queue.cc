@@ -18,12 +18,19 @@ std::span<char> log_queue::reserve(std::size_t bytes_max) noexcept {
   if (start + bytes_max - head_seen_ > size_) {
     head_seen_ = head_.load(std::memory_order_acquire);
     if (start + bytes_max - head_seen_ > size_) {
-      dropped_.fetch_add(1, std::memory_order_relaxed);
+      drop();
       return {};
     }
   }
   reserved_at_ = start;
   return {bytes_.get() + (start & (size_ - 1)), bytes_max};
+}
+
+bool log_queue::has_room(std::size_t bytes) noexcept {
+  const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+  if (tail + bytes - head_seen_ <= size_) return true;
+  head_seen_ = head_.load(std::memory_order_acquire);
+  return tail + bytes - head_seen_ <= size_;
 }
 
 void log_queue::commit(std::size_t bytes) noexcept {

@@ -20,6 +20,10 @@ class log_queue {
   std::span<char> reserve(std::size_t bytes_max) noexcept;
   // The first `bytes` of what was reserved are a line.
   void commit(std::size_t bytes) noexcept;
+  // Whether so many octets are free, what may be wasted where the ring wraps among them.
+  bool has_room(std::size_t bytes) noexcept;
+  // A line that was not even tried.
+  void drop() noexcept { dropped_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
   // ---- the writer

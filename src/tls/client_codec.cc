@@ -12,6 +12,11 @@
 namespace rw::tls {
 namespace {
 
+// wolfSSL 5.7 takes any session id of a TLS 1.2 server for a yes to its ticket, where it may be a
+// new one (RFC 5077 3.4), and ends the connection when it was none: every server that has changed
+// its ticket keys would seem to have failed.
+constexpr bool resumes_tls12 = LIBWOLFSSL_VERSION_HEX >= 0x05008000;
+
 const char* text_of(codec::flaw found) noexcept {
   switch (found) {
     case codec::flaw::untrusted:
@@ -120,6 +125,7 @@ bool client_codec::start() {
   // A session that is too old is refused, and the handshake is a full one.
   wolfSSL_set_session(ssl_, copy);
   wolfSSL_SESSION_free(copy);
+  offered_ = true;
   return true;
 }
 
@@ -149,12 +155,17 @@ step client_codec::negotiate(std::span<const std::byte>& in, output& out) {
   check_.reset();
   // In TLS 1.2 a session is whole by now, with a ticket or without; in 1.3 tickets are still to
   // come.
-  if (version() == protocol_version::tls12) on_ticket();
+  if (version() == protocol_version::tls12 && resumes_tls12) on_ticket();
   return how;
 }
 
 void client_codec::on_ticket() {
   if (stage_ != stage::established) return;
+  // A TLS 1.2 session that began with a ticket the server refused is never resumed: wolfSSL mixes
+  // the two up. The next handshake starts with none.
+  if (offered_ && !resumed() && version() == protocol_version::tls12) {
+    return target_->forget_session();
+  }
   WOLFSSL_SESSION* const shared = wolfSSL_get1_session(ssl_);
   WOLFSSL_SESSION* const copy = wolfSSL_SESSION_dup(shared);
   wolfSSL_SESSION_free(shared);

@@ -29,6 +29,7 @@ class client_codec final : public codec {
   std::shared_ptr<client_target> target_;
   std::unique_ptr<server_check> check_;  // until the handshake is done
   mono_time began_at_;
+  bool offered_ = false;   // a session of before
   bool answered_ = false;  // the server has said something
 };
 

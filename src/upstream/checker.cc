@@ -29,7 +29,7 @@ std::string request_to(const server& at, const config::upstream& rules) {
   return fmt::format(
       "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ringward-check\r\nAccept: */*\r\n"
       "Connection: close\r\n\r\n",
-      rules.health.path, named ? rules.host_literal : at.host);
+      rules.health.path, named ? rules.host_literal : host_field(at.host, rules.has_tls));
 }
 
 }  // namespace

@@ -29,9 +29,14 @@ std::string_view name(standing one) noexcept;
 // Of one server, by one worker: written by it alone, read by the control thread.
 struct alignas(128) server_counts {
   observe::cell under_way;
-  observe::cell requests;         // sent to it
-  observe::cell failed;           // of those, by its fault
-  observe::cell idle;             // connections kept
+  observe::cell requests;  // sent to it
+  observe::cell failed;    // of those, by its fault
+  observe::cell idle;      // connections kept
+  observe::deadline_counts deadlines;
+  observe::cell tls_full;  // handshakes, certificates and all
+  observe::cell tls_resumed;
+  observe::cell tls_failed;
+  observe::histogram handshakes;  // those that were completed
   observe::histogram first_byte;  // from the request to the first byte of its answer
 };
 

@@ -73,21 +73,20 @@ void pools::forget_all() noexcept {
 }
 
 io::task<> pools::close_one(connection_ptr one) {
-  constexpr std::chrono::seconds farewell{1};
-  // close_notify, which is owed (RFC 8446 6.1): without it servers note an attack.
-  if (one->stream.tls() != nullptr)
-    co_await one->stream.finish(one->stream.loop().now() + farewell);
+  // close_notify, which is owed (RFC 8446 6.1): without it servers note an attack. What the server
+  // says to that is of no interest.
+  if (one->stream.tls() != nullptr) co_await one->stream.finish(one->stream.loop().now());
   co_await one->stream.close();
 }
 
-void pools::close(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
+void pools::retire(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
 
 void pools::sweep(bool may_forget) {
   const mono_time now = loop_.now();
   for (auto& [name, pool] : by_name_) {
-    for (connection_ptr& one : std::exchange(pool->unfit_, {})) close(std::move(one));
+    for (connection_ptr& one : std::exchange(pool->unfit_, {})) retire(std::move(one));
     for (connection_ptr& one : pool->idle_) {
-      if (!pool->wanted || pool->expired(*one, now)) close(std::move(one));
+      if (!pool->wanted || pool->expired(*one, now)) retire(std::move(one));
     }
     std::erase(pool->idle_, nullptr);
     pool->counts_->idle.set(pool->idle_.size());

@@ -103,11 +103,13 @@ class pools {
   // Closes what is dead, too old, or belongs to servers that are gone. About once a second.
   // `may_forget`: nothing of an older configuration holds a pool any more.
   void sweep(bool may_forget);
+  // One that no request may follow on: it is told the end, where that takes a word, and closed.
+  // Nobody waits for it.
+  void retire(connection_ptr one);
   // Closes everything idle and waits until all that was being closed is.
   io::task<> close_all();
 
  private:
-  void close(connection_ptr one);
   static io::task<> close_one(connection_ptr one);
 
   io::loop& loop_;

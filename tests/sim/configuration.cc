@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "config/load.h"
 #include "credentials.h"
+#include "origin_wire.h"
 #include "seeded.h"
 #include "tls/certificate.h"
 #include "tls/tickets.h"
@@ -67,6 +68,7 @@ struct key_files {
   memory_file fewer_keys;
   memory_file issuer;
   memory_file mint;
+  memory_file authorities{greeting_authorities()};
 };
 
 const key_files& files() {
@@ -189,13 +191,20 @@ protocols = ["http/1.1"]
                      keys.chain.path(), keys.key.path());
 }
 
-std::string open_routes_text(bool second) {
+std::string tls_text(bool tls) {
+  if (!tls) return {};
+  return fmt::format("[upstream.tls]\nca = \"{}\"\nserver_name = \"{}\"\n",
+                     files().authorities.path(), greeting_name);
+}
+
+std::string open_routes_text(bool second, bool tls) {
   return fmt::format(R"(
 [[upstream]]
 name = "any"
 servers = [{0}]
+  {3}
   [upstream.timeouts]
-  connect = "1s"
+  connect = "{4}"
   first_byte = "4s"
   gap = "4s"
   total = "{1}"
@@ -211,8 +220,9 @@ servers = [{0}]
 [[upstream]]
 name = "{2}"
 servers = [{{ address = "127.0.0.1:9004" }}]
+  {3}
   [upstream.timeouts]
-  connect = "1s"
+  connect = "{4}"
   first_byte = "4s"
   gap = "4s"
   [upstream.pool]
@@ -250,7 +260,7 @@ upstream = "any"
 auth = []
 )",
                      second ? second_servers : first_servers, second ? "8s" : "off",
-                     second ? "elsewhere" : "other");
+                     second ? "elsewhere" : "other", tls_text(tls), tls ? "2s" : "1s");
 }
 
 std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why) {
@@ -262,13 +272,14 @@ std::shared_ptr<const gateway::snapshot> refused(const config::diagnostics& why)
 
 void prepare_configurations() {
   random_init();
+  prepare_greetings();
   files();
 }
 
 std::shared_ptr<const gateway::snapshot> configurations::next() {
   const bool second = made_.size() % 2 == 1;
-  const std::string text =
-      limits_text + listeners_text(files()) + auth_text(files(), second) + open_routes_text(second);
+  const std::string text = limits_text + listeners_text(files()) + auth_text(files(), second) +
+                           open_routes_text(second, tls_);
   auto loaded = config::parse(text, "sim.toml");
   if (!loaded) return refused(loaded.error());
   gateway::snapshot_context with;
@@ -277,6 +288,7 @@ std::shared_ptr<const gateway::snapshot> configurations::next() {
   with.generation = made_.size() + 1;
   with.labels = &labels_;
   with.tickets = tickets_;
+  with.now = wall_time{std::chrono::seconds{1'700'000'000}};
   auto made = gateway::make_snapshot(std::move(loaded->settings), with);
   if (!made) return refused(made.error());
   made_.push_back(made->state);

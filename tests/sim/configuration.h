@@ -21,7 +21,8 @@ void prepare_configurations();
 // Makes snapshots as the control thread does. Those made stay alive for finish() to look at.
 class configurations {
  public:
-  explicit configurations(unsigned workers) : workers_(workers) {}
+  // `tls`: origins are spoken to by it.
+  configurations(unsigned workers, bool tls) : workers_(workers), tls_(tls) {}
   // The next one: the first, the other, the first again and so on, so that upstreams, servers and
   // timeouts come and go. Null and a failed test when it is refused.
   std::shared_ptr<const gateway::snapshot> next();
@@ -31,6 +32,7 @@ class configurations {
 
  private:
   unsigned workers_;
+  bool tls_;
   observe::label_names labels_;
   std::shared_ptr<const tls::ticket_keys> tickets_ =
       std::make_shared<const tls::ticket_keys>(mono_time{});

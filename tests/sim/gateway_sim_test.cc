@@ -76,6 +76,9 @@ class GatewaySim : public testing::Test {
     sum_.refused += one.refused;
     sum_.retries += one.retries;
     sum_.handshakes += one.handshakes;
+    sum_.upstream_handshakes += one.upstream_handshakes;
+    sum_.upstream_resumed += one.upstream_resumed;
+    sum_.upstream_refused += one.upstream_refused;
     sum_.unauthorised += one.unauthorised;
     sum_.limited += one.limited;
     sum_.given_back += one.given_back;
@@ -92,12 +95,15 @@ class GatewaySim : public testing::Test {
 
   void print() const {
     fmt::print(
-        "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, {} not authorised, "
+        "{} runs: {} answers of origins, {} of ours, {} retries, {} handshakes, with origins {} "
+        "full, {} "
+        "resumed and {} refused, {} not authorised, "
         "{} limited, {} given back, {} minted, {} turned away, {} handed over, {} ejections, {} "
         "trials, {} completions, {} events, {:.0f} s of virtual time\n",
-        runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.unauthorised,
-        sum_.limited, sum_.given_back, sum_.minted, sum_.turned_away, sum_.handed_over,
-        sum_.ejections, sum_.trials, sum_.completions, sum_.events, sum_.seconds);
+        runs_, sum_.answered, sum_.refused, sum_.retries, sum_.handshakes, sum_.upstream_handshakes,
+        sum_.upstream_resumed, sum_.upstream_refused, sum_.unauthorised, sum_.limited,
+        sum_.given_back, sum_.minted, sum_.turned_away, sum_.handed_over, sum_.ejections,
+        sum_.trials, sum_.completions, sum_.events, sum_.seconds);
   }
 
   outcome last_;
@@ -122,6 +128,9 @@ TEST_F(GatewaySim, KeepsItsPromisesForEverySeed) {
   EXPECT_GT(sum_.refused, count / 10);
   EXPECT_GT(sum_.retries, count / 50);
   EXPECT_GT(sum_.handshakes, count / 10);
+  EXPECT_GT(sum_.upstream_handshakes, count / 10);
+  EXPECT_GT(sum_.upstream_resumed, count / 10);
+  EXPECT_GT(sum_.upstream_refused, count / 20);
   EXPECT_GT(sum_.unauthorised, count / 2);
   EXPECT_GT(sum_.limited, count / 4);
   EXPECT_GT(sum_.given_back, count / 20);

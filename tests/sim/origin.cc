@@ -37,15 +37,23 @@ struct plan {
 
 class origin::conversation : public std::enable_shared_from_this<conversation> {
  public:
-  conversation(origin& of, socket& s) : of_(of), world_(of.world_), book_(of.book_), socket_(s) {}
+  conversation(origin& of, socket& s)
+      : of_(of),
+        world_(of.world_),
+        book_(of.book_),
+        wire_(world_, s, draw_greeting(world_, of.habits_.tls, of.habits_.faults)) {}
 
   void begin() {
-    socket_.on_change = [self = weak_from_this()] {
+    wire_.below().on_change = [self = weak_from_this()] {
       if (const auto alive = self.lock()) alive->step();
     };
     // Some speak before they are asked.
     if (fault(0.02)) say("HTTP/1.1 103 Early Hints\r\nlink: </early>\r\n\r\n");
     if (fault(0.03)) later(delay(100, 8'000'000), [this] { end(ending::close); });
+    if (!wire_.is_plain() && fault(0.03)) {  // in the middle of a handshake
+      const ending how = world_.chance(0.5) ? ending::close : ending::reset;
+      later(delay(10, 20'000), [this, how] { end(how); });
+    }
     step();
   }
 
@@ -53,7 +61,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     if (!by_reset) return end(ending::close);
     if (std::exchange(over_, true)) return;
     if (answer_ != nullptr) answer_->ended_well = false;
-    socket_.cut();
+    wire_.cut();
   }
 
  private:
@@ -76,18 +84,21 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
   void end(ending how) {
     if (over_ || how == ending::stall) return;
     over_ = true;
+    const bool told = how != ending::reset && wire_.close(!fault(0.15));
+    if (how == ending::reset) wire_.reset();
     if (answer_ != nullptr && answer_->until_close) {
-      answer_->ended_well = how != ending::reset && socket_.readable().empty();
+      answer_->ended_well = told;
       // Where only the end says how long it is, this is all there ever was.
       std::string& body = answer_->body;
       body.resize(body.size() - std::min(body.size(), output_.size()));
     }
-    how == ending::reset ? socket_.reset() : socket_.close();
   }
 
   void step() {
+    if (wire_.is_closing()) return wire_.step();
     if (over_) return;
-    if (socket_.was_reset() || socket_.ended()) {
+    wire_.step();
+    if (wire_.is_over()) {
       end(ending::close);
       return;
     }
@@ -96,16 +107,14 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
   }
 
   void read() {
-    if (deaf_ || pausing_ || socket_.readable().empty() || (plan_.deaf && record_ != nullptr))
-      return;
-    std::size_t size = socket_.readable().size();
+    if (deaf_ || pausing_ || !wire_.has_input() || (plan_.deaf && record_ != nullptr)) return;
+    std::size_t size = wire_.input();
     if (record_ != nullptr && std::exchange(plan_.rests, false)) return pause(rest);
     if (record_ != nullptr && plan_.slow) {
       size = std::min(size, world_.skewed(8'192, 40'000));
       pause(delay(1'000, 200'000));
     }
-    input_.append(socket_.readable().substr(0, size));
-    socket_.consume(size);
+    input_.append(wire_.read(size));
     parse();
   }
 
@@ -148,6 +157,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
       return violation("a request nobody sent: " + m.start), false;
     }
     record_ = &found->second;
+    if (!wire_.may_see_requests()) return violation("a request to whom nobody may trust"), false;
     if (book_.on_arrival) book_.on_arrival(of_.port_);
     checked_ = 0;
     ++record_->arrivals;
@@ -158,7 +168,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
     }
     if (record_->arrivals > 1 && !may_arrive_again()) return false;
     if (record_->arrivals == 1) {
-      record_->first_at = &socket_;
+      record_->first_at = &wire_.below();
       record_->first_arrival = world_.now();
     }
     if (m.value("x-forwarded-for") != record_->client || m.count("x-forwarded-for") != 1) {
@@ -205,6 +215,8 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
       violation(fmt::format("arrival {} of a {}", record_->arrivals, record_->method));
       return false;
     }
+    // Tickets come without being asked, and half a record is nothing.
+    if (!wire_.is_plain()) return true;
     const socket& first = *record_->first_at;
     // What the kernel had just handed over when the gateway made up its mind does not count.
     if (first.peer_took_at() > record_->first_arrival &&
@@ -286,10 +298,10 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
 
   void write() {
     while (!over_ && !output_.empty() && !resting_) {
-      std::size_t size = std::min(socket_.room(), output_.size());
+      std::size_t size = std::min(wire_.room(), output_.size());
       if (size == 0) return;
       if (world_.chance(0.3)) size = world_.skewed(1, size);
-      socket_.send(std::string_view(output_).substr(0, size));
+      wire_.write(std::string_view(output_).substr(0, size));
       output_.erase(0, size);
       if (!output_.empty() && world_.chance(0.2)) {
         resting_ = true;
@@ -299,13 +311,13 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
         });
       }
     }
-    if (over_ || !output_.empty() || !answering_) return;
+    if (over_ || !output_.empty() || wire_.has_unsent() || !answering_) return;
     answering_ = false;
     said_all_ = true;
     answer_->said_at = world_.now();
     if (plan_.then == ending::stall) {
       over_ = true;  // silent for good, the socket open
-      socket_.on_change = nullptr;
+      wire_.below().on_change = nullptr;
       return;
     }
     if (plan_.then != ending::keep) return end(plan_.then);
@@ -334,7 +346,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
   origin& of_;
   world& world_;
   ledger& book_;
-  socket& socket_;
+  origin_wire wire_;
   message_reader reader_{message_reader::kind::request};
   std::string input_;
   std::string output_;

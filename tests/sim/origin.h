@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ledger.h"
+#include "origin_wire.h"
 #include "reply.h"
 #include "world.h"
 

@@ -12,6 +12,7 @@ namespace rw::sim {
 struct origin_habits {
   double faults = 1.0;  // 0: always answers, in time and in full
   std::uint64_t body_bytes_max = 200'000;
+  bool tls = false;
   bool fails = false;  // answers that something is wrong with it
   double late = 0;     // how often it takes almost as long as it may
 };

@@ -47,6 +47,7 @@ class run {
   world world_;
   ledger book_;
   unsigned workers_;
+  bool tls_origins_;
   configurations configurations_;
   standings standings_{world_, configurations_};
   crew crew_;
@@ -58,7 +59,8 @@ run::run(const circumstances& with)
     : with_(with),
       world_(with.seed),
       workers_(world_.chance(0.4) ? 2 : 1),
-      configurations_(workers_),
+      tls_origins_(with.brief ? with.seed % 8 == 3 : world_.chance(0.15)),
+      configurations_(workers_, tls_origins_),
       crew_(world_, workers_) {
   world_.seed = with.seed;
   world_.tracing = with.tracing;
@@ -108,6 +110,7 @@ void run::invite() {
     origin_habits habits{.faults = faults};
     if (with_.brief) habits = {.faults = 0, .body_bytes_max = 90'000, .late = 0.2};
     if (rough) habits.faults = 0.2;
+    habits.tls = tls_origins_;
     origins_.emplace_back(world_, book_, port, habits);
     if (!book_.calm) origins_.back().live_moodily(rough ? seconds{8} : seconds{30});
   }
@@ -243,6 +246,16 @@ outcome run::go() {
   out.trials = standings_.trials();
   out.handshakes =
       crew_.sum(observe::counter::handshakes_tls12) + crew_.sum(observe::counter::handshakes_tls13);
+  const auto tls = [this](observe::cell upstream::server_counts::* which) {
+    return standings_.sum([which](const upstream::server_health& of) {
+      std::uint64_t all = 0;
+      for (const upstream::server_counts& one : of.counts()) all += (one.*which).get();
+      return all;
+    });
+  };
+  out.upstream_handshakes = tls(&upstream::server_counts::tls_full);
+  out.upstream_resumed = tls(&upstream::server_counts::tls_resumed);
+  out.upstream_refused = tls(&upstream::server_counts::tls_failed);
   out.turned_away = crew_.sum(observe::counter::connections_refused);
   out.handed_over = crew_.sum(observe::counter::connections_handed_over);
   out.seconds =

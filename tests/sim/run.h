@@ -36,6 +36,9 @@ struct outcome {
   std::uint64_t refused = 0;   // by the gateway
   std::uint64_t retries = 0;
   std::uint64_t handshakes = 0;
+  std::uint64_t upstream_handshakes = 0;  // full ones
+  std::uint64_t upstream_resumed = 0;
+  std::uint64_t upstream_refused = 0;
   std::uint64_t unauthorised = 0;
   std::uint64_t limited = 0;
   std::uint64_t given_back = 0;  // to an early limit by a later one

@@ -74,17 +74,22 @@ void standings::expect_idle() {
   }
 }
 
-std::uint64_t standings::ejections() const {
+std::uint64_t standings::sum(
+    const std::function<std::uint64_t(const upstream::server_health&)>& of) const {
   std::set<const upstream::server_health*> all;
   std::uint64_t count = 0;
   for (const auto& state : used_.made()) {
     for (const gateway::upstream_plan& plan : state->upstreams) {
       for (std::size_t i = 0; i < plan.health.size(); ++i) {
-        if (all.insert(&plan.health.at(i)).second) count += plan.health.at(i).ejections();
+        if (all.insert(&plan.health.at(i)).second) count += of(plan.health.at(i));
       }
     }
   }
   return count;
+}
+
+std::uint64_t standings::ejections() const {
+  return sum([](const upstream::server_health& one) { return one.ejections(); });
 }
 
 }  // namespace rw::sim

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -22,11 +23,14 @@ class standings {
   // At the end: nothing is under way, waiting or being tried.
   void expect_idle();
   std::uint64_t ejections() const;
+  // Over all servers that there ever were.
+  std::uint64_t sum(const std::function<std::uint64_t(const upstream::server_health&)>& of) const;
   std::uint64_t trials() const noexcept { return trials_; }
 
  private:
-  // Of the requests that were sent before, the last has arrived by then: a connection may take 1 s.
-  static constexpr milliseconds on_the_way{1'500};
+  // Of the requests that were sent before, the last has arrived by then: a connection may take 2 s,
+  // with TLS.
+  static constexpr milliseconds on_the_way{2'500};
   bool is_out(std::uint16_t port, const gateway::upstream_plan& of, bool& trying) const;
 
   world& world_;

@@ -295,6 +295,9 @@ class Tokens(Auth):
         self.allowed("alice", bearer(token))
         self.assertEqual(self.ask(target="/token", method="POST").status, 401)
         self.assertIn(self.ask(bearer(token), target="/token", method="POST").status, (401, 403))
+        for size, status in ((8192, 401), (8193, 400)):
+            line = ("Authorization", "x" * size)
+            self.assertEqual(self.ask(line, target="/token", method="POST").status, status)
 
     def test_the_key_set_is_read_and_nothing_else(self):
         answer = self.ask(target="/jwks")
@@ -307,6 +310,11 @@ class Tokens(Auth):
         self.assertEqual(head.get("content-length"), answer.get("content-length"))
         same = self.ask(("If-None-Match", answer.get("etag")), target="/jwks")
         self.assertEqual((same.status, same.body), (304, b""))
+        tag = answer.get("etag")
+        for tags, status in ((f'"x", {tag}', 304), (f"W/{tag}", 304), ("*", 304), ('"x"', 200),
+                             (tag.strip('"'), 200), (f'"x",{tag[:-2]}"', 200)):
+            with self.subTest(tags):
+                self.assertEqual(self.ask(("If-None-Match", tags), target="/jwks").status, status)
         for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"):
             with self.subTest(method):
                 refused = self.ask(target="/jwks", method=method)

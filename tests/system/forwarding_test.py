@@ -180,7 +180,9 @@ class Paths(Forwarding):
     def test_strip_prefix(self):
         gate = self.start(configs.plain().replace('"/"', '"/api"') + "\nstrip_prefix = true\n")
         self.assertEqual(self.forwarded(gate, "/api/x?y=1").target, "/x?y=1")
-        self.assertEqual(self.forwarded(gate, "/api").target, "/")
+        for sent, due in (("/api", "/"), ("/api/", "/"), ("/api?q", "/?q"), ("/api//x", "/x"),
+                          ("/%61pi/a%20b", "/a%20b"), ("/x/../api/api/y", "/api/y")):
+            self.assertEqual(self.forwarded(gate, sent).target, due, sent)
         self.assertEqual(gate.get("/apix").status, 404)
 
     def test_an_absolute_target(self):
@@ -220,6 +222,13 @@ class Answers(Forwarding):
                 seen = self.forwarded(gate, headers={"Host": "client.example"})
                 self.assertEqual(seen.get("host"), due or self.upstream.address)
                 gate.stop()
+
+    def test_a_request_without_host_is_for_the_server(self):
+        gate = self.start()
+        with gate.connect() as connection:
+            connection.send(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertEqual(connection.read_response().status, 200)
+        self.assertEqual(self.upstream.requests[-1].all("host"), [self.upstream.address])
 
 
 if __name__ == "__main__":

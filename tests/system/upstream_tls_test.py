@@ -66,7 +66,7 @@ class UpstreamTlsTest(harness.SystemTest):
     def handshakes(self, gate):
         lines = [x for x in gate.metrics().splitlines()
                  if x.startswith("ringward_upstream_tls_handshakes_total{")]
-        return {x.split('"')[1]: int(x.split()[1]) for x in lines}
+        return {re.search('result="(.*)"', x)[1]: int(x.split()[1]) for x in lines}
 
 
 class Verifying(UpstreamTlsTest):

@@ -22,6 +22,10 @@ TEST(Reason, EveryOneHasItsOwnNameAndAStatus) {
   EXPECT_EQ(status_of(reason::missing), 401U);
   EXPECT_EQ(status_of(reason::ambiguous), 400U);
   EXPECT_EQ(status_of(reason::insufficient_scope), 403U);
+  EXPECT_EQ(status_of(reason::revoked), 401U);
+  EXPECT_EQ(status_of(reason::replayed), 401U);
+  EXPECT_EQ(status_of(reason::certificate), 401U);
+  EXPECT_EQ(status_of(reason::replay_full), 503U);
 }
 
 std::string challenge(reason why, std::vector<std::string> scopes = {}) {

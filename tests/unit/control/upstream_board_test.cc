@@ -170,6 +170,20 @@ TEST_F(UpstreamBoard, OneThatWasDownAndIsNoLongerCheckedIsUp) {
   EXPECT_TRUE(all().at(0).usable());
 }
 
+TEST_F(UpstreamBoard, DeadlinesThatWereMissedAreListedByServer) {
+  EXPECT_EQ(board_.deadlines(), "");
+  all().at(0).counts(0).deadlines.add(observe::deadline::gap);
+  all().at(1).counts(0).deadlines.add(observe::deadline::gap);
+  all().at(1).counts(0).deadlines.add(observe::deadline::tls);
+  EXPECT_EQ(board_.deadlines(), "timeouts      upstream origin: tls 1, gap 2\n");
+  std::string text;
+  board_.expose(now_, text);
+  EXPECT_TRUE(text.contains(
+      "ringward_upstream_server_timeouts_total{upstream=\"origin\",server=\"127.0.0.1:"
+      "1\",deadline=\"gap\"} 1\n"))
+      << text;
+}
+
 TEST_F(UpstreamBoard, MetricsHaveStateAndReason) {
   fail(0);
   std::string text;

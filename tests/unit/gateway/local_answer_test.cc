@@ -69,6 +69,18 @@ TEST_F(LocalAnswer, ARedirectToThePathStaysOnThisHost) {
   EXPECT_EQ(redirected("{path}{query}", "/.//..//%2e/evil.example"), "/evil.example");
 }
 
+// HTTP/1.0 need not say which host it means.
+TEST_F(LocalAnswer, ARedirectToAHostThatNobodyNamedIsRefused) {
+  for (const auto& [target, status] :
+       {std::pair{"https://{host}{path}", 400U}, std::pair{"https://x.example{path}", 308U}}) {
+    route(fmt::format("action = \"redirect\"\nredirect = \"{}\"\n", target));
+    exchange& x = ask("GET /a HTTP/1.0\r\n\r\n");
+    decide(x);
+    EXPECT_EQ(local_answer(x, store_).status, status) << target;
+    EXPECT_STREQ(x.decision.reason, status == 400 ? "missing_host" : "");
+  }
+}
+
 TEST_F(LocalAnswer, WhatAPlaceholderIsFilledWithIsNotFilledAgain) {
   EXPECT_EQ(redirected("https://{host}{path}{query}", "/a?{host}{path}"),
             "https://Gate.Example/a?{host}{path}");

@@ -222,7 +222,7 @@ auth = []
     return lines_of(head, "host");
   };
   EXPECT_EQ(host_with(""), "gate.example\n");
-  EXPECT_EQ(host_with("host = \"upstream\""), "192.0.2.1:80\n");
+  EXPECT_EQ(host_with("host = \"upstream\""), "192.0.2.1\n");
   EXPECT_EQ(host_with("host = \"api.example\""), "api.example\n");
 }
 
@@ -230,7 +230,7 @@ auth = []
 TEST_F(RequestHead, WithoutAHostTheServersNameIsIt) {
   route("");
   const std::string head = forwarded("GET / HTTP/1.0\r\n\r\n");
-  EXPECT_EQ(lines_of(head, "host"), "192.0.2.1:80\n");
+  EXPECT_EQ(lines_of(head, "host"), "192.0.2.1\n");
   EXPECT_EQ(lines_of(head, "x-forwarded-host"), "");
   EXPECT_EQ(lines_of(head, "forwarded"), "for=192.0.2.7;proto=http\n");
 }

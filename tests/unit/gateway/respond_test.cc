@@ -96,22 +96,24 @@ TEST_F(Respond, WhatAnOriginDoesToUsHasOneStatusAndOneReason) {
     fault code;
     unsigned status;
     const char* reason;
+    observe::deadline passed = observe::deadline::none;
   };
+  using observe::deadline;
   const row rows[] = {
-      {stage::connect, timed_out, 504, "upstream_connect_timeout"},
+      {stage::connect, timed_out, 504, "upstream_connect_timeout", deadline::connect},
       {stage::connect, fault::refused, 502, "upstream_refused"},
       {stage::connect, unreachable, 502, "upstream_unreachable"},
       {stage::connect, reset, 502, "upstream_unreachable"},
-      {stage::request, timed_out, 504, "upstream_takes_nothing"},
+      {stage::request, timed_out, 504, "upstream_takes_nothing", deadline::gap},
       {stage::request, too_large, 431, "head_too_large"},
       {stage::request, reset, 502, "upstream_reset"},
       {stage::request, closed, 502, "upstream_reset"},
-      {stage::first_byte, timed_out, 504, "upstream_first_byte_timeout"},
+      {stage::first_byte, timed_out, 504, "upstream_first_byte_timeout", deadline::first_byte},
       {stage::first_byte, malformed, 502, "upstream_malformed"},
       {stage::first_byte, too_large, 502, "upstream_head_too_large"},
       {stage::first_byte, closed, 502, "upstream_closed"},
       {stage::first_byte, reset, 502, "upstream_reset"},
-      {stage::body, timed_out, 504, "upstream_body_timeout"},
+      {stage::body, timed_out, 504, "upstream_body_timeout", deadline::gap},
       {stage::body, malformed, 502, "upstream_body_malformed"},
       {stage::body, closed, 502, "upstream_body_cut"},
       {stage::body, reset, 502, "upstream_body_reset"},
@@ -121,7 +123,18 @@ TEST_F(Respond, WhatAnOriginDoesToUsHasOneStatusAndOneReason) {
     const verdict got = refusal_of_upstream(x, {one.code, origin::upstream, false, 0, ""}, one.at);
     EXPECT_EQ(got.status, one.status) << one.reason;
     EXPECT_STREQ(got.reason, one.reason);
+    EXPECT_EQ(got.passed, one.passed) << one.reason;
   }
+  exchange& stuck = decided("POST /open");
+  stuck.upload_stuck = true;
+  EXPECT_STREQ(
+      refusal_of_upstream(stuck, {timed_out, origin::upstream, false, 0, ""}, stage::first_byte)
+          .reason,
+      "upstream_takes_nothing");
+  stuck.out_of_time = true;
+  EXPECT_EQ(
+      refusal_of_upstream(stuck, {timed_out, origin::upstream, false, 0, ""}, stage::body).passed,
+      deadline::total);
 }
 
 // No descriptor left is ours to be sorry for, not the origin's.
@@ -157,6 +170,10 @@ TEST_F(Respond, WhatBecomesOfABodyHasOneStatusEach) {
     return fmt::format("{} {}", got.status, got.reason);
   };
   EXPECT_EQ(refusal(timed_out), "408 body_timeout");
+  x.upload_deadline = observe::deadline::least_rate;
+  EXPECT_EQ(refusal(timed_out), "408 body_too_slow");
+  x.upload_deadline = observe::deadline::write_gap;
+  EXPECT_EQ(refusal(timed_out), "499 client_takes_nothing");
   EXPECT_EQ(refusal(too_large), "413 body_too_large");
   EXPECT_EQ(refusal(malformed), "400 bad_chunk_size");
   EXPECT_EQ(refusal(closed), "499 client_closed");

@@ -54,7 +54,11 @@ TEST(Exposition, SumsTheWorkers) {
   w.first->refusals.add("rate_limited");
   static const char elsewhere[] = "rate_limited";  // the same text at another address
   w.second->refusals.add(elsewhere);
+  w.first->client_deadlines.add(deadline::write_gap);
+  w.second->client_deadlines.add(deadline::write_gap);
   const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_client_timeouts_total{deadline=\"write_gap\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_client_timeouts_total{deadline=\"head\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"2xx\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("ringward_requests_total{route=\"api\",code=\"5xx\"} 0\n"));
   EXPECT_THAT(

@@ -1,0 +1,66 @@
+#include "control/audit_events.h"
+
+#include <algorithm>
+#include <string>
+
+namespace rw::control {
+
+using observe::audit_event;
+using observe::audit_result;
+
+void audit_events::files(const std::vector<gateway::file_note>& read) {
+  for (const gateway::file_note& one : read) {
+    observe::audit_record r;
+    r.what = one.is_secret ? audit_event::secret : audit_event::key_set;
+    r.object = one.key;
+    r.detail = one.source;
+    if (!one.contents) {
+      r.outcome = audit_result::failed;
+      r.reason = "refused";
+      emit(r);
+      continue;
+    }
+    const auto [at, fresh] = known_.try_emplace({one.key, one.source}, *one.contents);
+    if (!fresh && at->second == *one.contents) continue;
+    at->second = *one.contents;
+    r.reason = fresh ? "loaded" : "changed";
+    emit(r);
+  }
+}
+
+void audit_events::config(bool taken, std::string_view reason, std::string_view by,
+                          const std::vector<std::string>& messages) {
+  observe::audit_record r;
+  r.what = audit_event::config;
+  r.outcome = taken ? audit_result::done : audit_result::failed;
+  r.reason = reason;
+  r.identity = by;
+  if (!taken && !messages.empty()) r.detail = messages.front();
+  emit(r);
+}
+
+void audit_events::admin(bool done, std::string_view command, std::string_view object,
+                         std::string_view by) {
+  observe::audit_record r;
+  r.what = audit_event::admin;
+  r.outcome = done ? audit_result::done : audit_result::failed;
+  r.reason = command;
+  r.object = object;
+  r.identity = by;
+  emit(r);
+}
+
+void audit_events::revocation(bool done, std::string_view command, std::string_view by) {
+  const std::size_t tab = std::min(command.find('\t'), command.size());
+  std::string object(command.substr(std::min(tab + 1, command.size())));
+  std::replace(object.begin(), object.end(), '\t', ' ');
+  observe::audit_record r;
+  r.what = audit_event::revocation;
+  r.outcome = done ? audit_result::done : audit_result::failed;
+  r.reason = command.substr(0, tab);
+  r.object = object;
+  r.identity = by;
+  emit(r);
+}
+
+}  // namespace rw::control

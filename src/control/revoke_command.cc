@@ -1,0 +1,78 @@
+#include "control/revoke_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "config/values.h"
+#include "control/admin_socket.h"
+
+namespace rw::control {
+namespace {
+
+int tell(const std::string& socket, const std::string& command) {
+  std::string text;
+  const bool done = ask(socket, command, text);
+  fmt::print(done ? stdout : stderr, "{}", text);
+  return done ? 0 : 1;
+}
+
+// Whole seconds, rounded up; nothing for what is no time.
+std::optional<std::uint64_t> seconds_of(const std::string& time) {
+  if (time.empty()) return 0;
+  const auto read = config::parse_duration(time);
+  if (!read || *read <= nanoseconds{0}) return {};
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(*read).count());
+}
+
+int revoke(const revoke_options& from, const std::string& socket) {
+  const auto last = seconds_of(from.time);
+  if (!last) {
+    fmt::print(stderr, "ringward: error: --for {}: a time is a whole number and a unit: 90s, 24h\n",
+               from.time);
+    return 2;
+  }
+  // The gate cuts at tabs and at the end of the line.
+  if ((from.id + from.issuer).find_first_of("\t\n\r") != std::string::npos) {
+    fmt::print(stderr, "ringward: error: neither an id nor an issuer has a control character\n");
+    return 2;
+  }
+  return tell(socket,
+              fmt::format("revoke\t{}\t{}\t{}\t{}", from.what, *last, from.issuer, from.id));
+}
+
+int unrevoke(const revoke_options& from, const std::string& socket) {
+  return tell(socket, fmt::format("unrevoke\t{}\t{}\t{}", from.what, from.issuer, from.id));
+}
+
+void add_words(CLI::App& it, revoke_options& options, std::string& socket) {
+  it.add_option("KIND", options.what, "identity, jti or kid")
+      ->required()
+      ->check(CLI::IsMember({"identity", "jti", "kid"}));
+  it.add_option("ID", options.id, "The caller's name, the token's jti or the key's kid")
+      ->required();
+  it.add_option("--issuer", options.issuer, "Only tokens of this iss; without, of any");
+  it.add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+}
+
+}  // namespace
+
+void add_revoke(CLI::App& app, revoke_options& options, std::string& socket, int& status) {
+  auto* it = app.add_subcommand("revoke", "Let a caller, a token or a key in no longer");
+  add_words(*it, options, socket);
+  it->add_option("--for", options.time, "How long, as 24h; without, until `ringward unrevoke`");
+  it->footer("Example: ringward revoke identity alice --for 24h");
+  it->callback([&] { status = revoke(options, socket); });
+
+  auto* back = app.add_subcommand("unrevoke", "Take a revocation back");
+  add_words(*back, options, socket);
+  back->footer("Example: ringward unrevoke identity alice");
+  back->callback([&] { status = unrevoke(options, socket); });
+
+  auto* list = app.add_subcommand("revoked", "What is revoked, since when and until when");
+  list->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+  list->footer("Example: ringward revoked");
+  list->callback([&] { status = tell(socket, "revoked"); });
+}
+
+}  // namespace rw::control

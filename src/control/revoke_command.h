@@ -1,0 +1,23 @@
+// `ringward revoke`, `unrevoke` and `revoked`: the words of the command line.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace rw::control {
+
+struct revoke_options {
+  std::string what;
+  std::string id;
+  std::string issuer;
+  std::string time;  // "24h"; empty: until it is taken back
+};
+
+// All of these outlive the parsing.
+void add_revoke(CLI::App& app, revoke_options& options, std::string& socket, int& status);
+
+}  // namespace rw::control
