@@ -6,6 +6,7 @@
 #include "auth/authorization.h"
 #include "auth/json.h"
 #include "auth/jws.h"
+#include "auth/presented_key.h"
 #include "base/text.h"
 
 namespace rw::auth {
@@ -39,13 +40,13 @@ reason more_telling(reason a, reason b) noexcept {
 struct authenticator::work {
   explicit work(token_cache_limits limits) : cache(limits) {}
 
-  void begin(const snapshot& state, wall_time at) {
+  void begin(const snapshot& state, wall_time at, mono_time mono, const slow_answer* said) {
     snap = &state;
+    keys.begin(state, at, mono, said);
     now = at;
     now_us = std::chrono::floor<std::chrono::microseconds>(at);
-    key_name.reset();
     token = {};
-    has_key = has_token = false;
+    has_token = false;
     parts.reset();
     issuer_claim.reset();
     good_issuer.reset();
@@ -55,6 +56,7 @@ struct authenticator::work {
 
   reason take_key(std::string_view key);
   reason check_token(std::uint32_t index);
+  reason check_signed(std::uint32_t index);
   reason verify_token(std::uint32_t index);
   void want_keys(std::uint32_t index, const json_object& claims);
   reason find_cached(std::uint32_t index);
@@ -81,8 +83,7 @@ struct authenticator::work {
   numeric_date now_us;
   const client_certificate* certificate = nullptr;
 
-  bool has_key = false;
-  std::optional<std::string_view> key_name;
+  presented_keys keys;
 
   bool has_token = false;
   std::string_view token;
@@ -98,21 +99,12 @@ struct authenticator::work {
   std::string scopes;
 };
 
-// Both headers may hold a key; then it must be one caller's.
 reason authenticator::work::take_key(std::string_view key) {
-  const auto name = snap->keys->verify(key);
-  if (!name) {
-    const bool could_be = is_visible_ascii(key) && key.size() <= api_key_bytes_max;
-    return could_be ? reason::unknown_key : reason::malformed;
-  }
-  if (has_key && *key_name != *name) return reason::ambiguous;
-  has_key = true;
-  key_name = name;
-  if (revoked != nullptr && revoked->has_identity(*name, now)) {
-    token_identity.assign_checked(*name);
-    return reason::revoked;
-  }
-  return reason::none;
+  const reason why = keys.take(key);
+  if (why != reason::none || revoked == nullptr) return why;
+  if (!revoked->has_identity(keys.name(), now)) return why;
+  token_identity.assign_checked(keys.name());
+  return reason::revoked;
 }
 
 bool authenticator::work::is_revoked(std::uint32_t index, std::string_view who,
@@ -207,6 +199,12 @@ void authenticator::work::want_keys(std::uint32_t index, const json_object& clai
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
+  const reason why = check_signed(index);
+  if (why != reason::none || !snap->issuers[index].ours || snap->keys == nullptr) return why;
+  return snap->keys->has_key_of(token_identity.view(), now) ? why : reason::key_removed;
+}
+
+reason authenticator::work::check_signed(std::uint32_t index) {
   if (good_issuer == index) return reason::none;
   if (good_issuer &&
       snap->issuers[*good_issuer].rules.issuer != snap->issuers[index].rules.issuer) {
@@ -225,7 +223,7 @@ reason authenticator::work::scan_token(std::span<const config::credential> any,
     for (const config::credential& one : list) {
       if (one.how != kind::jwt) continue;
       names_issuers = true;
-      if (find_cached(one.issuer) == reason::none) return reason::none;
+      if (find_cached(one.issuer) == reason::none) return check_token(one.issuer);
     }
   }
   reason why = reason::missing;
@@ -252,7 +250,7 @@ reason authenticator::work::check_certificate() const noexcept {
 }
 
 reason authenticator::work::check(const config::credential& one) {
-  if (one.how == kind::api_keys) return has_key ? reason::none : reason::missing;
+  if (one.how == kind::api_keys) return keys.any() ? reason::none : reason::missing;
   if (one.how == kind::mtls) return check_certificate();
   return has_token ? check_token(one.issuer) : reason::missing;
 }
@@ -289,7 +287,7 @@ reason authenticator::work::take(const presented& credentials,
 void authenticator::work::fill(verdict& out, const config::credential& one) {
   if (one.how == kind::api_keys) {
     out.kind = credential_kind::api_key;
-    out.who.assign_checked(*key_name);
+    out.who.assign_checked(keys.name());
     return;
   }
   if (one.how == kind::mtls) {
@@ -319,7 +317,7 @@ bool authenticator::is_revoked(const presented& credentials, const verdict& then
                                const snapshot& state, wall_time now) {
   work& own = *work_;
   if (own.revoked == nullptr || then.kind == credential_kind::none) return false;
-  own.begin(state, now);
+  own.begin(state, now, {}, nullptr);
   const auto is_out = [&](std::string_view who) { return own.revoked->has_identity(who, now); };
   if (is_out(then.who.view()) || (!then.key_name.empty() && is_out(then.key_name))) return true;
   if (credentials.certificate != nullptr && is_out(credentials.certificate->who.view()))
@@ -343,10 +341,20 @@ bool authenticator::is_revoked(const presented& credentials, const verdict& then
 std::uint64_t authenticator::cache_hits() const noexcept { return work_->hits; }
 std::uint64_t authenticator::cache_misses() const noexcept { return work_->misses; }
 
+void authenticator::share_secret(const digest_secret& secret) noexcept {
+  work_->keys.secret = secret;
+}
+key_digest authenticator::digest(std::string_view key) const noexcept {
+  return digest_of(key, work_->keys.secret);
+}
+void authenticator::learn(const slow_answer& what, mono_time now, nanoseconds right_for) noexcept {
+  work_->keys.cache.insert(what, now, right_for);
+}
+
 verdict authenticator::authenticate(const presented& credentials,
                                     std::span<const config::credential> any,
                                     std::span<const config::credential> all, const snapshot& state,
-                                    wall_time now) {
+                                    wall_time now, mono_time mono_now) {
   verdict out;
   if (credentials.api_key_lines > 1 || credentials.authorization_lines > 1) {
     out.why = reason::ambiguous;
@@ -355,9 +363,13 @@ verdict authenticator::authenticate(const presented& credentials,
   if (any.empty() && all.empty()) return out;
 
   work& own = *work_;
-  own.begin(state, now);
+  own.begin(state, now, mono_now, credentials.answer);
   own.certificate = credentials.certificate;
   out.why = own.take(credentials, any, all);
+  if (out.why == reason::unverified) {
+    out.slow_key = own.keys.slow_key();
+    out.slow_key_known = own.keys.slow_key_known();
+  }
   if (out.why == reason::insufficient_scope || out.why == reason::revoked) {
     out.who = own.token_identity;
   }
@@ -379,7 +391,7 @@ verdict authenticator::authenticate(const presented& credentials,
   }
   if (winner == nullptr) {
     const bool presented_some =
-        own.has_key || own.has_token || own.check_certificate() == reason::none;
+        own.keys.any() || own.has_token || own.check_certificate() == reason::none;
     out.why = why == reason::missing && presented_some ? reason::not_accepted : why;
     return out;
   }
@@ -388,7 +400,7 @@ verdict authenticator::authenticate(const presented& credentials,
     if (!out.allowed()) return out;
   }
   own.fill(out, *winner);
-  if (own.has_key) out.key_name = *own.key_name;
+  if (own.keys.any()) out.key_name = own.keys.name();
   if (own.has_token) {
     out.expires = own.token_expires;
     out.why = own.spend();

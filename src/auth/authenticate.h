@@ -16,6 +16,7 @@
 #include "auth/reason.h"
 #include "auth/replay_table.h"
 #include "auth/revocations.h"
+#include "auth/slow_cache.h"
 #include "auth/token_cache.h"
 #include "base/clock.h"
 #include "config/config.h"
@@ -36,12 +37,14 @@ struct presented {
   std::string_view authorization;
   std::size_t authorization_lines = 0;
   const client_certificate* certificate = nullptr;  // of the connection; null: none was shown
+  const slow_answer* answer = nullptr;  // to the verdict that was pending; null: none was
 };
 
 struct issuer {
   token_rules rules;                    // from config::jwt_issuer
   std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
   bool remote = false;                  // `keys` are fetched, and could be fetched again
+  bool ours = false;                    // of [auth.mint]: a token lives no longer than its key
 };
 
 // Everything that decides, immutable once published, shared by all workers. `issuers` has the order
@@ -51,6 +54,7 @@ struct snapshot {
   std::shared_ptr<const key_store> keys;  // null: no [auth.api_keys]
   bool keys_in_x_api_key = true;          // [auth.api_keys].headers
   bool keys_in_authorization = true;
+  nanoseconds slow_for = std::chrono::minutes{5};  // [auth.api_keys].cache
   std::vector<issuer> issuers;
   std::shared_ptr<replay_table> used;  // null: no issuer says replay = "jti"
 };
@@ -76,6 +80,12 @@ struct verdict {
   std::uint32_t wants_keys_of = no_issuer;
   static constexpr std::uint32_t no_issuer = UINT32_MAX;
 
+  // With reason::unverified: the key that has to be held against key_store::slow_lines() before
+  // this can be decided; then the same call with presented::answer set. A view into the head.
+  std::string_view slow_key;
+  bool slow_key_known = false;  // it has matched before
+
+  bool pending() const noexcept { return !slow_key.empty(); }
   bool allowed() const noexcept { return why == reason::none; }
   unsigned status() const noexcept { return status_of(why); }
 };
@@ -91,10 +101,16 @@ class authenticator {
   // every credential presented must be valid, one of `any` must be among them when it lists any,
   // and each of `all`. The identity is that of the first of `any` that was presented, else of the
   // first of `all`. With insufficient_scope, `who` says whose token it was. `now` is the wall
-  // clock's.
+  // clock's, `mono_now` the other one's: what slow hashes said is remembered by that.
   verdict authenticate(const presented& credentials, std::span<const config::credential> any,
                        std::span<const config::credential> all, const snapshot& state,
-                       wall_time now);
+                       wall_time now, mono_time mono_now = {});
+
+  // ---- for keys with slow hashes
+  // The digests of all that share a secret are the same; at first each has one of its own.
+  void share_secret(const digest_secret& secret) noexcept;
+  key_digest digest(std::string_view key) const noexcept;
+  void learn(const slow_answer& what, mono_time now, nanoseconds right_for) noexcept;
 
   // From now on; null for none. By this thread.
   void revoke(std::shared_ptr<const revocation_list> list) noexcept;

@@ -21,6 +21,7 @@ std::string_view error_code(reason why) noexcept {
     case reason::missing:
     case reason::unsupported_scheme:
     case reason::keys_unavailable:
+    case reason::unverified:
     case reason::replay_full:
       return {};
     case reason::ambiguous:

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <span>
 #include <vector>
 
 #include "auth/base64url.h"
+#include "auth/slow_hash.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -18,10 +20,15 @@ namespace {
 constexpr std::string_view hash_tag = "rwk1$";
 constexpr std::size_t imported_key_bytes_min = 16;
 
+struct owner {
+  std::string name;
+  wall_time expires = wall_time::max();
+};
+
 // A line in the clear, kept until all hashed lines are known: it may repeat one of them.
 struct plain_line {
   std::uint32_t number;
-  std::string name;
+  owner whose;
   std::string_view key;
 };
 
@@ -35,30 +42,32 @@ class file_reader {
     if (line.empty() || line.front() == '#') return;
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-      read_plain(number, fmt::format("key-{}", number), line);
+      read_value(number, {fmt::format("key-{}", number)}, line);
       return;
     }
-    const std::string_view name = line.substr(0, colon);
-    const std::string_view value = line.substr(colon + 1);
-    if (!is_key_name(name)) {
-      error(number, "the name before ':' must be 1 to 256 visible ASCII characters without '@'");
-    } else if (value.starts_with(hash_tag)) {
-      read_hash(number, name, value.substr(hash_tag.size()));
-    } else if (is_bcrypt(value)) {
-      error(number, "bcrypt hashes are not yet supported; `ringward key new` makes a key that is");
-    } else if (value.starts_with("$argon2")) {
-      error(number, "argon2 hashes are not yet supported; `ringward key new` makes a key that is");
-    } else if (value.starts_with('$') || value.starts_with("rwk")) {
-      error(number, "this kind of hash is unknown");
-    } else {
-      read_plain(number, std::string(name), value);
+    std::string_view name = line.substr(0, colon);
+    owner whose;
+    if (const std::size_t at = name.find('@'); at != std::string_view::npos) {
+      const auto day = read_date(name.substr(at + 1));
+      if (!day) {
+        return error(number, "after '@' there must be the date when the key ends, as 2027-01-31");
+      }
+      whose.expires = *day;
+      name = name.substr(0, at);
     }
+    if (!is_key_name(name)) {
+      return error(number,
+                   "the name before ':' must be 1 to 256 visible ASCII characters without '@'");
+    }
+    whose.name = name;
+    read_value(number, std::move(whose), line.substr(colon + 1));
   }
 
   key_store finish() {
     for (const plain_line& one : plain_) {
       const key_salt salt = derived_salt(one.key);
-      if (store_.verify(one.key) || !store_.add(one.name, salt, hash_key(one.key, salt))) {
+      if (store_.verify(one.key) ||
+          !store_.add(one.whose.name, salt, hash_key(one.key, salt), one.whose.expires)) {
         error(one.number, "this key is in the file already");
         continue;
       }
@@ -72,11 +81,51 @@ class file_reader {
   }
 
  private:
-  static bool is_bcrypt(std::string_view value) {
-    return value.size() > 4 && value.starts_with("$2") && value.substr(2, 2).contains('$');
+  // "2027-01-31": its beginning, UTC.
+  static std::optional<wall_time> read_date(std::string_view text) {
+    int year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    if (text.size() != 10 || text[4] != '-' || text[7] != '-') return {};
+    const auto number = [&](std::size_t at, std::size_t size, auto& out) {
+      const char* const end = text.data() + at + size;
+      const auto read = std::from_chars(text.data() + at, end, out);
+      return read.ec == std::errc{} && read.ptr == end;
+    };
+    if (!number(0, 4, year) || !number(5, 2, month) || !number(8, 2, day)) return {};
+    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month},
+                                           std::chrono::day{day}};
+    // What nanoseconds can count to ends in 2262.
+    if (!date.ok() || year < 2000 || year > 2200) return {};
+    return wall_time{std::chrono::sys_days{date}};
   }
 
-  void read_hash(std::uint32_t number, std::string_view name, std::string_view value) {
+  void read_value(std::uint32_t number, owner whose, std::string_view value) {
+    if (value.starts_with(hash_tag)) {
+      read_hash(number, whose, value.substr(hash_tag.size()));
+    } else if (looks_slow(value)) {
+      read_slow(number, whose, value);
+    } else if (value.starts_with('$') || value.starts_with("rwk")) {
+      error(number, "this kind of hash is unknown");
+    } else {
+      read_plain(number, std::move(whose), value);
+    }
+  }
+
+  void read_slow(std::uint32_t number, const owner& whose, std::string_view hash) {
+    if (const char* why = refuse_slow_hash(hash)) return error(number, why);
+    if (store_.slow_lines().size() == slow_lines_max) {
+      return error(number,
+                   "more than 16 keys have a bcrypt or argon2id hash, and an unknown key would be "
+                   "held against each; `ringward key hash NAME` makes an rwk1 line, which costs "
+                   "nothing to find, of a key, and `ringward key new NAME` a new one");
+    }
+    if (!store_.add_slow(whose.name, hash, whose.expires)) {
+      error(number, "this key is in the file already");
+    }
+  }
+
+  void read_hash(std::uint32_t number, const owner& whose, std::string_view value) {
     const std::size_t dollar = value.find('$');
     key_salt salt;
     key_hash hash;
@@ -84,17 +133,17 @@ class file_reader {
         !decode(value.substr(dollar + 1), hash)) {
       error(number,
             "after rwk1$ there must be a salt of 22 base64url characters, '$' and a hash of 43");
-    } else if (!store_.add(name, salt, hash)) {
+    } else if (!store_.add(whose.name, salt, hash, whose.expires)) {
       error(number, "this key is in the file already");
     }
   }
 
-  void read_plain(std::uint32_t number, std::string name, std::string_view key) {
+  void read_plain(std::uint32_t number, owner whose, std::string_view key) {
     if (!is_visible_ascii(key) || key.size() > api_key_bytes_max) {
       error(number, "a key must be 1 to 1024 visible ASCII characters");
       return;
     }
-    plain_.push_back({number, std::move(name), key});
+    plain_.push_back({number, std::move(whose), key});
   }
 
   template <std::size_t N>

@@ -1,8 +1,12 @@
 // The file of [auth.api_keys] and the lines it is made of:
 //   name:rwk1$<salt>$<hash>   salt 16, hash 32 octets, base64url without padding; `ringward key
-//   new` name:key                  in the clear, with a warning; so is key whose name becomes
-//   key-LINE
-// `#` starts a comment line; blank lines count for nothing. One name may have several keys.
+//                             new`
+//   name:$2b$..., $2a$, $2y$  bcrypt, also without a name
+//   name:$argon2id$...        also without a name
+//   name:key                  in the clear, with a warning; so is a key alone
+// A line without a name is called key-LINE. `name@2027-01-01:` expires at the beginning of that
+// day, UTC. `#` starts a comment line; blank lines count for nothing. One name may have several
+// keys.
 #pragma once
 
 #include <optional>

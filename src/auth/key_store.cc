@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -86,12 +87,13 @@ key_store::key_store()
   dummy_.next_of_name = no_entry;
 }
 
-bool key_store::add(std::string_view name, const key_salt& salt, const key_hash& hash) {
+bool key_store::add(std::string_view name, const key_salt& salt, const key_hash& hash,
+                    wall_time expires) {
   const auto index = static_cast<std::uint32_t>(entries_.size());
   if (!by_salt_.emplace(salt, index).second) return false;
   const auto [place, fresh] = first_of_name_.emplace(name, index);
   const std::uint32_t next = fresh ? no_entry : std::exchange(place->second, index);
-  entries_.push_back({salt, hash, &place->first, next});
+  entries_.push_back({salt, hash, &place->first, next, expires});
   return true;
 }
 
@@ -117,13 +119,58 @@ const key_store::entry* key_store::find_by_salt(std::string_view key) const noex
   return one == &dummy_ ? nullptr : one;
 }
 
-std::optional<std::string_view> key_store::verify(std::string_view key) const noexcept {
+std::optional<key_owner> key_store::find(std::string_view key) const noexcept {
   if (key.empty() || key.size() > api_key_bytes_max) return {};
   if (const auto name = name_in_key(key)) {
-    if (const entry* one = find_by_name(*name, key)) return *one->name;
+    if (const entry* one = find_by_name(*name, key)) return key_owner{*one->name, one->expires};
   }
-  if (const entry* one = find_by_salt(key)) return *one->name;
+  if (const entry* one = find_by_salt(key)) return key_owner{*one->name, one->expires};
   return {};
+}
+
+bool key_store::may_be_slow(std::string_view key) const noexcept {
+  return !slow_.empty() && is_visible_ascii(key) && key.size() <= api_key_bytes_max &&
+         !name_in_key(key);
+}
+
+const slow_line* key_store::slow_line_of(const record_id& id) const noexcept {
+  for (const slow_line& one : slow_) {
+    if (one.id == id) return &one;
+  }
+  return nullptr;
+}
+
+bool key_store::has_key_of(std::string_view name, wall_time now) const noexcept {
+  const auto place = first_of_name_.find(name);
+  std::uint32_t next = place == first_of_name_.end() ? no_entry : place->second;
+  for (; next != no_entry; next = entries_[next].next_of_name) {
+    if (now < entries_[next].expires) return true;
+  }
+  return std::ranges::any_of(
+      slow_, [&](const slow_line& one) { return one.name == name && now < one.expires; });
+}
+
+std::vector<key_store::listed> key_store::list() const {
+  std::vector<listed> all;
+  for (const entry& one : entries_) all.push_back({*one.name, "rwk1", one.expires});
+  for (const slow_line& one : slow_) {
+    all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires});
+  }
+  return all;
+}
+
+bool key_store::add_slow(std::string_view name, std::string_view hash, wall_time expires) {
+  record_id id;
+  const std::string text = std::string(name) + ':' + std::string(hash);
+  crypto_generichash(id.data(), id.size(), octets(text), text.size(), nullptr, 0);
+  if (slow_line_of(id) != nullptr) return false;
+  slow_.push_back({std::string(name), std::string(hash), expires, id});
+  // Of the one before and this: whatever changes is another set.
+  std::array<unsigned char, 2 * sizeof(record_id)> both;
+  std::ranges::copy(slow_id_, both.begin());
+  std::ranges::copy(id, both.begin() + sizeof(record_id));
+  crypto_generichash(slow_id_.data(), slow_id_.size(), both.data(), both.size(), nullptr, 0);
+  return true;
 }
 
 }  // namespace rw::auth

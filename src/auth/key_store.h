@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "base/clock.h"
 
 namespace rw::auth {
 
@@ -21,6 +24,26 @@ inline constexpr std::size_t key_hash_bytes = 32;
 
 using key_salt = std::array<unsigned char, key_salt_bytes>;
 using key_hash = std::array<unsigned char, key_hash_bytes>;
+
+// Lines with slow hashes. The key itself does not say which one it belongs to, so each is tried.
+inline constexpr std::size_t slow_lines_max = 16;
+
+// Identifies a line by what it says: a digest of its name and its hash.
+using record_id = std::array<unsigned char, 16>;
+
+// A line whose hash is bcrypt's or argon2id's (auth/slow_hash.h).
+struct slow_line {
+  std::string name;
+  std::string hash;
+  wall_time expires;
+  record_id id;
+};
+
+// Whose key it is. The name lives as long as the store.
+struct key_owner {
+  std::string_view name;
+  wall_time expires;  // wall_time::max(): never
+};
 
 // BLAKE2b-256 of the whole key, keyed with the salt: what a `name:rwk1$<salt>$<hash>` line holds.
 key_hash hash_key(std::string_view key, const key_salt& salt) noexcept;
@@ -43,15 +66,41 @@ class key_store {
   key_store(key_store&&) noexcept = default;
   key_store& operator=(key_store&&) noexcept = default;
 
-  // The name the key belongs to; nothing when there is no such key. The view lives as long as the
-  // store. One or two BLAKE2b per call whatever the number of keys; comparisons take the same time
-  // wherever they differ, and an unknown name costs what a known one does.
-  std::optional<std::string_view> verify(std::string_view key) const noexcept;
+  // Who the key belongs to, expired or not; nothing when no rwk1 line has it. One or two BLAKE2b
+  // per call whatever the number of keys; comparisons take the same time wherever they differ, and
+  // an unknown name costs what a known one does.
+  std::optional<key_owner> find(std::string_view key) const noexcept;
+  std::optional<std::string_view> verify(std::string_view key) const noexcept {  // find()'s name
+    const auto owner = find(key);
+    return owner ? std::optional(owner->name) : std::nullopt;
+  }
 
-  std::size_t size() const noexcept { return entries_.size(); }
+  // Whether the key could be that of a line with a slow hash: no rwk1 line has it, and it is not
+  // one of `ringward key new`, which says itself whose it is.
+  bool may_be_slow(std::string_view key) const noexcept;
+  std::span<const slow_line> slow_lines() const noexcept { return slow_; }
+  const record_id& slow_id() const noexcept { return slow_id_; }  // of all of them together
+  const slow_line* slow_line_of(const record_id& id) const noexcept;
+
+  // Whether one of its keys, of either kind, is in force.
+  bool has_key_of(std::string_view name, wall_time now) const noexcept;
+
+  // Every line, in no order to rely on. `kind`: rwk1, which those in the clear have become, bcrypt
+  // or argon2id. The views live as long as the store.
+  struct listed {
+    std::string_view name;
+    std::string_view kind;
+    wall_time expires;
+  };
+  std::vector<listed> list() const;
+  // Of both kinds.
+  std::size_t size() const noexcept { return entries_.size() + slow_.size(); }
 
   // False, and nothing added, when an entry has this salt already: it is then the same key.
-  bool add(std::string_view name, const key_salt& salt, const key_hash& hash);
+  bool add(std::string_view name, const key_salt& salt, const key_hash& hash,
+           wall_time expires = wall_time::max());
+  // False when the line is there already.
+  bool add_slow(std::string_view name, std::string_view hash, wall_time expires = wall_time::max());
 
  private:
   struct entry {
@@ -59,6 +108,7 @@ class key_store {
     key_hash hash;
     const std::string* name;     // a key of first_of_name_, whose nodes never move
     std::uint32_t next_of_name;  // the entries of one name form a list
+    wall_time expires;
   };
   struct name_hasher {
     using is_transparent = void;
@@ -79,6 +129,8 @@ class key_store {
   std::vector<entry> entries_;
   std::unordered_map<std::string, std::uint32_t, name_hasher, std::equal_to<>> first_of_name_;
   std::unordered_map<key_salt, std::uint32_t, salt_hasher> by_salt_;
+  std::vector<slow_line> slow_;
+  record_id slow_id_{};
   entry dummy_;  // random: what the key of an unknown name is compared with
 };
 

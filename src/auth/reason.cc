@@ -46,6 +46,10 @@ std::string_view name(reason why) noexcept {
       return "insufficient_scope";
     case reason::keys_unavailable:
       return "keys_unavailable";
+    case reason::unverified:
+      return "unverified";
+    case reason::key_removed:
+      return "key_removed";
     case reason::revoked:
       return "revoked";
     case reason::replayed:
@@ -67,6 +71,7 @@ unsigned status_of(reason why) noexcept {
     case reason::insufficient_scope:
       return 403;
     case reason::keys_unavailable:
+    case reason::unverified:
     case reason::replay_full:
       return 503;
     default:

@@ -29,6 +29,8 @@ enum class reason : std::uint8_t {
   bad_claim,           // a claim has the wrong type or a value out of range
   insufficient_scope,  // valid, but without a scope the issuer's table asks for: 403
   keys_unavailable,    // the issuer's key set could not be loaded: 503
+  unverified,          // a key whose slow hash has not been computed: 503
+  key_removed,         // a token of our mint whose key is no longer in force
   revoked,             // its name, its jti or its kid is on the list of `ringward revoked`
   replayed,            // replay = "jti": this jti has been used
   replay_full,         // replay = "jti": no room to remember this jti: 503

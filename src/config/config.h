@@ -122,6 +122,7 @@ struct api_keys {
   std::string file = "/etc/ringward/api-keys";
   place file_at;
   std::vector<std::string> headers = {"x-api-key", "authorization"};  // or one of the two
+  nanoseconds cache = std::chrono::minutes{5};  // how long a slow hash that matched is remembered
 };
 
 enum class jws_algorithm : std::uint8_t {

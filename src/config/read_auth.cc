@@ -37,7 +37,7 @@ void read_api_keys(table_reader& in, api_keys& out) {
   if (out.file.empty()) in.error("file", "must not be empty");
   if (at == nullptr && in.wrote("file")) out.file.clear();  // nobody means the default by that
   read_key_headers(in, out.headers);
-  in.later("cache");
+  in.duration("cache", out.cache, {1s, 24h});
 }
 
 void read_algorithms(table_reader& in, std::uint16_t& out) {

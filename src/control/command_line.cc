@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "control/audit_command.h"
 #include "control/demo.h"
 #include "control/import.h"
+#include "control/key_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
 #include "control/revoke_command.h"
@@ -38,6 +40,8 @@ int print(const config::diagnostics& list, std::FILE* to) {
 }
 
 int run(const std::string& path) {
+  // No core file and no other process of this user gets to see keys.
+  ::prctl(PR_SET_DUMPABLE, 0);
   hold_signals();
   process gate({path, ""});
   return gate.start() ? gate.run() : 1;
@@ -326,6 +330,16 @@ int run_command_line(int argc, char** argv) {
   key_hash->add_option("NAME", name, "Who uses it; \"key\" when nobody is named");
   key_hash->footer("Example: ringward key hash alice < key.txt");
   key_hash->callback([&] { status = hash_key(name.empty() ? "key" : name); });
+
+  for (const auto& [verb, text, what] :
+       {std::tuple{"list", "The key file's keys: names, kinds of hash, when they end", &list_keys},
+        std::tuple{"check", "Whose the key read from stdin is", &check_key}}) {
+    auto* it = key->add_subcommand(verb, text);
+    it->add_option("--config", config, "A TOML file, or a directory of them")
+        ->capture_default_str();
+    it->footer(fmt::format("Example: ringward key {}", verb));
+    it->callback([&status, &config, command = what] { status = command(config); });
+  }
 
   tune_options tune;
   add_tune(app, tune, status);

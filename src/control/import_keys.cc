@@ -7,6 +7,7 @@
 
 #include "auth/key_file.h"
 #include "auth/key_store.h"
+#include "auth/slow_hash.h"
 #include "base/text.h"
 
 namespace rw::control {
@@ -14,11 +15,11 @@ namespace {
 
 constexpr std::string_view hash_tag = "rwk1$";
 
-// `name:$2b$...`, `name:rwk1$...`: what an old verifier or Ringward itself hashed. Everything else
-// is a key, colons included.
+// `name:$2b$...`, `$2b$...`, `name:rwk1$...`: what an old verifier or Ringward itself hashed.
+// Everything else is a key, colons included.
 bool is_hashed(std::string_view text) noexcept {
   const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return false;
+  if (colon == std::string_view::npos) return auth::looks_slow(text);
   const std::string_view value = text.substr(colon + 1);
   return value.starts_with('$') || value.starts_with(hash_tag);
 }
@@ -27,10 +28,10 @@ class importer {
  public:
   importer(bool tokens_too, import_notes& out) : tokens_too_(tokens_too), out_(out) {}
 
-  // Whether this build reads the line is asked of what reads it: when slow hashes are built, they
-  // come along.
+  // A hash without a name gets the one of its line, which a line of the new file need not have.
   void take_hashed(const old_key& one) {
-    const std::string_view text = one.text;
+    const bool named = one.text.contains(':');
+    const std::string text = named ? one.text : unused_name(one.name) + ':' + one.text;
     if (!is_visible_ascii(text) || text.front() == '#') {
       return note(one, "was left out: it holds what no line of a key file may");
     }
@@ -40,7 +41,7 @@ class importer {
     }
     if (!hashes_.emplace(text.substr(text.find(':'))).second) return repeated(one);
     names_.emplace(text.substr(0, text.find(':')));
-    made_.text += one.text + '\n';
+    made_.text += text + '\n';
     ++made_.hashed;
   }
 

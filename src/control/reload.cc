@@ -306,6 +306,7 @@ std::string process::metrics() const {
   facts.reloaded = reloaded_;
   facts.reloads = reloads_;
   facts.reloads_failed = reloads_failed_;
+  if (workers_) facts.key_hashes = workers_->key_hashes();
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();
     facts.access_log_failing = writer_->failing() != 0;

@@ -114,6 +114,8 @@ result<std::unique_ptr<workers>> workers::start(
   made->running_ = count;
   made->posting_.emplace(count);
   const auto loads = count > 1 ? std::make_shared<gateway::worker_loads>(count) : nullptr;
+  // Half as many as there are workers: what they do may take all that nobody else wants.
+  made->hashes_ = std::make_shared<gateway::hash_pool>(std::max(1U, std::min(count / 2, 4U)));
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
@@ -137,6 +139,7 @@ result<std::unique_ptr<workers>> workers::start(
     parts.clients = made->clients_;
     parts.control = &control;
     parts.loads = loads;
+    parts.hashes = made->hashes_;
     self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
     made->all_.push_back(std::move(self));
   }

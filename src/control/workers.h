@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/hash_pool.h"
 #include "gateway/snapshot.h"
 #include "gateway/worker.h"
 #include "io/loop.h"
@@ -59,6 +60,7 @@ class workers {
   bool answered() const noexcept;
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
+  std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }
   std::vector<const observe::counters*> counters() const;
   std::vector<observe::log_queue*> queues() const;  // of the access log
   std::vector<observe::log_queue*> audit_queues() const;
@@ -69,6 +71,7 @@ class workers {
   void run(one& self, gateway::worker_parts parts);
 
   std::vector<std::unique_ptr<one>> all_;
+  std::shared_ptr<gateway::hash_pool> hashes_;
   std::shared_ptr<gateway::connection_bound> clients_ =
       std::make_shared<gateway::connection_bound>();
   std::atomic<unsigned> running_ = 0;

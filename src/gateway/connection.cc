@@ -108,6 +108,8 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       } else {
         co_await respond(x);
       }
+    } else if (x.decision.status == 499) {
+      give_up_client(x);
     } else if (x.decision.status != 0) {
       if (head == head_state::refused) forget_head(x);
       co_await respond(x);

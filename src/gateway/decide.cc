@@ -100,16 +100,19 @@ bool want_keys(exchange& x) {
   return what == advice::wait;
 }
 
-verdict authenticate(exchange& x) {
+verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   const config::route& route = *x.route->settings;
-  const auth::presented given = presented_by(x);
+  auth::presented given = presented_by(x);
   if (route.action == config::route_action::mint &&
       given.authorization.size() > mint_authorization_max) {
     return {400, "authorization_too_large"};
   }
+  given.answer = answer;
+  const io::loop& loop = x.on->loop();
   x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, *x.under->auth,
-                                                x.on->loop().wall_now());
+                                                loop.wall_now(), loop.now());
   if (x.caller.allowed()) return {};
+  if (x.caller.pending()) return {verdict::undecided, "unverified"};
   if (x.caller.wants_keys_of != auth::verdict::no_issuer && want_keys(x)) {
     return {verdict::undecided, "waits_for_keys"};
   }
@@ -122,14 +125,6 @@ verdict check_body(const exchange& x) {
     return {413, "body_too_large"};
   }
   return {};
-}
-
-verdict judge_caller(exchange& x) {
-  verdict v = authenticate(x);
-  if (!v.admitted()) return v;
-  v = admit(x, x.route->identity_limits);
-  if (!v.admitted()) return v;
-  return check_body(x);
 }
 
 verdict judge(exchange& x, const listener_plan& from) {
@@ -164,6 +159,14 @@ void take_head(exchange& x) {
 
 }  // namespace
 
+verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
+  verdict v = authenticate(x, answer);
+  if (!v.admitted()) return v;
+  v = admit(x, x.route->identity_limits);
+  if (!v.admitted()) return v;
+  return check_body(x);
+}
+
 void decide(exchange& x) {
   const listener_plan& from = x.state->listeners[x.client->listener];
   take_head(x);
@@ -185,16 +188,6 @@ auth::presented presented_by(const exchange& x) noexcept {
     }
   }
   return given;
-}
-
-io::task<> settle(exchange& x) {
-  key_source& source = *x.state->key_plans[x.caller.wants_keys_of].source;
-  co_await x.on->wait_for_keys(source);
-  source.leave();
-  x.waited_for_keys = true;
-  x.decision = judge_caller(x);
-  x.on->audit().decide(x);
-  x.decided = x.on->loop().now();
 }
 
 bool is_forwarded(const exchange& x) noexcept {

@@ -10,11 +10,16 @@ namespace rw::gateway {
 // out of the stream. Afterwards `keep_alive` says whether the connection may go on.
 void decide(exchange& x);
 
+// While `decision` is pending, after decide(): waits for what it lacks, within bounds, and goes on
+// from there. Nobody else ever gets a coroutine for being decided about.
+io::task<> settle(exchange& x);
+
+// Of an exchange that has its route: who calls, whether they may, and the body's size. With what a
+// wait has brought, where there was one.
+verdict judge_caller(exchange& x, const auth::slow_answer* answer = nullptr);
+
 // The exchange's credentials, as its head has them.
 auth::presented presented_by(const exchange& x) noexcept;
-
-// While `decision` is pending, after decide(): waits for what it lacks and goes on from there.
-io::task<> settle(exchange& x);
 
 // Admitted, and to be answered by an origin rather than by us.
 bool is_forwarded(const exchange& x) noexcept;

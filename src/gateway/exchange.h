@@ -35,9 +35,9 @@ struct verdict {
   unsigned status = 0;
   const char* reason = "";
   observe::deadline passed = observe::deadline::none;  // where that was it
-  bool admitted() const noexcept { return status == 0; }
   // Neither yes nor no: what decides has yet to come.
   static constexpr unsigned undecided = 1;
+  bool admitted() const noexcept { return status == 0; }
   bool pending() const noexcept { return status == undecided; }
 };
 

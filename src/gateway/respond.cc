@@ -52,6 +52,7 @@ void write_refusal_fields(const exchange& x, std::string& store, http::head_writ
     const nanoseconds wait = x.limits[x.refusing_limit].outcome.retry_after;
     out.field("retry-after", std::string_view(text.data(), limit::write_retry_after(wait, text)));
   }
+  if (status == 429 && x.refusing_limit >= x.limit_count) out.field("retry-after", "2");
   if (status == 503) out.field("retry-after", "1");
 }
 

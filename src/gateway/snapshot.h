@@ -99,10 +99,10 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::span<const known_keys> known;              // that were fetched
-  std::uint64_t generation = 1;                   // never used twice
-  wall_time now;                                  // for warnings about dates
-  file_notes* notes = nullptr;                    // what was read of secrets and key sets goes there
+  std::span<const known_keys> known;  // that were fetched
+  std::uint64_t generation = 1;       // never used twice
+  wall_time now;                      // for warnings about dates
+  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
   const upstream::address_book* names = nullptr;  // of origins; null: nobody has looked
 };
 
@@ -112,7 +112,8 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
                                                                 const snapshot_context& with);
 
 // The same with the addresses that origins have by now, and `auth`, the keys that are in force by
-// now; no file is read, and what the workers have cached stays good. Servers that stay keep what is known of them. Null: nothing has changed.
+// now; no file is read, and what the workers have cached stays good. Servers that stay keep what is
+// known of them. Null: nothing has changed.
 std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snapshot>& from,
                                                const upstream::address_book& names,
                                                const auth::snapshot& auth, unsigned workers);

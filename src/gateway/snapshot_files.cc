@@ -108,6 +108,8 @@ std::optional<std::string> file_reader::read(const std::string& path, const subj
     return refuse(*refused);
   }
   std::string text;
+  // It may hold keys, and growing would leave copies of them behind.
+  text.reserve(std::min(static_cast<std::size_t>(at.st_size), bytes_max) + 2 * 65536);
   ssize_t got = 1;
   while (got > 0 && text.size() <= bytes_max) {
     const std::size_t before = text.size();

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
+#include "gateway/hash_pool.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
@@ -62,6 +63,11 @@ worker::worker(io::loop& on, worker_parts parts)
       parts_(std::move(parts)),
       pools_(on),
       auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
+  if (parts_.hashes) {
+    authenticator_.share_secret(parts_.hashes->secret());
+    hash_inbox_ = std::make_shared<gateway::hash_inbox>();
+    hash_inbox_->ring = loop_.kernel().descriptor();
+  }
   adopt(std::move(parts_.state));
   authenticator_.revoke(std::move(parts_.revoked));
 }
@@ -346,6 +352,15 @@ io::task<> worker::finish(nanoseconds at_most) {
   finished_ = true;
 }
 
+void worker::run_all(io::message* first) {
+  for (io::message* one = first; one != nullptr;) {
+    io::message* next = one->next;
+    static_cast<command*>(one)->run(*this);
+    delete one;
+    one = next;
+  }
+}
+
 void worker::run() {
   if (parts_.loads) {
     load().loop = &loop_;
@@ -358,12 +373,8 @@ void worker::run() {
   io::spawn(keep_house(), chores_);
   while (!finished_ || chores_.inside() > 0 || loop_.kernel().in_flight() > 0) {
     loop_.turn();
-    for (io::message* one = loop_.posted(); one != nullptr;) {
-      io::message* next = one->next;
-      static_cast<command*>(one)->run(*this);
-      delete one;
-      one = next;
-    }
+    run_all(loop_.posted());
+    if (hash_jobs_ > 0) run_all(hash_inbox_->answers.take_all());
   }
   acceptors_.clear();
 }

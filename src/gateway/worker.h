@@ -26,6 +26,9 @@
 
 namespace rw::gateway {
 
+class hash_pool;
+struct hash_inbox;
+
 // What a worker is given; all of it outlives the worker.
 struct worker_parts {
   unsigned index = 0;
@@ -42,6 +45,7 @@ struct worker_parts {
   observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
   io::loop* control = nullptr;          // outlives the worker; null: nobody fetches keys
+  std::shared_ptr<hash_pool> hashes;    // null: keys with slow hashes are nobody's
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
 
@@ -76,6 +80,11 @@ class worker {
   unsigned index() const noexcept { return parts_.index; }
   exchange& begin(connection& client);
   void end(exchange& done) noexcept;
+  hash_pool* hashes() noexcept { return parts_.hashes.get(); }
+  const std::shared_ptr<gateway::hash_inbox>& hash_inbox() noexcept { return hash_inbox_; }
+  // Of jobs that the pool has.
+  void hash_begun() noexcept { ++hash_jobs_; }
+  void hash_done() noexcept { --hash_jobs_; }
   auth::authenticator& authenticator() noexcept { return authenticator_; }
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
@@ -103,6 +112,7 @@ class worker {
   void hand_over(int fd, std::uint32_t listener, std::size_t to);
   worker_load& load() noexcept { return (*parts_.loads)[parts_.index]; }
   bool accepting() const noexcept;
+  void run_all(io::message* first);
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -130,6 +140,8 @@ class worker {
     io::sleep* pause;
   };
   std::vector<key_wait> key_waits_;
+  unsigned hash_jobs_ = 0;  // at the pool
+  std::shared_ptr<gateway::hash_inbox> hash_inbox_;
   saturation saturation_;
   io::gate connections_;
   io::gate chores_;

@@ -221,6 +221,9 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
        "Access lines lost because the disk could not keep up.");
   fmt::format_to(std::back_inserter(out), "ringward_access_lines_dropped_total {}\n",
                  facts.access_lines_dropped);
+  head(out, "ringward_key_hashes_total", "counter",
+       "Comparisons of a presented API key with a bcrypt or argon2id hash.");
+  fmt::format_to(std::back_inserter(out), "ringward_key_hashes_total {}\n", facts.key_hashes);
   head(out, "ringward_access_log_failing", "gauge",
        "1 while the access log cannot be written; its lines are kept and tried again.");
   fmt::format_to(std::back_inserter(out), "ringward_access_log_failing {}\n",

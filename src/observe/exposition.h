@@ -20,6 +20,7 @@ struct process_facts {
   std::uint64_t reloads = 0;
   std::uint64_t reloads_failed = 0;
   std::uint64_t access_lines_dropped = 0;
+  std::uint64_t key_hashes = 0;     // slow hashes of API keys computed
   bool access_log_failing = false;  // the last write or open of it did not succeed
   std::uint64_t audit_records = 0;
   std::uint64_t audit_records_dropped = 0;

@@ -5,10 +5,17 @@
 
 #include <set>
 
+#include "auth/slow_hash.h"
 #include "base/random.h"
 
 namespace rw::auth {
 namespace {
+
+constexpr std::string_view bcrypt_line =
+    "alice:$2b$04$abcdefghijklmnopqrstuuUvYS9F4GuR7UjKkEdKWp9CaPIxOLmxq";
+constexpr std::string_view argon_line =
+    "dave:$argon2id$v=19$m=64,t=1,p=1$Cip83S9j3D/oXz0quPGoHg$"
+    "95QvaQ7lIXPvtXs2jNGDJ6JqTtjkzS6LiooYVw0lww0";
 
 struct loaded {
   std::optional<key_store> store;
@@ -113,10 +120,20 @@ TEST(KeyFile, BadLinesAreNamedAndNeverQuoted) {
     std::string line;
     const char* text;
   } cases[] = {
-      {"alice:$2b$12$" + secret, "not yet supported"},
-      {"alice:$2a$12$" + secret, "not yet supported"},
-      {"alice:$2y$12$" + secret, "not yet supported"},
-      {"alice:$argon2id$v=19$m=65536,t=3,p=4$" + secret, "not yet supported"},
+      {"alice:$2b$12$" + secret, "53 characters"},
+      {"alice:$2a$12$" + secret, "53 characters"},
+      {"$2y$12$" + secret, "53 characters"},
+      {"alice:$2b$03$" + std::string(53, 'a'), "53 characters"},
+      {"alice:$2b$16$" + std::string(53, 'a'), "15 at most"},
+      {"alice:$2x$12$" + std::string(53, 'a'), "unknown"},
+      {"alice:$argon2id$v=19$m=65536,t=3,p=4$" + secret, "argon2id hash is"},
+      {"alice:$argon2i$v=19$m=64,t=1,p=1$" + secret, "argon2id hash is"},
+      {"alice:$argon2id$v=19$m=262145,t=1,p=1$" + secret, "256 MiB"},
+      {"alice:$argon2id$v=19$m=64,t=17,p=1$" + secret, "16 passes"},
+      {"alice@2027-02-30:" + secret, "the date"},
+      {"alice@2027-2-3:" + secret, "the date"},
+      {"alice@:" + secret, "the date"},
+      {"@2027-01-01:" + secret, "name"},
       {"alice:$6$" + secret, "unknown"},
       {"alice:rwk2$" + secret, "unknown"},
       {"alice:rwk1$" + secret, "22 base64url"},
@@ -125,7 +142,7 @@ TEST(KeyFile, BadLinesAreNamedAndNeverQuoted) {
       {"alice:rwk1$AAAAAAAAAAAAAAAAAAAAAB$" + hash43, "22 base64url"},
       {"alice:rwk1$AAAAAAAAAAAAAAAAAAAAAA$" + hash43 + "=", "22 base64url"},
       {":" + secret, "name"},
-      {"al@ice:" + secret, "name"},
+      {"al@ice:" + secret, "the date"},
       {"al ice:" + secret, "name"},
       {std::string(257, 'n') + ":" + secret, "name"},
       {"alice:", "visible"},
@@ -142,6 +159,71 @@ TEST(KeyFile, BadLinesAreNamedAndNeverQuoted) {
     EXPECT_NE(file.found[0].text.find(one.text), std::string::npos) << file.found[0].text;
     EXPECT_EQ(file.found[0].text.find(secret), std::string::npos);
   }
+}
+
+TEST(KeyFile, SlowHashesAreKeptForThosePresentedWithoutAName) {
+  const std::string hash(bcrypt_line.substr(6));
+  const loaded file =
+      load(fmt::format("{}\n{}\n{}\n", bcrypt_line, argon_line,
+                       "$2b$04$abcdefghijklmnopqrstuulRFb0uOG8QnzkmRxxUYREVy/0Kuyf1W"));
+  ASSERT_TRUE(file.store);
+  EXPECT_TRUE(file.found.empty());
+  const auto lines = file.store->slow_lines();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0].name, "alice");
+  EXPECT_EQ(lines[1].name, "dave");
+  EXPECT_EQ(lines[2].name, "key-3");
+  EXPECT_TRUE(matches_slow_hash(lines[0].hash, "legacy-key-of-alice-0001"));
+  EXPECT_FALSE(matches_slow_hash(lines[0].hash, "legacy-key-of-alice-0002"));
+  EXPECT_TRUE(matches_slow_hash(lines[1].hash, "legacy-key-of-dave-00005"));
+  EXPECT_FALSE(matches_slow_hash(lines[1].hash, ""));
+  EXPECT_FALSE(matches_slow_hash(lines[0].hash, std::string(73, 'x')));
+  EXPECT_TRUE(file.store->may_be_slow("anything-visible"));
+  EXPECT_FALSE(file.store->may_be_slow(make("alice").key));
+  EXPECT_EQ(file.store->slow_line_of(lines[1].id), &lines[1]);
+  EXPECT_FALSE(load(fmt::format("{0}\n{0}\n", bcrypt_line)).store);
+  // Another set of lines is another identity, whichever line it is that changed.
+  EXPECT_NE(load(std::string(bcrypt_line)).store->slow_id(), file.store->slow_id());
+}
+
+TEST(KeyFile, EveryPrefixOfBcryptThatIsInUse) {
+  for (const auto& [hash, key] :
+       {std::pair{"$2a$04$abcdefghijklmnopqrstuuAAulE.rwYXdmENf5qO0jhF7/BVRCQM6",
+                  "legacy-key-of-bob-000002"},
+        std::pair{"$2y$04$abcdefghijklmnopqrstuulRFb0uOG8QnzkmRxxUYREVy/0Kuyf1W",
+                  "legacy-key-of-carol-0003"}}) {
+    EXPECT_EQ(refuse_slow_hash(hash), nullptr);
+    EXPECT_TRUE(matches_slow_hash(hash, key));
+  }
+}
+
+TEST(KeyFile, AtMostSixteenSlowLines) {
+  std::string text;
+  for (char c = 'a'; c < 'a' + 17; ++c) {
+    text += fmt::format("{0}:$2b$04$abcdefghijklmnopqrstuu{1}\n", c, std::string(31, c));
+    const loaded file = load(text);
+    EXPECT_EQ(file.store.has_value(), c < 'a' + 16) << c;
+    if (file.store) continue;
+    EXPECT_EQ(file.found[0].line, 17U);
+    EXPECT_NE(file.found[0].text.find("ringward key hash NAME"), std::string::npos);
+  }
+}
+
+TEST(KeyFile, AKeyEndsWhenItsDateBegins) {
+  const new_key alice = make("alice");
+  const new_key next = make("alice");
+  const loaded file =
+      load(fmt::format("alice@2027-01-01:{}\n{}\nbob@2027-01-01:a-key-in-the-clear\n",
+                       alice.line.substr(6), next.line));
+  ASSERT_TRUE(file.store);
+  const wall_time end{std::chrono::sys_days{std::chrono::year{2027} / 1 / 1}};
+  EXPECT_EQ(file.store->find(alice.key)->expires, end);
+  EXPECT_EQ(file.store->find(next.key)->expires, wall_time::max());
+  EXPECT_EQ(file.store->find("a-key-in-the-clear")->expires, end);
+  EXPECT_TRUE(file.store->has_key_of("bob", end - nanoseconds{1}));
+  EXPECT_FALSE(file.store->has_key_of("bob", end));
+  EXPECT_TRUE(file.store->has_key_of("alice", end));
+  EXPECT_FALSE(file.store->has_key_of("carol", end));
 }
 
 TEST(KeyFile, AKeyTwiceIsAnError) {

@@ -9,6 +9,11 @@ namespace {
 
 class Decide : public test::GatewayTest {
  protected:
+  static io::task<bool> settled_by(exchange& x) {
+    co_await settle(x);
+    co_return true;
+  }
+
   // Limits: five requests per address, two per key.
   void SetUp() override {
     const std::string keys = write("keys", fmt::format("alice:{}\nbob:{}\n", alice, bob));
@@ -326,6 +331,49 @@ TEST_F(DecideByToken, AnotherIssuersAliceIsSomebodyElse) {
   EXPECT_EQ(left(token(other_)), 2U);
   EXPECT_EQ(left(token(own_)), 1U);
   EXPECT_EQ(left(token(other_)), 1U);
+}
+
+// No pool here: whoever would have to wait for a hash is told to come again.
+TEST_F(Decide, AKeyThatNeedsASlowHashLeavesTheDecisionPending) {
+  const std::string keys =
+      write("slow", "alice:$2b$04$abcdefghijklmnopqrstuuUvYS9F4GuR7UjKkEdKWp9CaPIxOLmxq\n");
+  configure(fmt::format(R"(
+[auth.api_keys]
+file = "{}"
+[[route]]
+name = "keys"
+path_prefix = "/"
+upstream = "origin"
+auth = ["api_keys"]
+)",
+                        keys));
+  const auto get = [](std::string_view key) {
+    return fmt::format("GET / HTTP/1.1\r\nHost: a\r\nx-api-key: {}\r\n\r\n", key);
+  };
+  const std::string_view key = "legacy-key-of-alice-0001";
+  exchange& x = ask(get(key));
+  decide(x);
+  EXPECT_TRUE(x.decision.pending());
+  EXPECT_FALSE(x.decision.admitted());
+  EXPECT_EQ(x.caller.slow_key, key);
+  auth::slow_answer yes{.key = worker_->authenticator().digest(key),
+                        .matched = true,
+                        .about = worker_->state().auth.keys->slow_lines()[0].id};
+  EXPECT_TRUE(judge_caller(x, &yes).admitted());
+  EXPECT_EQ(x.caller.who.view(), "alice");
+
+  exchange& again = ask(get(key));
+  decide(again);
+  ASSERT_TRUE(again.decision.pending());
+  outcome<bool> settled;
+  start(settled_by(again), settled);
+  ASSERT_TRUE(until([&] { return settled.done(); }));
+  EXPECT_EQ(again.decision.status, 503U);
+  EXPECT_STREQ(again.decision.reason, "unverified");
+
+  exchange& bad = ask(get("has-a-\x80-in-it"));
+  decide(bad);
+  EXPECT_FALSE(bad.decision.pending());
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct world {
                       .reloads = 2,
                       .reloads_failed = 1,
                       .access_lines_dropped = 9,
+                      .key_hashes = 17,
                       .access_log_failing = true};
 
   std::string text() const {
@@ -74,6 +75,7 @@ TEST(Exposition, SumsTheWorkers) {
               HasSubstr("ringward_config_last_reload_success_timestamp_seconds 1700000100.500\n"));
   EXPECT_THAT(text, HasSubstr("ringward_access_lines_dropped_total 9\n"));
   EXPECT_THAT(text, HasSubstr("ringward_access_log_failing 1\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_key_hashes_total 17\n"));
 }
 
 TEST(Exposition, BucketsAreCumulative) {
