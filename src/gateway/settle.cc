@@ -48,14 +48,14 @@ io::task<> wait_for_hash(exchange& x) {
   if (!known && answer.answer().matched) pool->give_back(payer, loop.now());
   x.decision = judge_caller(x, &answer.answer());
   // Only if the answer was about another key, which it never is.
-  if (x.decision.pending()) x.decision = {503, "unverified"};
+  if (x.caller.pending()) x.decision = {503, "unverified"};
 }
 
 }  // namespace
 
 io::task<> settle(exchange& x) {
   co_await wait_for_hash(x);
-  x.on->audit().decide(x);
+  if (!x.decision.pending()) x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }
 

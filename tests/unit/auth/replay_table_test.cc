@@ -69,7 +69,8 @@ TEST_F(ReplayTable, OfManyAtOnceExactlyOneIsFirst) {
       if (i % 8 == 0) together.arrive_and_wait();
       const std::string jti = std::to_string(i);
       const numeric_date now = at(100 + (i + number % 2) / 16);
-      if (table.take("a", jti, at(100 + i / 16 + 2), now) == outcome::first) ++firsts[i];
+      if (table.take("a", jti, at(100 + i / 16 + 2), now) == outcome::first)
+        ++firsts[static_cast<std::size_t>(i)];
     }
   };
   std::array<std::thread, threads> crew;
