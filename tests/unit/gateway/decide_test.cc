@@ -365,7 +365,7 @@ auth = ["api_keys"]
   exchange& again = ask(get(key));
   decide(again);
   ASSERT_TRUE(again.decision.pending());
-  outcome<bool> settled;
+  net::test::outcome<bool> settled;
   start(settled_by(again), settled);
   ASSERT_TRUE(until([&] { return settled.done(); }));
   EXPECT_EQ(again.decision.status, 503U);
