@@ -15,25 +15,6 @@ namespace {
 
 using kind = config::credential::kind;
 
-// Of two reasons why none of several credentials did, the one an operator learns more from.
-reason more_telling(reason a, reason b) noexcept {
-  const auto rank = [](reason why) {
-    switch (why) {
-      case reason::none:
-        return 0;
-      case reason::missing:
-        return 1;
-      case reason::not_accepted:
-        return 2;
-      case reason::wrong_issuer:
-        return 3;
-      default:
-        return 4;
-    }
-  };
-  return rank(b) > rank(a) ? b : a;
-}
-
 }  // namespace
 
 // One request at a time; between requests only the cache and the buffers' capacity matter.

@@ -79,4 +79,22 @@ unsigned status_of(reason why) noexcept {
   }
 }
 
+reason more_telling(reason a, reason b) noexcept {
+  const auto rank = [](reason why) {
+    switch (why) {
+      case reason::none:
+        return 0;
+      case reason::missing:
+        return 1;
+      case reason::not_accepted:
+        return 2;
+      case reason::wrong_issuer:
+        return 3;
+      default:
+        return 4;
+    }
+  };
+  return rank(b) > rank(a) ? b : a;
+}
+
 }  // namespace rw::auth

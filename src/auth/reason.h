@@ -45,4 +45,7 @@ std::string_view name(reason why) noexcept;
 // The HTTP status for a refusal: 400, 401, 403 or 503; 200 for none.
 unsigned status_of(reason why) noexcept;
 
+// Of two reasons why none of several credentials did, the one an operator learns more from.
+reason more_telling(reason a, reason b) noexcept;
+
 }  // namespace rw::auth
