@@ -40,6 +40,7 @@ _ringward_value() {
 _ringward_argument() {
   case $1 in
     import) _ringward_files -d ;;
+    verify) _ringward_files -f ;;
     revoke | unrevoke) _ringward_offer -W 'identity jti kid' ;;
     tune)
       if [[ $current = */* ]]; then

@@ -31,6 +31,7 @@ class Ringward(Server):
     name = program = "ringward"
     workers = 1
     issuers = ("bench",)  # that the route admits
+    logs = ""  # more of [log]
     more = ""  # tables of the configuration that come before the others
 
     @classmethod
@@ -111,6 +112,7 @@ class Ringward(Server):
             [log]
             level = "warning"
             access = {{ path = "{d}/access.log", format = "json", sample = 1.0 }}
+            {self.logs.format(d=d)}
 
             [admin]
             socket = "off"

@@ -51,12 +51,14 @@ struct authenticator::work {
     issuer_claim.reset();
     good_issuer.reset();
     certificate = nullptr;
+    wants_keys_of = verdict::no_issuer;
   }
 
   reason take_key(std::string_view key);
   reason check_token(std::uint32_t index);
   reason check_signed(std::uint32_t index);
   reason verify_token(std::uint32_t index);
+  void want_keys(std::uint32_t index, const json_object& claims);
   reason find_cached(std::uint32_t index);
   reason accept(std::uint32_t index, const token_cache::hit& says);
   bool is_revoked(std::uint32_t index, std::string_view who, std::string_view jti,
@@ -89,6 +91,7 @@ struct authenticator::work {
   std::optional<std::expected<std::string_view, reason>> issuer_claim;
   // The last issuer whose rules the token passed, and what it says by them.
   std::optional<std::uint32_t> good_issuer;
+  std::uint32_t wants_keys_of = verdict::no_issuer;
   identity token_identity;
   numeric_date token_expires;
   numeric_date token_until;
@@ -163,9 +166,17 @@ reason authenticator::work::verify_token(std::uint32_t index) {
   if (!issuer_claim) issuer_claim = issuer_of(*claims);
   if (!*issuer_claim) return issuer_claim->error();
   if (**issuer_claim != by.rules.issuer) return reason::wrong_issuer;
-  if (by.keys == nullptr) return reason::keys_unavailable;
+  if (by.keys == nullptr) {
+    want_keys(index, *claims);
+    return reason::keys_unavailable;
+  }
   ++misses;
-  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) return ok.error();
+  if (const auto ok = verify_jws(**parts, *by.keys, by.rules.algorithms); !ok) {
+    const bool is_about_keys =
+        ok.error() == reason::unknown_kid || ok.error() == reason::bad_signature;
+    if (is_about_keys) want_keys(index, *claims);
+    return ok.error();
+  }
   const auto checked = check_claims(*claims, by.rules, now);
   if (!checked) return checked.error();
   const std::string_view kid = (*parts)->header.kid.value_or(std::string_view{});
@@ -178,6 +189,13 @@ reason authenticator::work::verify_token(std::uint32_t index) {
                         .bound = checked->bound,
                         .until = checked->valid_until,
                         .why = checked->why});
+}
+
+// Not for a token that no key would make good: those that clients go on sending after its end cost
+// the issuer nothing.
+void authenticator::work::want_keys(std::uint32_t index, const json_object& claims) {
+  const issuer& by = snap->issuers[index];
+  if (by.remote && check_claims(claims, by.rules, now)) wants_keys_of = index;
 }
 
 reason authenticator::work::check_token(std::uint32_t index) {
@@ -355,7 +373,10 @@ verdict authenticator::authenticate(const presented& credentials,
   if (out.why == reason::insufficient_scope || out.why == reason::revoked) {
     out.who = own.token_identity;
   }
-  if (!out.allowed()) return out;
+  if (!out.allowed()) {
+    out.wants_keys_of = own.wants_keys_of;
+    return out;
+  }
 
   const config::credential* winner = nullptr;
   if (any.empty()) winner = &all.front();

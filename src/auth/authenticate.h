@@ -43,6 +43,7 @@ struct presented {
 struct issuer {
   token_rules rules;                    // from config::jwt_issuer
   std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
+  bool remote = false;                  // `keys` are fetched, and could be fetched again
   bool ours = false;                    // of [auth.mint]: a token lives no longer than its key
 };
 
@@ -74,6 +75,10 @@ struct verdict {
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
   std::string_view key_name;  // of the API key that was presented; in the snapshot's store
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
+  // Keys that are not there could change this refusal: index into snapshot::issuers. Those of an
+  // issuer whose keys are fetched, for a token that is good but for its key or its signature.
+  std::uint32_t wants_keys_of = no_issuer;
+  static constexpr std::uint32_t no_issuer = UINT32_MAX;
 
   // With reason::unverified: the key that has to be held against key_store::slow_lines() before
   // this can be decided; then the same call with presented::answer set. A view into the head.

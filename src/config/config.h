@@ -138,13 +138,26 @@ enum class jws_algorithm : std::uint8_t {
   eddsa
 };
 
+// Where an issuer's keys are fetched from.
+struct remote_keys {
+  place at;
+  std::string url;        // empty with `discover`, and where the keys are not remote
+  bool discover = false;  // by the issuer's openid-configuration
+  nanoseconds refresh = std::chrono::minutes{10};
+  nanoseconds max_stale = std::chrono::hours{24};  // since they were last fetched
+  std::vector<std::string> pin;                    // "sha256/BASE64"
+  std::string ca = "system";                       // or a PEM file
+  place ca_at;
+};
+
 struct jwt_issuer {
   std::string name;  // the NAME of [auth.jwt.NAME]
   std::string issuer;
   std::vector<std::string> audiences;
-  std::string jwks_file;  // empty with jwks_mint
+  std::string jwks_file;  // empty with jwks_mint and with remote keys
   place jwks_at;
-  bool jwks_mint = false;            // trust the key set of [auth.mint]
+  bool jwks_mint = false;  // trust the key set of [auth.mint]
+  remote_keys jwks_remote;
   std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
   nanoseconds leeway = seconds{30};
   std::vector<std::string> require = {"exp"};
@@ -153,6 +166,8 @@ struct jwt_issuer {
   std::vector<std::string> scopes;
   bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
+
+  bool has_remote_keys() const noexcept { return jwks_remote.discover || !jwks_remote.url.empty(); }
 };
 
 struct mint {

@@ -170,6 +170,18 @@ std::string_view refuse_redirect(std::string_view text) noexcept {
   return {};
 }
 
+bool is_key_pin(std::string_view text) noexcept {
+  constexpr std::string_view prefix = "sha256/";
+  constexpr std::string_view last_digits = "AEIMQUYcgkosw048";  // of 2 octets: 4 bits and two of 0
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return text.size() == 44 && text.back() == '=' && last_digits.contains(text[42]) &&
+         std::ranges::all_of(text.substr(0, 43), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  c == '+' || c == '/';
+         });
+}
+
 std::string lower_case(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = ascii_lower(c);

@@ -39,6 +39,9 @@ std::string_view refuse_method(std::string_view text) noexcept;
 // A Location template: an absolute URL or path with {host}, {path} and {query}.
 std::string_view refuse_redirect(std::string_view text) noexcept;
 
+// Of a public key: "sha256/" and 32 octets in Base64, 43 digits and one "=".
+bool is_key_pin(std::string_view text) noexcept;
+
 std::string lower_case(std::string_view text);
 
 }  // namespace rw::config

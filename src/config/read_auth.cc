@@ -5,6 +5,7 @@
 #include "config/names.h"
 #include "config/nearest.h"
 #include "config/sections.h"
+#include "config/url.h"
 
 namespace rw::config {
 namespace {
@@ -56,25 +57,73 @@ void read_algorithms(table_reader& in, std::uint16_t& out) {
   out = static_cast<std::uint16_t>(bits);
 }
 
+void read_pins(table_reader& in, std::vector<std::string>& out) {
+  const node* at = in.texts("pin", out);
+  for (std::size_t i = 0; at != nullptr && i < out.size(); ++i) {
+    if (is_key_pin(out[i])) continue;
+    in.error(std::get<list>(at->value)[i], "pin",
+             "must be \"sha256/\" and the SHA-256 of a public key in Base64");
+  }
+}
+
+// What may be said of keys that are fetched, and of no others.
+void read_remote_keys(table_reader& in, remote_keys& out) {
+  out.at = out.ca_at = in.at();
+  if (const node* at = in.text("url", out.url)) {
+    out.at = at->at;
+    const auto parsed = parse_https_url(out.url);
+    if (!parsed) in.error(*at, "url", parsed.error().text);
+  }
+  if (const node* at = in.flag("discover", out.discover)) {
+    if (out.url.empty()) out.at = at->at;
+  }
+  in.duration("refresh", out.refresh, {30s, 24h});
+  in.duration("max_stale", out.max_stale, {30s, 24h * 30});
+  if (out.max_stale < out.refresh) in.error("max_stale", "must not be less than refresh");
+  read_pins(in, out.pin);
+  if (const node* at = in.text("ca", out.ca)) {
+    out.ca_at = at->at;
+    if (out.ca.empty()) in.error(*at, "ca", "must be \"system\" or the path of a PEM file");
+  }
+}
+
 void read_jwks(table_reader& in, jwt_issuer& out) {
   const node* at = in.text("file", out.jwks_file);
   out.jwks_at = at == nullptr ? in.at() : at->at;
   in.flag("mint", out.jwks_mint);
-  for (const std::string_view key : {"url", "refresh", "max_stale", "pin", "discover"}) {
-    in.later(key);
+  read_remote_keys(in, out.jwks_remote);
+  const int ways = (out.jwks_file.empty() ? 0 : 1) + (out.jwks_mint ? 1 : 0) +
+                   (in.wrote("url") ? 1 : 0) + (out.jwks_remote.discover ? 1 : 0);
+  if (ways != 1) {
+    in.error(in.at(), {},
+             "must be one of { file = \"/path\" }, { url = \"https://...\" }, { discover = true } "
+             "and { mint = true }");
+  } else if (!in.wrote("url") && !out.jwks_remote.discover) {
+    for (const std::string_view key : {"refresh", "max_stale", "pin", "ca"}) {
+      if (in.wrote(key)) in.error(key, "is for keys that are fetched, by url or discover");
+    }
   }
-  const bool is_later = in.wrote("url") || in.wrote("discover");
-  if (!is_later && out.jwks_file.empty() != out.jwks_mint) {
-    in.error(in.at(), {}, "must be either { file = \"/path\" } or { mint = true }");
-  }
+}
+
+// OpenID Connect Discovery 1.0, 4: the document is below the issuer.
+void check_discovery(table_reader& in, const jwt_issuer& issuer) {
+  if (!issuer.jwks_remote.discover || issuer.issuer.empty()) return;
+  const auto parsed = parse_https_url(issuer.issuer);
+  const char* why = parsed ? "must have no query, for jwks.discover" : parsed.error().text;
+  if (!parsed || parsed->target.contains('?')) in.error("issuer", why);
 }
 
 void read_issuer(table_reader& in, jwt_issuer& out) {
   in.text("issuer", out.issuer, need::required);
   in.texts("audiences", out.audiences, need::required);
   if (!in.table("jwks", [&](table_reader& jwks) { read_jwks(jwks, out); })) {
-    if (!in.wrote("jwks")) in.missing("jwks", "{ file = \"/path\" } or { mint = true }");
+    if (!in.wrote("jwks")) {
+      in.missing("jwks",
+                 "{ file = \"/path\" }, { url = \"https://...\" }, { discover = true } or { mint = "
+                 "true }");
+    }
   }
+  check_discovery(in, out);
   read_algorithms(in, out.algorithms);
   in.duration("leeway", out.leeway, {0s, 1h});
   in.texts("require", out.require);

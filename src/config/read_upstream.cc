@@ -115,19 +115,6 @@ void read_health(table_reader& in, upstream_health& out) {
   in.duration("eject_for", out.eject_for, {100ms, 24h});
 }
 
-// "sha256/" and 32 octets in Base64: 43 digits and one "=".
-bool is_pin(std::string_view text) {
-  constexpr std::string_view prefix = "sha256/";
-  constexpr std::string_view last_digits = "AEIMQUYcgkosw048";  // of 2 octets: 4 bits and two of 0
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return text.size() == 44 && text.back() == '=' && last_digits.contains(text[42]) &&
-         std::ranges::all_of(text.substr(0, 43), [](char c) {
-           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                  c == '+' || c == '/';
-         });
-}
-
 bool is_server_name(const std::string& text) {
   const auto as_address = parse_address(text.contains(':') ? "[" + text + "]:1" : text + ":1");
   if (as_address && as_address->what != address::kind::unix_path) {
@@ -153,7 +140,7 @@ void read_tls(table_reader& in, upstream& of) {
   }
   if (const node* at = in.texts("pin", out.pin)) {
     for (std::size_t i = 0; i < out.pin.size(); ++i) {
-      if (is_pin(out.pin[i])) continue;
+      if (is_key_pin(out.pin[i])) continue;
       in.error(std::get<list>(at->value)[i], "pin",
                "must be \"sha256/\" and the SHA-256 of a public key in Base64");
     }

@@ -59,7 +59,7 @@ io::task<> admin_socket::serve(net::stream& client) {
     process_.audit().revocation(done.done, command, asker);
   }
   if (command == "reload") {
-    const reload_outcome done = process_.reload(asker);
+    const reload_outcome done = co_await process_.reload(asker);
     answer = done.taken ? "ok\n" : "failed\n";
     for (const std::string& line : done.messages) answer += line + "\n";
   }

@@ -53,9 +53,8 @@ struct audit_log::state {
       : path(std::move(options.path)),
         fd(opened),
         chain(earlier.digest, std::move(options.key)),
-        from(std::move(options.workers)),
         keep(options.keep.count()) {
-    from.push_back(&own);
+    from = {&own};
     batch.reserve(2 * batch_bytes);
   }
   ~state() { ::close(fd); }
@@ -343,6 +342,11 @@ audit_log::~audit_log() {
   } else {
     thread_.detach();  // in a write that hangs; it ends with the process
   }
+}
+
+void audit_log::take(const std::vector<observe::log_queue*>& workers) {
+  const std::lock_guard hold(shared_->lock);
+  shared_->from.insert(shared_->from.begin(), workers.begin(), workers.end());
 }
 
 bool audit_log::emit(observe::audit_record what) {

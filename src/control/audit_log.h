@@ -18,9 +18,8 @@ namespace rw::control {
 
 struct audit_options {
   std::string path;
-  std::optional<observe::audit_key> key;     // none: checkpoints are not signed
-  std::chrono::nanoseconds keep{0};          // rotated files older than this go; 0: none does
-  std::vector<observe::log_queue*> workers;  // outlive the log
+  std::optional<observe::audit_key> key;  // none: checkpoints are not signed
+  std::chrono::nanoseconds keep{0};       // rotated files older than this go; 0: none does
 };
 
 class audit_log {
@@ -41,6 +40,8 @@ class audit_log {
   audit_log(const audit_log&) = delete;
   audit_log& operator=(const audit_log&) = delete;
 
+  // What else is to be written, from now on; outlives the log. Once.
+  void take(const std::vector<observe::log_queue*>& workers);
   // The control thread's own records. False: there was no room, and it is lost and counted.
   bool emit(observe::audit_record what);
 

@@ -31,7 +31,6 @@ bool process::open_audit() {
   audit_options options;
   options.path = settings().log.audit.path;
   options.keep = settings().log.audit.keep;
-  options.workers = workers_->audit_queues();
   bool right = false;
   options.key = audit_key(right);
   if (!right) return false;

@@ -13,6 +13,8 @@ namespace {
 using weight = audit_finding::weight;
 
 constexpr std::size_t digest_digits = 64;
+// What a writer ever leaves without a checkpoint, with those of its own among them.
+constexpr std::uint64_t unsigned_max = 2 * observe::audit_chain::records_per_checkpoint;
 
 bool take_text(std::string_view& from, std::string_view text) noexcept {
   if (!from.starts_with(text)) return false;
@@ -50,7 +52,8 @@ audit_checker::record audit_checker::parse(std::string line, place at) {
   take_until(rest, '"');
   if (!take_text(rest, R"(","event":")")) return one;
   one.event = take_until(rest, '"');
-  one.whole = rest.starts_with('"') && rest.ends_with('}');
+  one.whole = rest.starts_with('"') && rest.ends_with('}') &&
+              std::ranges::none_of(rest, [](char c) { return c >= 0 && c < 0x20; });
   return one;
 }
 
@@ -71,6 +74,7 @@ void audit_checker::read(std::istream& from, const std::string& name) {
       if (cut_) say(weight::broken, cut_at_, "is not an audit record");
       cut_ = true;
       cut_at_ = at;
+      cut_ended_ = ended;
       continue;
     }
     take(std::move(one));
@@ -165,10 +169,9 @@ void audit_checker::accept(const record& one) {
   } else {
     stopped_ = one.event == "stop";
   }
-  if (!public_key_.empty() && unsigned_ == observe::audit_chain::records_per_checkpoint + 2) {
+  if (!public_key_.empty() && unsigned_ == unsigned_max + 1) {
     say(weight::broken, one.at,
-        fmt::format("more than {} records without a checkpoint: some were removed",
-                    observe::audit_chain::records_per_checkpoint));
+        fmt::format("more than {} records without a checkpoint: some were removed", unsigned_max));
   }
   last_event_ = one.event;
 }
@@ -219,7 +222,9 @@ void audit_checker::finish(bool running) {
       accept(held_);
     }
   }
-  if (cut_) {
+  if (cut_ && cut_ended_) {
+    say(weight::broken, cut_at_, "is not an audit record");
+  } else if (cut_) {
     say(running ? weight::note : weight::open, cut_at_,
         "part of a record: the process writes it, ended within it, or the rest was cut off");
   }

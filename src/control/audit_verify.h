@@ -75,7 +75,8 @@ class audit_checker {
   bool stopped_ = false;  // the last record but checkpoints is a stop
   std::string last_checkpoint_;
   std::string last_event_;
-  bool cut_ = false;  // the line before is part of one
+  bool cut_ = false;        // the line before is part of one
+  bool cut_ended_ = false;  // with a line feed
   place cut_at_;
   bool have_before_ = false;
   bool have_held_ = false;

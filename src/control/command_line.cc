@@ -18,6 +18,7 @@
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
+#include "control/origin_names.h"
 #include "control/process.h"
 #include "control/revoke_command.h"
 #include "control/setup.h"
@@ -63,6 +64,28 @@ void check_as_service(const std::string& path) {
   }
 }
 
+// What a start would learn of the names. False where the kernel gives no ring, as in many places
+// where configurations are checked: then nobody has looked.
+bool look_up(const std::vector<std::string>& wanted, upstream::address_book& book) {
+  if (wanted.empty()) return true;
+  auto kernel = io::ring::create(64);
+  if (!kernel) {
+    fmt::print("note: without io_uring the names of origins are not looked up\n");
+    return false;
+  }
+  io::loop loop(std::move(*kernel), 1U << 20U);
+  const observe::log log(observe::level::warning);
+  origin_names names(loop, log, [] {});
+  names.follow(wanted);
+  io::gate waiting;
+  io::spawn(names.settle(loop.now() + std::chrono::seconds{10}), waiting);
+  while (waiting.inside() > 0) loop.turn();
+  book = names.book();
+  names.end();
+  while (names.busy()) loop.turn();
+  return true;
+}
+
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
@@ -79,6 +102,8 @@ int check(const std::string& path) {
   with.tickets = std::make_shared<tls::ticket_keys>(
       std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
   with.now = now;
+  upstream::address_book names;
+  if (look_up(upstream::host_names(read.settings.upstreams), names)) with.names = &names;
   const auto made = gateway::make_snapshot(std::move(read.settings), with);
   if (!made) return print(made.error(), stderr);
   print(made->warnings, stderr);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/load.h"
+#include "config/url.h"
 #include "config/values.h"
 
 namespace rw::control {
@@ -58,6 +59,12 @@ std::string commented(std::string_view text) {
     text.remove_prefix(end);
   }
   return out;
+}
+
+// Whether JWKS_URL becomes an issuer.
+bool fetches_keys(const old_settings& old, const import_support& takes) {
+  return takes.key_set_url && !old.issuer.empty() &&
+         config::parse_https_url(old.jwks_url.value).has_value();
 }
 
 class toml_writer {
@@ -151,18 +158,19 @@ class toml_writer {
       if (old_.jwks_ttl != 0s) note("JWKS_TTL goes with JWKS_URL, which is not set; left out.");
       return;
     }
-    const auto refresh = old_.jwks_ttl == 0s ? 600s : old_.jwks_ttl;
+    const auto written = old_.jwks_ttl == 0s ? 600s : old_.jwks_ttl;
+    const auto refresh = std::clamp<config::nanoseconds>(written, 30s, 24h);
     const std::string table =
         issuer_table("url", fmt::format("{{ url = {}, refresh = \"{}\" }}", in_quotes(url.value),
                                         config::duration_text(refresh)));
-    if (takes_.key_set_url && !old_.issuer.empty()) {
+    if (fetches_keys(old_, takes_)) {
       put("\n{}", table);
       return;
     }
     put("\n# JWKS_URL:\n{}", commented(table));
     note(
         takes_.key_set_url
-            ? "JWKS_URL is a comment only: JWT_ISSUER is not set."
+            ? "JWKS_URL is a comment only: JWT_ISSUER is not set, or it is no URL of https."
             : "JWKS_URL is a comment only: this version does not fetch key sets. Save the set as a "
               "file, name it in jwks = { file = \"/path\" }, and have it fetched anew by a timer; "
               "a changed file is reread.");
@@ -194,7 +202,7 @@ class toml_writer {
         "limits = [\"api\"]\n");
     std::vector<std::string> ways{"api_keys"};
     if (plan_.has_key_set && has_issuer()) ways.emplace_back("jwt:file");
-    if (takes_.key_set_url && !old_.jwks_url.value.empty() && !old_.issuer.empty()) {
+    if (fetches_keys(old_, takes_)) {
       ways.emplace_back("jwt:url");
     }
     put("\n[[route]]\nname = \"api\"\npath_prefix = \"/\"\nupstream = \"origin\"\nauth = {}\n"
@@ -233,8 +241,7 @@ import_support import_support::of_this_build() {
 
 bool import_plan::takes_tokens(const import_support& takes) const noexcept {
   const bool by_file = has_key_set && (has_mint_key || !settings.issuer.empty());
-  return by_file ||
-         (takes.key_set_url && !settings.jwks_url.value.empty() && !settings.issuer.empty());
+  return by_file || fetches_keys(settings, takes);
 }
 
 std::string write_toml(const import_plan& plan, const import_support& takes, import_notes& out) {

@@ -61,6 +61,7 @@ void hold_signals() {
 process::process(configuration_source from) : from_(std::move(from)) {}
 
 process::~process() {
+  if (names_ && names_->busy()) end_names();
   if (signals_ >= 0) ::close(signals_);
 }
 
@@ -82,8 +83,9 @@ bool process::start() {
   started_ = reloaded_ = loop_->wall_now();
   tickets_ = std::make_shared<tls::ticket_keys>(loop_->now());
 
+  names_ = std::make_unique<origin_names>(*loop_, log_, [this] { take_addresses(); });
   std::vector<std::string> messages;
-  state_ = load(messages);
+  state_ = load_first(messages);
   for (const std::string& line : messages) {
     log_.write(state_ ? observe::level::warning : observe::level::error, line);
   }
@@ -129,6 +131,7 @@ bool process::open_control() {
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
   checker_ = std::make_unique<upstream::checker>(*loop_);
+  keys_ = std::make_unique<key_sources>(*loop_, log_, keys_for_workers());
   take_up();
   return true;
 }
@@ -144,18 +147,17 @@ bool process::open_workers(std::uint32_t clients) {
     }
     writer_ = std::move(*writing);
   }
+  if (logs.audit && !open_audit()) return false;
   auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
-                                logs, clients);
+                                logs, clients, *loop_);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
   }
   workers_ = std::move(*started);
   if (writer_) writer_->take(workers_->queues());
-  if (!logs.audit || open_audit()) return true;
-  workers_->drain(loop_->kernel(), nanoseconds{0});
-  loop_->kernel().wait(mono_time{});  // sends it; nothing comes back that could be waited for
-  return false;
+  if (audit_) audit_->take(workers_->audit_queues());
+  return true;
 }
 
 bool process::open_admin_socket() {
@@ -201,8 +203,38 @@ int process::run() {
   io::spawn(tend(), chores_);
   io::spawn(answer_watchdog(), chores_);
   io::spawn(watch_upstreams(), chores_);
-  while (!stopped_ || chores_.inside() > 0) loop_->turn();
+  while (!stopped_ || chores_.inside() > 0) {
+    loop_->turn();
+    take_messages();
+  }
   return 0;
+}
+
+// From workers: which keys they want.
+void process::take_messages() {
+  for (io::message* one = loop_->posted(); one != nullptr;) {
+    io::message* next = one->next;
+    const auto& wanted = static_cast<gateway::keys_wanted*>(one)->source->wanted;
+    if (wanted) wanted();
+    delete one;
+    one = next;
+  }
+}
+
+// A snapshot as it is, with other keys: what was read from files stays as it was.
+key_sources::listeners process::keys_for_workers() {
+  return {.changed =
+              [this] {
+                auto made = std::make_shared<auth::snapshot>(state_->auth);
+                keys_->fill(*made);
+                made->generation = ++generation_;
+                keys_in_force_ = made;
+                workers_->adopt_keys(loop_->kernel(), std::move(made));
+              },
+          .settled =
+              [this](const std::shared_ptr<gateway::key_source>& of) {
+                workers_->keys_settled(loop_->kernel(), of);
+              }};
 }
 
 io::task<> process::serve_signals() {
@@ -214,7 +246,7 @@ io::task<> process::serve_signals() {
     hearing_ = nullptr;
     if (got != static_cast<std::int32_t>(sizeof heard)) continue;
     if (heard.ssi_signo == SIGHUP) {
-      reload(fmt::format("uid:{}", heard.ssi_uid));
+      io::spawn(reload_by_signal(fmt::format("uid:{}", heard.ssi_uid)), chores_);
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
       audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
@@ -253,6 +285,7 @@ io::task<> process::tend() {
 // are written here.
 io::task<> process::watch_upstreams() {
   while (!stopped_) {
+    names_->look();
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
@@ -305,6 +338,7 @@ io::task<> process::stop(bool for_good) {
                         std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
                         outlived ? "; new connections wait for the next process" : ""));
   manager_.stopping("draining");
+  keys_->end();  // no worker hears of anything once it is told to go
   const mono_time deadline = loop_->now() + limit;
   workers_->drain(loop_->kernel(), limit);
   if (watchdog_pause_ != nullptr) watchdog_pause_->cut();
@@ -320,6 +354,9 @@ io::task<> process::stop(bool for_good) {
   audit_.reset();
   workers_.reset();
   co_await checker_->stop();
+  co_await keys_->ended();
+  names_->end();
+  co_await names_->ended();
   stopped_ = true;
   files_->end();
   if (glance_ != nullptr) glance_->cut();

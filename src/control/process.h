@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@
 #include "control/audit_log.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
+#include "control/key_sources.h"
 #include "control/listeners.h"
+#include "control/origin_names.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
@@ -55,9 +58,9 @@ class process {
   int run();
 
   // Checks the configuration and everything it names, then hands it to the workers; an error keeps
-  // what is in force.
-  // `by`: who asked, as the audit log names them: "uid:0".
-  reload_outcome reload(std::string_view by = {});
+  // what is in force. Waits for names that are new in it. `by`: who asked, as the audit log names
+  // them: "uid:0".
+  io::task<reload_outcome> reload(std::string by = {});
   std::string status() const;  // for `ringward status`
   // Into the audit log, when there is one: `audit().emit({.what = …})`.
   audit_events& audit() noexcept { return audit_events_; }
@@ -82,7 +85,15 @@ class process {
   const observe::log& log() const noexcept { return log_; }
 
  private:
-  std::shared_ptr<const gateway::snapshot> load(std::vector<std::string>& messages);
+  std::optional<config::configuration> read(std::vector<std::string>& messages) const;
+  // The configuration, once its names have been looked up or took too long.
+  io::task<std::optional<config::configuration>> read_with_names(
+      std::vector<std::string>& messages);
+  std::shared_ptr<const gateway::snapshot> load_first(std::vector<std::string>& messages);
+  io::task<> reload_by_signal(std::string by);
+  // Origins have other addresses: the workers hear of them.
+  void take_addresses();
+  void end_names();
   std::shared_ptr<const gateway::snapshot> make(config::configuration settings,
                                                 std::vector<std::string>& messages);
   // Reads the files that the configuration in force names once more, and no TOML.
@@ -94,6 +105,8 @@ class process {
   bool open_workers(std::uint32_t clients);
   std::optional<observe::audit_key> audit_key(bool& right) const;
   bool open_audit();
+  key_sources::listeners keys_for_workers();
+  void take_messages();
   std::uint32_t room_for_clients() const;
   bool open_admin_socket();
   bool open_admin_page();
@@ -126,6 +139,9 @@ class process {
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
   std::unique_ptr<upstream::checker> checker_;
+  std::unique_ptr<key_sources> keys_;
+  std::shared_ptr<const auth::snapshot> keys_in_force_;  // null: those of state_
+  std::unique_ptr<origin_names> names_;
   upstream_board board_;
   revocation_board revocations_;
   io::gate chores_;

@@ -16,6 +16,10 @@
 namespace rw::control {
 namespace {
 
+// How long a start or a reload waits for names: a name server that is slow costs that, one that is
+// gone must not keep the gate from what it can do.
+constexpr std::chrono::seconds names_patience{5};
+
 void append(std::vector<std::string>& messages, const config::diagnostics& list) {
   for (const config::diagnostic& one : list) messages.push_back(config::to_string(one));
 }
@@ -51,11 +55,11 @@ void refuse_fixed(const config::configuration& before, const config::configurati
 
 }  // namespace
 
-std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>& messages) {
+std::optional<config::configuration> process::read(std::vector<std::string>& messages) const {
   auto loaded = from_.path.empty() ? config::parse(from_.text, "demo") : config::load(from_.path);
   if (!loaded) {
     append(messages, loaded.error());
-    return nullptr;
+    return std::nullopt;
   }
   append(messages, loaded->warnings);
   if (readable_) {
@@ -67,10 +71,34 @@ std::shared_ptr<const gateway::snapshot> process::load(std::vector<std::string>&
     refuse_fixed(state_->settings, loaded->settings, fixed);
     if (!fixed.empty()) {
       messages.insert(messages.end(), fixed.begin(), fixed.end());
-      return nullptr;
+      return std::nullopt;
     }
   }
-  return make(std::move(loaded->settings), messages);
+  return std::move(loaded->settings);
+}
+
+io::task<std::optional<config::configuration>> process::read_with_names(
+    std::vector<std::string>& messages) {
+  auto settings = read(messages);
+  if (!settings) co_return settings;
+  names_->follow_also(upstream::host_names(settings->upstreams));
+  if (names_->settled()) co_return settings;
+  co_await names_->settle(loop_->now() + names_patience);
+  // Another reload may have come and gone while this one waited: what is written now counts.
+  messages.clear();
+  settings = read(messages);
+  co_return settings;
+}
+
+// Before anything is served: the loop turns for the names alone.
+std::shared_ptr<const gateway::snapshot> process::load_first(std::vector<std::string>& messages) {
+  auto settings = read(messages);
+  if (!settings) return nullptr;
+  names_->follow(upstream::host_names(settings->upstreams));
+  io::gate waiting;
+  io::spawn(names_->settle(loop_->now() + names_patience), waiting);
+  while (waiting.inside() > 0) loop_->turn();
+  return make(std::move(*settings), messages);
 }
 
 std::shared_ptr<const gateway::snapshot> process::make(config::configuration settings,
@@ -80,9 +108,12 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
+  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
+  with.known = known;
   with.generation = ++generation_;
   with.now = loop_->wall_now();
   with.notes = &notes_;
+  with.names = &names_->book();
   auto made = gateway::make_snapshot(std::move(settings), with);
   if (audit_) audit_events_.files(notes_.take());
   if (!made) {
@@ -93,21 +124,49 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   return made->state;
 }
 
-reload_outcome process::reload(std::string_view by) {
+io::task<reload_outcome> process::reload(std::string by) {
   reload_outcome outcome;
-  if (stopping_) {
-    outcome.messages.emplace_back("the gate is stopping");
-    log_.warning(outcome.messages.back());
-    return outcome;
+  std::optional<config::configuration> settings;
+  if (!stopping_) {
+    manager_.reloading(loop_->now());
+    settings = co_await read_with_names(outcome.messages);
   }
-  manager_.reloading(loop_->now());
-  outcome.taken = adopt(load(outcome.messages), outcome.messages);
+  if (stopping_) {
+    outcome.messages.assign(1, "the gate is stopping");
+    log_.warning(outcome.messages.back());
+    co_return outcome;
+  }
+  outcome.taken =
+      adopt(settings ? make(std::move(*settings), outcome.messages) : nullptr, outcome.messages);
+  names_->follow(upstream::host_names(state_->settings.upstreams));
   if (outcome.taken) log_.info("the configuration was reloaded");
   audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
                      ? "serving"
                      : "serving as before a reload that was refused: " + outcome.messages.front());
-  return outcome;
+  co_return outcome;
+}
+
+io::task<> process::reload_by_signal(std::string by) {
+  const reload_outcome done = co_await reload(std::move(by));
+  (void)done;  // it is in the log
+}
+
+// No reload: nothing is read, and nothing but servers comes and goes.
+void process::take_addresses() {
+  if (!state_ || !workers_ || stopping_) return;
+  auto made = gateway::with_addresses(
+      state_, names_->book(), keys_in_force_ ? *keys_in_force_ : state_->auth, worker_count_);
+  if (!made) return;
+  state_ = std::move(made);
+  workers_->adopt(loop_->kernel(), state_);
+  take_up();
+}
+
+// After a start that has failed.
+void process::end_names() {
+  names_->end();
+  while (names_->busy()) loop_->turn();
 }
 
 // What the TOML files say by now waits for a reload: an edit that is under way must not come into
@@ -130,6 +189,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   }
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
+  keys_in_force_ = nullptr;
   workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
   take_up();
@@ -157,6 +217,7 @@ void process::take_up() {
     }
   }
   checker_->adopt(std::move(targets));
+  keys_->adopt(state_);
 }
 
 // In force first, then kept: whoever is told that it could not be kept is rid of the caller
@@ -166,7 +227,7 @@ revocation_board::outcome process::revoke(std::string_view command) {
   const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
   if (!done.changed) return done;
   workers_->revoke(loop_->kernel(), revocations_.list());
-  // Here, and nowhere else, is a revocation an event of the audit record.
+  // The audit record has it from admin_socket.cc, which knows who asked.
   log_.info(done.event);
   return revocations_.keep(done);
 }
@@ -216,6 +277,7 @@ std::string process::status() const {
   line("requests", requests);
   text += board_.summary(loop_->now());
   text += board_.deadlines();
+  if (keys_) text += keys_->summary();
   const std::string late =
       observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
         std::uint64_t all = 0;
@@ -223,6 +285,7 @@ std::string process::status() const {
         return all;
       });
   if (!late.empty()) line("timeouts", "clients: " + late);
+  text += names_->summary(loop_->now());
   if (writer_ && writer_->failing() != 0) {
     line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
   }
@@ -257,6 +320,8 @@ std::string process::metrics() const {
   std::string text;
   observe::expose(counted, labels_, facts, text);
   board_.expose(loop_->now(), text);
+  if (keys_) keys_->expose(text);
+  names_->expose(text);
   return text;
 }
 

@@ -148,7 +148,14 @@ void upstream_board::adopt(std::shared_ptr<const gateway::snapshot> state, mono_
     }
   }
   entries_ = std::move(made);
-  without_any_.assign(state->upstreams.size(), false);
+  std::vector<bool> without(state->upstreams.size(), false);
+  for (std::size_t i = 0; i < without_any_.size(); ++i) {
+    const std::string& name = state_->upstreams[i].settings->name;
+    for (const gateway::upstream_plan& plan : state->upstreams) {
+      if (plan.settings->name == name) without[plan.index] = without_any_[i];
+    }
+  }
+  without_any_ = std::move(without);
   state_ = std::move(state);
 }
 
@@ -229,6 +236,12 @@ std::string upstream_board::table(mono_time now) const {
          fmt::format("{}", counted.requests), fmt::format("{}", counted.failed),
          fmt::format("{}", counted.idle)});
   }
+  for (const gateway::upstream_plan& plan : state_->upstreams) {
+    for (const std::string& name : plan.without_address) {
+      rows.push_back({plan.settings->name, name, "unresolved", "no_address", "-", "0", "0.0", "-",
+                      "-", "0", "0", "0"});
+    }
+  }
   if (rows.size() == 1) return "no upstreams are configured\n";
   return align(rows, 4);
 }
@@ -242,6 +255,9 @@ std::string upstream_board::summary(mono_time now) const {
       if (one.plan != &plan || !is_out(one.standing(now))) continue;
       text += fmt::format("; {} is {} ({})", one.server().name, upstream::name(one.standing(now)),
                           why(one));
+    }
+    for (const std::string& name : plan.without_address) {
+      text += fmt::format("; {} has no address", name);
     }
     text += '\n';
   }

@@ -29,6 +29,18 @@ struct adopt_command : gateway::command {
   std::shared_ptr<const gateway::snapshot> state;
 };
 
+struct adopt_keys_command : gateway::command {
+  explicit adopt_keys_command(std::shared_ptr<const auth::snapshot> k) : keys(std::move(k)) {}
+  void run(gateway::worker& on) override { on.adopt_keys(std::move(keys)); }
+  std::shared_ptr<const auth::snapshot> keys;
+};
+
+struct keys_settled_command : gateway::command {
+  explicit keys_settled_command(std::shared_ptr<const gateway::key_source> s) : of(std::move(s)) {}
+  void run(gateway::worker& on) override { on.keys_settled(*of); }
+  std::shared_ptr<const gateway::key_source> of;
+};
+
 // Shows that the thread turns its loop and reads its messages, asleep or not.
 struct answer_command : gateway::command {
   explicit answer_command(std::atomic<bool>& a) : answered(a) {}
@@ -94,8 +106,8 @@ void workers::run(one& self, gateway::worker_parts parts) {
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
     std::shared_ptr<const auth::revocation_list> revoked,
-    const std::vector<net::listening_sockets>& sockets, log_choice logs,
-    std::uint32_t clients_max) {
+    const std::vector<net::listening_sockets>& sockets, log_choice logs, std::uint32_t clients_max,
+    io::loop& control) {
   std::unique_ptr<workers> made(new workers);
   made->bound_clients(clients_max);
   const std::vector<int> cpus = allowed_cpus();
@@ -125,6 +137,7 @@ result<std::unique_ptr<workers>> workers::start(
     parts.access = self->queue.get();
     parts.audit = self->audit.get();
     parts.clients = made->clients_;
+    parts.control = &control;
     parts.loads = loads;
     parts.hashes = made->hashes_;
     self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
@@ -163,6 +176,18 @@ void workers::adopt(io::ring& from, const std::shared_ptr<const gateway::snapsho
 void workers::revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list) {
   for (const auto& self : all_) {
     if (self->loop != nullptr) self->loop->post(from, new revoke_command(list));
+  }
+}
+
+void workers::adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new adopt_keys_command(keys));
+  }
+}
+
+void workers::keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of) {
+  for (const auto& self : all_) {
+    if (self->loop != nullptr) self->loop->post(from, new keys_settled_command(of));
   }
 }
 

@@ -39,7 +39,7 @@ class workers {
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
       std::shared_ptr<const auth::revocation_list> revoked,
       const std::vector<net::listening_sockets>& sockets, log_choice logs,
-      std::uint32_t clients_max);
+      std::uint32_t clients_max, io::loop& control);
   ~workers();  // joins: drain() first
   workers(const workers&) = delete;
   workers& operator=(const workers&) = delete;
@@ -49,6 +49,8 @@ class workers {
     clients_->most.store(most, std::memory_order_relaxed);
   }
   // ---- from the control thread, by way of its ring
+  void adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys);
+  void keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of);
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
   void revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list);
   void drain(io::ring& from, nanoseconds at_most);

@@ -86,6 +86,20 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
 // to be somebody.
 constexpr std::size_t mint_authorization_max = 8U << 10U;
 
+// Whether the request is to wait for keys. Where nobody can say that the issuer has no such key,
+// the token is not called a bad one.
+bool want_keys(exchange& x) {
+  using advice = key_source::advice;
+  key_source& source = *x.state->key_plans[x.caller.wants_keys_of].source;
+  io::loop& loop = x.on->loop();
+  const advice what = x.waited_for_keys ? source.ask_again()
+                                        : source.ask(loop.now(), x.on->control(), loop.kernel());
+  if (what == advice::try_later && x.caller.why == auth::reason::unknown_kid) {
+    x.caller.why = auth::reason::keys_unavailable;
+  }
+  return what == advice::wait;
+}
+
 verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   const config::route& route = *x.route->settings;
   auth::presented given = presented_by(x);
@@ -95,10 +109,13 @@ verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   }
   given.answer = answer;
   const io::loop& loop = x.on->loop();
-  x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, x.state->auth,
+  x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, *x.under->auth,
                                                 loop.wall_now(), loop.now());
   if (x.caller.allowed()) return {};
   if (x.caller.pending()) return {verdict::undecided, "unverified"};
+  if (x.caller.wants_keys_of != auth::verdict::no_issuer && want_keys(x)) {
+    return {verdict::undecided, "waits_for_keys"};
+  }
   return {x.caller.status(), auth::name(x.caller.why).data()};
 }
 

@@ -32,6 +32,8 @@ struct upstream_use {
 // it is not the present one and its last exchange has ended.
 struct epoch {
   std::shared_ptr<const snapshot> state;
+  // Who is believed: at first as in `state`, then with keys that were fetched since.
+  std::shared_ptr<const auth::snapshot> auth;
   std::vector<std::unique_ptr<upstream_use>> upstreams;
   std::optional<auth::minter> minter;  // where there is a key to mint with
   unsigned users = 0;

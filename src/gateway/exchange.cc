@@ -23,6 +23,7 @@ void exchange::reset() noexcept {
   route = nullptr;
   allowed_methods = 0;
   caller.why = auth::reason::none;
+  waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
   caller.slow_key = {};
@@ -42,8 +43,8 @@ void exchange::reset() noexcept {
   decoder = http::chunked_decoder{};
   body_decoder = http::chunked_decoder{};
   attempts = 0;
-  upload_stopped = body_read = upload_failed = upload_stuck = upstream_reusable = out_of_time =
-      trial = unreachable = false;
+  uploaded = upload_stopped = body_read = upload_failed = upload_stuck = upstream_reusable =
+      out_of_time = trial = unreachable = false;
   upload_error = {};
   upload_deadline = observe::deadline::none;
 

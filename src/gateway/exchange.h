@@ -75,6 +75,7 @@ struct exchange {
   const route_plan* route = nullptr;
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
+  bool waited_for_keys = false;
   std::array<limit_taken, limits_per_route_max> limits;
   std::size_t limit_count = 0;
   std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
@@ -94,6 +95,7 @@ struct exchange {
   http::chunked_decoder body_decoder;  // of the request body
   unsigned attempts = 0;
   io::gate uploading;
+  bool uploaded = false;        // its body, or the rest of it, came after it was forwarded
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
   error upload_error;           // when the client's side of it failed

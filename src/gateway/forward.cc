@@ -115,6 +115,7 @@ io::task<result<>> send_request(exchange& x) {
   // Before anything else may be sent to the client: an interim or a final answer would be one send
   // too many at a time.
   const result<> invited = co_await invite_body(x);
+  x.uploaded = true;
   if (invited) io::spawn(upload(x), x.uploading);
   co_return invited;
 }

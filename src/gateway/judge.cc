@@ -81,13 +81,15 @@ void judge_failure(exchange& x, const error& why) noexcept {
   const bool trial = std::exchange(x.trial, false);
   // Not the client's, and not ours.
   const bool its_fault = !x.upload_failed && (x.decision.status == 502 || x.decision.status == 504);
+  const bool ended = why.code == fault::closed || why.code == fault::reset;
   // A server may end a connection that it has kept for long enough, and be well.
-  const bool was_kept = x.upstream->requests > 1 && x.first_byte == mono_time{} &&
-                        (why.code == fault::closed || why.code == fault::reset);
+  const bool was_kept = ended && x.upstream->requests > 1 && x.first_byte == mono_time{};
+  // Or one on which more comes than it wants: what it said to that may be lost to the reset.
+  const bool too_much = ended && x.uploaded && !x.body_read;
   // `total` counts what the client took for its body as well.
-  const bool clients_time = x.out_of_time && x.request.has_body() && x.first_body.empty();
+  const bool clients_time = x.out_of_time && x.uploaded;
   note_deadline(x);
-  if (its_fault && !was_kept && !clients_time) {
+  if (its_fault && !was_kept && !too_much && !clients_time) {
     counts_of(x).failed.add();
     health.failed(x.server, x.decision.reason, 0, x.on->loop().now(), trial);
   } else if (trial) {

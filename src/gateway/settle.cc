@@ -8,6 +8,8 @@ namespace {
 
 // For the pool to come to a key and hold it against every line.
 constexpr std::chrono::seconds hash_patience{20};
+// A key, then a token's keys, and the key again where its match was forgotten meanwhile.
+constexpr unsigned waits_max = 3;
 
 // What the key in `x.caller` costs is the caller's address's to pay, unless it has been right
 // before.
@@ -51,11 +53,28 @@ io::task<> wait_for_hash(exchange& x) {
   if (x.caller.pending()) x.decision = {503, "unverified"};
 }
 
+// Once: what has not come by then is not there.
+io::task<> wait_for_keys(exchange& x) {
+  key_source& source = *x.state->key_plans[x.caller.wants_keys_of].source;
+  co_await x.on->wait_for_keys(source);
+  source.leave();
+  x.waited_for_keys = true;
+  x.decision = judge_caller(x);
+}
+
 }  // namespace
 
 io::task<> settle(exchange& x) {
-  co_await wait_for_hash(x);
-  if (!x.decision.pending()) x.on->audit().decide(x);
+  // With auth_all there may be a key and a token to wait for.
+  for (unsigned waits = 0; x.decision.pending() && waits < waits_max; ++waits) {
+    if (x.caller.pending()) {
+      co_await wait_for_hash(x);
+    } else {
+      co_await wait_for_keys(x);
+    }
+  }
+  if (x.decision.pending()) x.decision = {503, "unverified"};
+  x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }
 

@@ -71,7 +71,8 @@ std::shared_ptr<const tls::client_context> make_client_tls(const config::upstrea
   }
   bool complete = true;
   if (from.tls.verify) {
-    options.trusted = files.read_authorities(from.tls, with.now);
+    const subject about{.key = "upstream.tls.ca", .at = from.tls.ca_at};
+    options.trusted = files.read_authorities(from.tls.ca, about, with.now);
     complete = options.trusted != nullptr;
   } else {
     files.report(
@@ -123,20 +124,15 @@ void add_servers(upstream_plan& plan, const config::upstream_server& from,
 }
 
 // What was known before of the servers that are still there; nothing of those that are new.
-upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_context& with) {
-  const upstream_plan* before = nullptr;
-  if (with.previous != nullptr) {
-    for (const upstream_plan& one : with.previous->upstreams) {
-      if (one.settings->name == plan.settings->name) before = &one;
-    }
-  }
+upstream::cluster take_over_health(const upstream_plan& plan, const upstream_plan* before,
+                                   unsigned workers) {
   std::vector<std::shared_ptr<upstream::server_health>> list;
   for (const upstream::server& one : plan.servers) {
     std::shared_ptr<upstream::server_health> known;
     for (std::size_t i = 0; before != nullptr && i < before->servers.size(); ++i) {
       if (before->servers[i].name == one.name) known = before->health.share(i);
     }
-    if (!known) known = std::make_shared<upstream::server_health>(with.workers);
+    if (!known) known = std::make_shared<upstream::server_health>(workers);
     list.push_back(std::move(known));
   }
   auto common = before != nullptr ? before->health.share_common() : nullptr;
@@ -145,6 +141,7 @@ upstream::cluster take_over_health(const upstream_plan& plan, const snapshot_con
 }
 
 void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& files) {
+  static const upstream::address_book nothing;
   for (const config::upstream& one : s.settings.upstreams) {
     upstream_plan plan;
     plan.settings = &one;
@@ -158,17 +155,63 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
       }
     }
     for (const config::upstream_server& server : one.servers) {
-      auto made = upstream::resolve(server);
-      if (made) {
-        add_servers(plan, server, std::move(*made), before);
+      auto made = upstream::servers_of(server, with.names != nullptr ? *with.names : nothing);
+      const subject about{.key = "upstream.servers.address", .at = server.at};
+      if (!made) {
+        files.report(about, fmt::format("{}: {}", server.address, made.error().text));
+      } else if (made->empty()) {
+        plan.without_address.push_back(server.address);
+        if (with.names == nullptr) continue;
+        files.report(about,
+                     fmt::format("{} has no address yet; it is looked up again and again, and gets "
+                                 "requests once it has one",
+                                 server.address),
+                     config::diagnostic::level::warning);
       } else {
-        files.report({.key = "upstream.servers.address", .at = server.at},
-                     fmt::format("{}: {}", server.address, made.error().text));
+        add_servers(plan, server, std::move(*made), before);
       }
     }
-    plan.health = take_over_health(plan, with);
+    plan.health = take_over_health(plan, before, with.workers);
     s.upstreams.push_back(std::move(plan));
   }
+}
+
+// As for upstreams, with nobody left unverified.
+std::shared_ptr<const tls::client_context> make_key_tls(const config::jwt_issuer& from,
+                                                        const snapshot_context& with,
+                                                        file_reader& files) {
+  tls::client_options options;
+  for (const std::string& one : from.jwks_remote.pin) {
+    if (const auto pin = tls::parse_pin(one)) options.pins.push_back(*pin);
+  }
+  const std::string key = fmt::format("auth.jwt.{}.jwks.ca", from.name);
+  const subject about{.key = key, .at = from.jwks_remote.ca_at};
+  options.trusted = files.read_authorities(from.jwks_remote.ca, about, with.now);
+  if (!options.trusted) return nullptr;
+  if (with.previous != nullptr) {
+    const auto same = tls::client_context::fingerprint_of(options);
+    for (const key_plan& before : with.previous->key_plans) {
+      if (before.tls && before.tls->fingerprint() == same) return before.tls;
+    }
+  }
+  auto made = tls::client_context::create(std::move(options), 1);
+  if (made) return *made;
+  files.report(about, made.error().text);
+  return nullptr;
+}
+
+void make_remote_keys(snapshot& s, std::size_t issuer, const snapshot_context& with,
+                      file_reader& files) {
+  const config::jwt_issuer& from = s.settings.jwt[issuer];
+  key_plan& plan = s.key_plans[issuer];
+  s.auth.issuers[issuer].remote = true;
+  plan.tls = make_key_tls(from, with, files);
+  for (const known_keys& one : with.known) {
+    if (plan.source || !is_same_source(one, from)) continue;
+    plan.source = one.source;
+    s.auth.issuers[issuer].keys = one.keys;
+  }
+  if (!plan.source) plan.source = std::make_shared<key_source>();
 }
 
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
@@ -191,8 +234,13 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
       if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
     }
   }
+  s.key_plans.resize(s.settings.jwt.size());
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
     const config::jwt_issuer& from = s.settings.jwt[i];
+    if (from.has_remote_keys()) {
+      make_remote_keys(s, i, with, files);
+      continue;
+    }
     s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
 }
@@ -256,6 +304,39 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
 
   if (config::has_error(problems)) return std::unexpected(std::move(problems));
   return made_snapshot{std::move(made), std::move(problems)};
+}
+
+std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snapshot>& from,
+                                               const upstream::address_book& names,
+                                               const auth::snapshot& auth, unsigned workers) {
+  auto made = std::make_shared<snapshot>(*from);
+  made->auth = auth;
+  made->base = from->base ? from->base : from;
+  bool same = true;
+  for (std::size_t i = 0; i < from->upstreams.size(); ++i) {
+    const upstream_plan& before = from->upstreams[i];
+    upstream_plan& plan = made->upstreams[i];
+    plan.servers.clear();
+    plan.without_address.clear();
+    for (const config::upstream_server& server : plan.settings->servers) {
+      auto found = upstream::servers_of(server, names);
+      if (!found || found->empty()) {
+        plan.without_address.push_back(server.address);
+      } else {
+        add_servers(plan, server, std::move(*found), &before);
+      }
+    }
+    const auto is_same = [](const upstream::server& a, const upstream::server& b) {
+      return a.name == b.name;
+    };
+    if (std::ranges::equal(plan.servers, before.servers, is_same)) {
+      plan.health = before.health;
+      continue;
+    }
+    same = false;
+    plan.health = take_over_health(plan, &before, workers);
+  }
+  return same ? nullptr : made;
 }
 
 }  // namespace rw::gateway

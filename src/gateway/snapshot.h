@@ -7,6 +7,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "config/diagnostic.h"
 #include "gateway/file_notes.h"
 #include "gateway/header_rules.h"
+#include "gateway/key_source.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
 #include "route/table.h"
@@ -42,6 +44,7 @@ struct upstream_plan {
   std::uint32_t index = 0;
   std::uint32_t label = 0;  // of its metrics
   std::vector<upstream::server> servers;
+  std::vector<std::string> without_address;  // as configured: names that nobody knows an address of
   std::shared_ptr<const tls::client_context> tls;  // null: plain
   // In the order of `servers`; what it points to is carried over a reload, by the names of upstream
   // and server.
@@ -59,10 +62,19 @@ struct route_plan {
   std::vector<std::string> scopes;  // of the issuers it trusts, for insufficient_scope
 };
 
+// Where the keys of an issuer are fetched from; without `source` they are not.
+struct key_plan {
+  std::shared_ptr<key_source> source;
+  std::shared_ptr<const tls::client_context> tls;  // of the control thread alone
+};
+
 struct snapshot {
+  // Where this one has other addresses alone: what it was made from, and points into.
+  std::shared_ptr<const snapshot> base;
   config::configuration settings;
   std::optional<route::table> routes;
-  auth::snapshot auth;
+  auth::snapshot auth;              // keys that are fetched: those known when this was made
+  std::vector<key_plan> key_plans;  // in the order of auth.issuers
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
@@ -87,14 +99,23 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::uint64_t generation = 1;  // never used twice
-  wall_time now;                 // for warnings about dates
-  file_notes* notes = nullptr;   // what was read of secrets and key sets goes there
+  std::span<const known_keys> known;  // that were fetched
+  std::uint64_t generation = 1;       // never used twice
+  wall_time now;                      // for warnings about dates
+  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
+  const upstream::address_book* names = nullptr;  // of origins; null: nobody has looked
 };
 
-// Reads key files, key sets, certificates and secrets, resolves names: blocks, never on a worker.
+// Reads key files, key sets, certificates and secrets: blocks, never on a worker.
 // All that is wrong is reported, not the first thing alone.
 std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configuration settings,
                                                                 const snapshot_context& with);
+
+// The same with the addresses that origins have by now, and `auth`, the keys that are in force by
+// now; no file is read, and what the workers have cached stays good. Servers that stay keep what is
+// known of them. Null: nothing has changed.
+std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snapshot>& from,
+                                               const upstream::address_book& names,
+                                               const auth::snapshot& auth, unsigned workers);
 
 }  // namespace rw::gateway

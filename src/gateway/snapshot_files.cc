@@ -33,14 +33,21 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
       reader.read_certificate(pair, now, "listener.tls.certificates");
   }
   for (const config::upstream& one : settings.upstreams) {
-    if (one.has_tls && one.tls.verify) reader.read_authorities(one.tls, now);
+    if (one.has_tls && one.tls.verify) {
+      reader.read_authorities(one.tls.ca, {.key = "upstream.tls.ca", .at = one.tls.ca_at}, now);
+    }
     if (one.tls.has_certificate) {
       reader.read_certificate(one.tls.certificate, now, "upstream.tls.certificate");
     }
   }
   if (settings.has_api_keys) reader.read_keys(settings.api_keys);
   if (settings.mint.present) reader.read_mint_key(settings.mint);
-  for (const config::jwt_issuer& one : settings.jwt) reader.read_key_set(one);
+  for (const config::jwt_issuer& one : settings.jwt) {
+    reader.read_key_set(one);
+    if (!one.has_remote_keys()) continue;
+    const std::string key = fmt::format("auth.jwt.{}.jwks.ca", one.name);
+    reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
+  }
   for (const config::route& one : settings.routes) {
     reader.read_headers(one.request_set, request_set_key);
     reader.read_headers(one.response_set, response_set_key);
@@ -193,11 +200,11 @@ std::shared_ptr<const tls::certificate> file_reader::read_certificate(
   return std::make_shared<const tls::certificate>(std::move(*made));
 }
 
-std::shared_ptr<const tls::authorities> file_reader::read_authorities(
-    const config::upstream_tls& from, wall_time now) {
-  const subject about{.key = "upstream.tls.ca", .at = from.ca_at};
-  const bool of_system = from.ca == "system";
-  const std::string path(of_system ? system_bundle : from.ca);
+std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std::string& ca,
+                                                                      const subject& about,
+                                                                      wall_time now) {
+  const bool of_system = ca == "system";
+  const std::string path(of_system ? system_bundle : ca);
   const std::optional<std::string> text = read(path, about, bundle_bytes_max, access::anybody);
   if (!text) return nullptr;
   auto made = tls::authorities::load(*text, now);

@@ -45,8 +45,9 @@ class file_reader {
   // `table`: the key of the table that has both.
   std::shared_ptr<const tls::certificate> read_certificate(const config::certificate& from,
                                                            wall_time now, std::string_view table);
-  std::shared_ptr<const tls::authorities> read_authorities(const config::upstream_tls& from,
-                                                           wall_time now);
+  // `ca`: a path, or "system".
+  std::shared_ptr<const tls::authorities> read_authorities(const std::string& ca,
+                                                           const subject& about, wall_time now);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,
                                 std::string_view key);

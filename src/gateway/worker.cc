@@ -59,7 +59,10 @@ struct worker::acceptor : io::operation {
 };
 
 worker::worker(io::loop& on, worker_parts parts)
-    : loop_(on), parts_(std::move(parts)), pools_(on), auditor_(parts_.audit, random()) {
+    : loop_(on),
+      parts_(std::move(parts)),
+      pools_(on),
+      auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
   if (parts_.hashes) {
     authenticator_.share_secret(parts_.hashes->secret());
     hash_inbox_ = std::make_shared<gateway::hash_inbox>();
@@ -92,6 +95,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
     if (minter) made->minter.emplace(std::move(*minter));
   }
   made->state = std::move(state);
+  made->auth = {made->state, &made->state->auth};
   access_format_ = formatter_for(made->state->settings.log);
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
@@ -103,10 +107,27 @@ void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
   for (connection* c = first_; c != nullptr; c = c->next) {
     exchange* x = c->current;
     if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
-    if (authenticator_.is_revoked(presented_by(*x), x->caller, x->state->auth, loop_.wall_now())) {
+    if (authenticator_.is_revoked(presented_by(*x), x->caller, *x->under->auth, loop_.wall_now())) {
       end_caller(*x, "revoked");
     }
   }
+}
+
+void worker::adopt_keys(std::shared_ptr<const auth::snapshot> keys) noexcept {
+  epoch_->auth = std::move(keys);
+}
+
+void worker::keys_settled(const key_source& of) noexcept {
+  for (const key_wait& one : key_waits_) {
+    if (one.of == &of) one.pause->cut();
+  }
+}
+
+io::task<> worker::wait_for_keys(const key_source& of) {
+  io::sleep pause(loop_, loop_.now() + key_source::wait_max);
+  key_waits_.push_back({&of, &pause});
+  co_await pause;
+  std::erase_if(key_waits_, [&pause](const key_wait& one) { return one.pause == &pause; });
 }
 
 void worker::release(epoch* one) noexcept {
@@ -318,6 +339,7 @@ io::task<> worker::finish(nanoseconds at_most) {
     if (now >= deadline) {
       closed_ = true;
       for (connection* c = first_; c != nullptr; c = c->next) cut(*c);
+      for (const key_wait& one : key_waits_) one.pause->cut();
       co_await connections_.empty();
       break;
     }

@@ -44,6 +44,7 @@ struct worker_parts {
   observe::log_queue* access = nullptr;                  // null: no access log
   observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
+  io::loop* control = nullptr;          // outlives the worker; null: nobody fetches keys
   std::shared_ptr<hash_pool> hashes;    // null: keys with slow hashes are nobody's
   std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
 };
@@ -63,6 +64,10 @@ class worker {
   void adopt(std::shared_ptr<const snapshot> state);
   // From now on, requests under way included: they end at once. Null: nothing is revoked.
   void revoke(std::shared_ptr<const auth::revocation_list> list);
+  // The keys in force, from the next request on, with the snapshot that came last.
+  void adopt_keys(std::shared_ptr<const auth::snapshot> keys) noexcept;
+  // A fetch has come to its end: whoever waits for it goes on.
+  void keys_settled(const key_source& of) noexcept;
   // A connection that another worker has accepted, its place taken: closed when this one drains.
   void take_over(int fd, std::uint32_t listener);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
@@ -87,6 +92,9 @@ class worker {
   observe::access_formatter& access_format() noexcept { return access_format_; }
   upstream::pools& pools() noexcept { return pools_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
+  io::loop* control() noexcept { return parts_.control; }
+  // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
+  io::task<> wait_for_keys(const key_source& of);
   std::string_view date() noexcept;  // of this second, for Date
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
@@ -127,7 +135,12 @@ class worker {
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
-  unsigned hash_jobs_ = 0;      // at the pool
+  struct key_wait {
+    const key_source* of;
+    io::sleep* pause;
+  };
+  std::vector<key_wait> key_waits_;
+  unsigned hash_jobs_ = 0;  // at the pool
   std::shared_ptr<gateway::hash_inbox> hash_inbox_;
   saturation saturation_;
   io::gate connections_;

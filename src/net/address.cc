@@ -35,6 +35,26 @@ endpoint to_endpoint(const sockaddr_storage& address) noexcept {
   return found;
 }
 
+config::address to_socket_address(const config::ip16& ip, std::uint16_t port) noexcept {
+  config::address made{.what = config::address::kind::ip, .port = port};
+  if (is_mapped(ip)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    std::memcpy(&to.sin_addr, ip.data() + 12, 4);
+    std::memcpy(&made.socket, &to, sizeof to);
+    made.length = sizeof to;
+  } else {
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(port);
+    std::memcpy(&to.sin6_addr, ip.data(), 16);
+    std::memcpy(&made.socket, &to, sizeof to);
+    made.length = sizeof to;
+  }
+  return made;
+}
+
 endpoint_text::endpoint_text(const config::ip16& ip, bool is_unix) noexcept {
   if (is_unix) {
     std::memcpy(text_.data(), "unix", 5);

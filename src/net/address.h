@@ -20,6 +20,8 @@ struct endpoint {
 };
 
 endpoint to_endpoint(const sockaddr_storage& address) noexcept;
+// Ready for connect() or bind(): AF_INET for IPv4, mapped or not.
+config::address to_socket_address(const config::ip16& ip, std::uint16_t port) noexcept;
 
 // "192.0.2.1", "2001:db8::1" or "unix"; IPv4-mapped addresses as IPv4.
 class endpoint_text {

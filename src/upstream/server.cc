@@ -1,33 +1,16 @@
 #include "upstream/server.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "config/address.h"
 #include "net/address.h"
 
 namespace rw::upstream {
 
-std::vector<server> servers_at(const config::upstream_server& from, const addrinfo* found) {
-  std::vector<server> made;
-  for (; found != nullptr && made.size() < addresses_per_name_max; found = found->ai_next) {
-    if (found->ai_family != AF_INET && found->ai_family != AF_INET6) continue;
-    server one{from.address, from.address, {}, found->ai_addrlen, from.weight, from.backup};
-    std::memcpy(&one.address, found->ai_addr, found->ai_addrlen);
-    const net::endpoint_text ip(net::to_endpoint(one.address).ip);
-    one.name = fmt::format("{} ({})", from.address, ip.view());
-    // A hosts file may have it twice.
-    const bool known = std::any_of(made.begin(), made.end(),
-                                   [&](const server& other) { return other.name == one.name; });
-    if (!known) made.push_back(std::move(one));
-  }
-  return made;
-}
-
-result<std::vector<server>> resolve(const config::upstream_server& from) {
+result<std::vector<server>> servers_of(const config::upstream_server& from,
+                                       const address_book& known) {
   const result<config::address> parsed = config::parse_address(from.address);
   if (!parsed) return failure(parsed.error());
   if (parsed->what != config::address::kind::host_name) {
@@ -35,21 +18,31 @@ result<std::vector<server>> resolve(const config::upstream_server& from) {
     return std::vector{server{from.address, is_unix ? "localhost" : from.address, parsed->socket,
                               parsed->length, from.weight, from.backup}};
   }
-
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(parsed->port);
   std::vector<server> made;
-  if (::getaddrinfo(parsed->host.c_str(), port.c_str(), &hints, &found) == 0) {
-    made = servers_at(from, found);
-    ::freeaddrinfo(found);
-  }
-  if (made.empty()) {
-    return failure({fault::unreachable, origin::configuration, true, 0, "no such host name"});
+  const auto entry = known.find(parsed->host);
+  if (entry == known.end()) return made;
+  for (const config::ip16& ip : entry->second) {
+    const config::address at = net::to_socket_address(ip, parsed->port);
+    made.push_back({fmt::format("{} ({})", from.address, net::endpoint_text(ip).view()),
+                    from.address, at.socket, at.length, from.weight, from.backup});
   }
   return made;
+}
+
+std::vector<std::string> host_names(const std::vector<config::upstream>& all) {
+  std::vector<std::string> found;
+  for (const config::upstream& one : all) {
+    for (const config::upstream_server& server : one.servers) {
+      auto parsed = config::parse_address(server.address);
+      if (parsed && parsed->what == config::address::kind::host_name) {
+        found.push_back(std::move(parsed->host));
+      }
+    }
+  }
+  std::ranges::sort(found);
+  const auto doubled = std::ranges::unique(found);
+  found.erase(doubled.begin(), doubled.end());
+  return found;
 }
 
 }  // namespace rw::upstream

@@ -5,20 +5,21 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "config/cidr.h"
 #include "config/config.h"
-
-struct addrinfo;
 
 namespace rw::upstream {
 
-// Of one host name; a resolver may know more.
-inline constexpr std::size_t addresses_per_name_max = 16;
+// What host names came to when they were last looked up, each in ascending order without doubles.
+using address_book = std::map<std::string, std::vector<config::ip16>, std::less<>>;
 
 // TLS handshakes that failed with one server, on all workers: for the log, which workers do not
 // write.
@@ -53,11 +54,12 @@ constexpr std::string_view host_field(std::string_view host, bool tls) noexcept 
 }
 
 // One server for each address: `localhost` may be ::1 and 127.0.0.1, and the origin listen on one
-// of them. Never empty. Looks names up with the system's resolver: blocks, never on a worker.
-// Errors: fault::invalid for what is no address, fault::unreachable for a name nobody knows.
-result<std::vector<server>> resolve(const config::upstream_server& from);
+// of them. None for a host name that is not in the book, or has no address there. Errors:
+// fault::invalid for what is no address.
+result<std::vector<server>> servers_of(const config::upstream_server& from,
+                                       const address_book& known);
 
-// The part of resolve() behind the resolver: each address of its answer once.
-std::vector<server> servers_at(const config::upstream_server& from, const addrinfo* found);
+// Host names among the addresses of these upstreams: lower case, each once, in order.
+std::vector<std::string> host_names(const std::vector<config::upstream>& all);
 
 }  // namespace rw::upstream

@@ -40,7 +40,7 @@ built_package() {
     [ "$(cat "$out/commit" 2>/dev/null)" != "$(git -C "$root" rev-parse HEAD)" ]; then
     "$root/dev" package "$kind" ${2:+"$2"} >&2 || return
   fi
-  ls "$out"/ringward*."$kind"
+  ls "$out"/ringward[_-][0-9]*."$kind"  # not ringward-dbgsym
 }
 
 # each_suite COMMAND SUITE...: COMMAND SUITE for each, in a machine that ns.sh, or $machine, takes down

@@ -29,7 +29,7 @@ compat() {
   local version glibc=$1 minor
   {
     printf 'Name: debian-compat\nVersion: %s\nRelease: 1\nSummary: What a base system provides\n' "$glibc"
-    printf 'License: MIT\nBuildArch: noarch\nProvides: systemd = 252, shadow-utils, /bin/sh\n'
+    printf 'License: MIT\nBuildArch: noarch\nProvides: systemd = 252, shadow-utils, util-linux, /bin/sh\n'
     printf 'Provides: libc.so.6()(64bit), libm.so.6()(64bit), ld-linux-x86-64.so.2()(64bit)\n'
     printf 'Provides: rtld(GNU_HASH), ld-linux-x86-64.so.2(GLIBC_2.3)(64bit)\n'
     printf 'Provides: libc.so.6(GLIBC_2.2.5)(64bit), libm.so.6(GLIBC_2.2.5)(64bit)\n'

@@ -106,7 +106,7 @@ class Completion(harness.SystemTest):
 
     def check_a_beginning(self):
         self.assertEqual(self.shell.offered("ringward st"), ["status"])
-        self.assertEqual(sorted(self.shell.offered("ringward re")), ["reload", "reopen"])
+        self.assertEqual(sorted(self.shell.offered("ringward re")), ["reload", "reopen", "revoke", "revoked"])
         self.assertEqual(self.shell.offered("ringward key n"), ["new"])
         self.assertEqual(self.shell.offered("ringward run --c"), ["--config"])
 

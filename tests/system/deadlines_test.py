@@ -245,6 +245,19 @@ class Blame(Deadlines):
             gate.wait_for_access(path=f"/{i}", reason="upstream_total_timeout")
         self.assertEqual(self.states(), ["up", "up"])
 
+    def test_a_server_that_ends_an_upload_it_does_not_want(self):
+        """Its answer may be lost to the reset: the next client is not to suffer for that."""
+        gate = self.start_two(lambda c, r: c.reset(), read_body=False)
+        for i in range(6):
+            with gate.connect() as one:
+                one.send_request("POST", f"/{i}", {"Content-Length": str(1 << 20)}, b"x" * 1000)
+                self.assertEqual(one.read_response().status, 502)
+            gate.wait_for_access(path=f"/{i}", status=502)
+        self.assertEqual(self.states(), ["up", "up"])
+        # One that ends what it has in full does not serve.
+        self.assertEqual(gate.get("/", method="POST", body=b"x").status, 502)
+        harness.eventually(lambda: sorted(self.states()) == ["ejected", "up"])
+
     def test_a_server_that_takes_all_the_time_is_to_blame(self):
         gate = self.start_two(lambda c, r: c.receive())
         self.assertEqual(gate.get("/", method="POST", body=b"x").status, 504)

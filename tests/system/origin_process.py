@@ -6,6 +6,8 @@
     origin.stop(); origin.go_on()   SIGSTOP: the kernel still takes connections; SIGCONT
     origin.slow(0.3); origin.slow(0)
 
+    OriginProcess("127.0.0.2", 5001)        another address; its body is that address
+
 Answers 200 with its port as the body; GET /health too. Run as a program it is that process.
 """
 
@@ -17,14 +19,16 @@ from pathlib import Path
 
 
 class OriginProcess:
-    def __init__(self):
-        self.port = 0
+    def __init__(self, host="127.0.0.1", port=0):
+        self.host = host
+        self.port = port
         self.process = None
         self.start()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
 
     def start(self):
-        self.process = subprocess.Popen(["/usr/bin/python3", Path(__file__), str(self.port)],
+        self.process = subprocess.Popen(["/usr/bin/python3", Path(__file__), self.host,
+                                         str(self.port)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
 
@@ -45,7 +49,7 @@ class OriginProcess:
         self.process.stdin.flush()
 
 
-async def serve(port):
+async def serve(host, port):
     delay = 0.0
 
     async def answer(reader, writer):
@@ -57,7 +61,7 @@ async def serve(port):
                 await reader.readexactly(length)
                 if delay:
                     await asyncio.sleep(delay)
-                body = b"%d" % port
+                body = b"%d" % port if host == "127.0.0.1" else host.encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
                 if b"connection: close" in head:
                     break
@@ -65,7 +69,7 @@ async def serve(port):
             pass
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", port, backlog=1024)
+    server = await asyncio.start_server(answer, host, port, backlog=1024)
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
     loop = asyncio.get_running_loop()
@@ -76,4 +80,4 @@ async def serve(port):
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))

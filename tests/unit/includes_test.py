@@ -39,6 +39,7 @@ OWNERS = (
     (re.compile(r"wolfssl/"), ("auth", "tls")),
     (re.compile(r"toml\+\+/"), ("config",)),
     (re.compile(r"CLI/"), ("control", "")),
+    (re.compile(r"ares"), ("control",)),
 )
 
 # Pure folders: no I/O on the request path, time is an argument.

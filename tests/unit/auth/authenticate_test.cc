@@ -363,6 +363,33 @@ TEST_F(Authenticate, AnIssuerWithoutKeysIsOurFault) {
   EXPECT_EQ(ask_authorization(value, {jwt(0)}).status(), 503U);
 }
 
+TEST_F(Authenticate, KeysThatAreFetchedAreWantedForTokensThatLackNothingElse) {
+  const std::string good = "Bearer " + token(0, "carol");
+  const std::string expired = "Bearer " + token(0, "carol", now_ - seconds(7200));
+  const auto wanted_by = [&](const std::string& value) {
+    return ask_authorization(value, {jwt(0)}).wants_keys_of;
+  };
+  const auto right = state_.issuers[0].keys;
+  constexpr std::uint32_t none = verdict::no_issuer;
+  for (const auto& keys : {std::shared_ptr<const key_set>{}, state_.issuers[1].keys}) {
+    state_.issuers[0].keys = keys;
+    state_.issuers[0].remote = false;
+    EXPECT_EQ(wanted_by(good), none);
+    state_.issuers[0].remote = true;
+    EXPECT_EQ(wanted_by(good), 0U);
+    EXPECT_EQ(wanted_by(expired), none);
+  }
+  // The kid is known, but the key behind it is another one.
+  std::vector<public_key> swapped = state_.issuers[1].keys->keys();
+  swapped[0].kid = right->keys()[0].kid;
+  state_.issuers[0].keys = std::make_shared<const key_set>(std::move(swapped));
+  EXPECT_EQ(ask_authorization(good, {jwt(0)}).why, reason::bad_signature);
+  EXPECT_EQ(wanted_by(good), 0U);
+  EXPECT_EQ(ask_authorization(good, {jwt(1)}).wants_keys_of, none);
+  state_.issuers[0].keys = right;
+  EXPECT_EQ(wanted_by(good), none);
+}
+
 TEST_F(Authenticate, HeadersThatAreNotReadCountForNothing) {
   state_.keys_in_x_api_key = false;
   EXPECT_EQ(ask_key(alice_key_, {keys_allowed}).why, reason::missing);

@@ -43,6 +43,10 @@ TEST_F(Full, Process) {
   EXPECT_EQ(full_.log.access_path, "/var/log/ringward/access.log");
   EXPECT_EQ(full_.log.access_format, log_format::combined);
   EXPECT_EQ(full_.log.access_sample, 0.25);
+  EXPECT_EQ(full_.log.audit.path, "/var/log/ringward/audit.jsonl");
+  EXPECT_EQ(full_.log.audit.sign.name, "audit");
+  EXPECT_EQ(full_.log.audit.on_full, audit_full::drop);
+  EXPECT_EQ(full_.log.audit.keep, 24h * 365);
   EXPECT_THAT(full_.log.redact, ElementsAre("authorization", "x-tenant-secret", "?sig"));
   EXPECT_EQ(full_.admin.socket, "/run/ringward/control.sock");
   EXPECT_TRUE(full_.admin.socket_written);
