@@ -33,7 +33,7 @@ void hash_job::run(worker& on) {
     if (waiter != nullptr) waiter->take({});
     return;
   }
-  on.authenticator().learn(answer, on.loop().now(), right_for);
+  on.learn(answer, right_for);
   if (waiter != nullptr) waiter->take(answer);
 }
 

@@ -44,6 +44,14 @@ handed_over::~handed_over() {
 
 void handed_over::run(worker& on) { on.take_over(std::exchange(fd_, -1), listener_); }
 
+// A match that another worker has waited for.
+struct learned : command {
+  learned(const auth::slow_answer& w, nanoseconds t) noexcept : what(w), right_for(t) {}
+  void run(worker& on) override { on.authenticator().learn(what, on.loop().now(), right_for); }
+  auth::slow_answer what;
+  nanoseconds right_for;
+};
+
 // One listening socket's multishot accept.
 struct worker::acceptor : io::operation {
   acceptor(worker& w, int socket, std::uint32_t index)
@@ -227,6 +235,15 @@ void worker::hand_over(int fd, std::uint32_t listener, std::size_t to) {
   counters().add(observe::counter::connections_handed_over);
   client_place its{state().listeners[listener].open, parts_.clients, parts_.loads, to};
   other.loop->post(loop_.kernel(), new handed_over(*other.loop, fd, listener, std::move(its)));
+}
+
+void worker::learn(const auth::slow_answer& what, nanoseconds right_for) {
+  authenticator_.learn(what, loop_.now(), right_for);
+  if (!what.matched || !parts_.loads || draining_) return;
+  for (const worker_load& other : *parts_.loads) {
+    if (&other == &load() || !other.takes.load(std::memory_order_acquire)) continue;
+    other.loop->post(loop_.kernel(), new learned(what, right_for));
+  }
 }
 
 void worker::take_over(int fd, std::uint32_t listener) {

@@ -83,6 +83,9 @@ class worker {
   hash_pool* hashes() noexcept { return parts_.hashes.get(); }
   const std::shared_ptr<gateway::hash_inbox>& hash_inbox() noexcept { return hash_inbox_; }
   // Of jobs that the pool has.
+  // What a hash has said. A match is told to the other workers too: its key is known from now on,
+  // and neither charged nor hashed, wherever its next connection goes.
+  void learn(const auth::slow_answer& what, nanoseconds right_for);
   void hash_begun() noexcept { ++hash_jobs_; }
   void hash_done() noexcept { --hash_jobs_; }
   auth::authenticator& authenticator() noexcept { return authenticator_; }

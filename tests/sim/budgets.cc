@@ -86,6 +86,13 @@ ruling judge::rule(budgets& from, const request_record& r) const {
     return {401, "unknown_key", {}, {}};
   }
   ruling made = due(r.shown, r.at, wall_at(r.judged));
+  // A token lives no longer than the key it was minted for.
+  const bool may_be_removed = book_.withdrawn && r.shown.bearer && r.shown.bearer->own &&
+                              r.shown.bearer->subject == ring_of_keys().known.back().first &&
+                              r.at == door::either;
+  if (may_be_removed && made.status == 0 && r.logged_reason == "key_removed") {
+    return {401, "key_removed", {}, {}};
+  }
   if (made.status != 0) {
     made.who = {};
     return made;

@@ -186,7 +186,8 @@ class Node(Servers):
             got = connection.request("GET", f"/down/{BIG}").body
             self.assertEqual(digest(got), digest(b"n" * BIG))
             self.assertEqual(connection.request("GET", "/").body.decode(), digest(b""))
-        self.assertIn('handshakes_total{result="full"} 1', gate.metrics())
+        self.assertRegex(gate.metrics(), r'(?m)^ringward_upstream_tls_handshakes_total'
+                                         r'\{.*result="full"\} 1$')
 
 
 class Openssl(Servers):

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace rw::observe {
 namespace {
 
@@ -24,13 +26,17 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-TEST(AuditChain, TheDigestIsThatOfB2sum) {
+struct AuditChain : testing::Test {
+  static void SetUpTestSuite() { random_init(); }
+};
+
+TEST_F(AuditChain, TheDigestIsThatOfB2sum) {
   const audit_digest d = digest_of("abc");  // printf abc | b2sum -l 256
   EXPECT_EQ(std::string_view(d.data(), d.size()),
             "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 }
 
-TEST(AuditChain, EachRecordHasTheDigestOfTheOneBefore) {
+TEST_F(AuditChain, EachRecordHasTheDigestOfTheOneBefore) {
   audit_chain chain(no_digest, {});
   std::string text;
   for (int i = 0; i < 5; ++i) chain.append("\"a\":" + std::to_string(i) + "}\n", text);
@@ -46,7 +52,7 @@ TEST(AuditChain, EachRecordHasTheDigestOfTheOneBefore) {
   EXPECT_EQ(number, 5);
 }
 
-TEST(AuditChain, ASeedIsHexadecimalOrBase64AndNothingElse) {
+TEST_F(AuditChain, ASeedIsHexadecimalOrBase64AndNothingElse) {
   for (const std::string_view form :
        {seed, std::string_view("nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="),
         std::string_view("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")}) {
@@ -61,7 +67,7 @@ TEST(AuditChain, ASeedIsHexadecimalOrBase64AndNothingElse) {
   }
 }
 
-TEST(AuditChain, ACheckpointIsSignedByTheKeyAndNoOtherTextIs) {
+TEST_F(AuditChain, ACheckpointIsSignedByTheKeyAndNoOtherTextIs) {
   audit_chain chain(no_digest, audit_key::from_seed(seed));
   std::string text;
   chain.append(chain.start_body({}, ""), text);
