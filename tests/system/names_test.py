@@ -50,10 +50,11 @@ class Names(upstreams_test.Servers):
         return ["unshare", "--mount", "sh", "-c", MOUNT, "sh", str(self.directory),
                 *map(str, arguments)]
 
-    def start_named(self, port, name=NAME, health=""):
+    def start_named(self, port, name=NAME, health="", first_byte="5s"):
         config = upstreams_test.CONFIG.replace("$upstream", "")
         return self.gate(config, start=lambda words, **how: subprocess.Popen(self.apart(words), **how),
-                         servers=f'{{ address = "{name}:{port}" }}', first_byte="5s", health=health)
+                         servers=f'{{ address = "{name}:{port}" }}', first_byte=first_byte,
+                         health=health)
 
     def server(self, origin, name=NAME):
         return f"{name}:{origin.port} ({origin.host})"
@@ -124,13 +125,14 @@ class Moves(Names):
     def test_what_is_under_way_at_one_that_goes_is_finished(self):
         old, new = self.origins("127.0.0.2", "127.0.0.3")
         self.names.records[NAME] = [old.host]
-        gate = self.start_named(old.port)
-        old.slow(harness.patience(2))
+        gate = self.start_named(old.port, first_byte="120s")
+        old.stop()
         with gate.connect(timeout=harness.patience(20)) as client:
             client.send_request("GET", "/")
             harness.eventually(lambda: self.rows()[self.server(old)]["NOW"] == "1")
             self.names.records[NAME] = [new.host]
             self.wait_for_servers(new)
+            old.go_on()
             answer = client.read_response()
             self.assertEqual((answer.status, answer.body.decode()), (200, old.host))
         self.assertEqual(gate.get("/").body.decode(), new.host)
