@@ -152,6 +152,7 @@ bool key_store::has_key_of(std::string_view name, wall_time now) const noexcept 
 
 std::vector<key_store::listed> key_store::list() const {
   std::vector<listed> all;
+  all.reserve(entries_.size() + slow_.size());
   for (const entry& one : entries_) all.push_back({*one.name, "rwk1", one.expires});
   for (const slow_line& one : slow_) {
     all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires});

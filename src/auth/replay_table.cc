@@ -80,11 +80,12 @@ class set_view {
 struct replay_table::memory {
   explicit memory(std::size_t places) : sets(std::max<std::size_t>(1, places / set_places)) {
     // calloc: the kernel's pages are zero already, and are not touched before they are needed.
-    block = static_cast<std::byte*>(std::calloc(sets * set_places + 1, sizeof(place)));
+    const std::size_t bytes = (sets * set_places + 1) * sizeof(place);
+    block = static_cast<std::byte*>(std::calloc(1, bytes));  // NOLINT(cppcoreguidelines-no-malloc)
     if (block == nullptr) throw std::bad_alloc();
     random_bytes(key);
   }
-  ~memory() { std::free(block); }
+  ~memory() { std::free(block); }  // NOLINT(cppcoreguidelines-no-malloc)
   memory(const memory&) = delete;
   memory& operator=(const memory&) = delete;
 

@@ -224,7 +224,7 @@ void process::take_up() {
 // already.
 revocation_board::outcome process::revoke(std::string_view command) {
   if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
-  const revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
   if (!done.changed) return done;
   workers_->revoke(loop_->kernel(), revocations_.list());
   // The audit record has it from admin_socket.cc, which knows who asked.

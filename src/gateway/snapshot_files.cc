@@ -107,14 +107,15 @@ std::optional<std::string> file_reader::read(const std::string& path, const subj
     ::close(fd);
     return refuse(*refused);
   }
+  constexpr std::size_t step = 65536;
   std::string text;
   // It may hold keys, and growing would leave copies of them behind.
-  text.reserve(std::min(static_cast<std::size_t>(at.st_size), bytes_max) + 2 * 65536);
+  text.reserve(std::min(static_cast<std::size_t>(at.st_size), bytes_max) + 2 * step);
   ssize_t got = 1;
   while (got > 0 && text.size() <= bytes_max) {
     const std::size_t before = text.size();
-    text.resize(before + 65536);
-    got = ::read(fd, text.data() + before, 65536);
+    text.resize(before + step);
+    got = ::read(fd, text.data() + before, step);
     text.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
   const int why = errno;
