@@ -4,9 +4,11 @@
 #include <chrono>
 #include <string>
 
+// NOLINTBEGIN(readability-identifier-naming): the library's names
 namespace CLI {
 class App;
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace rw::control {
 

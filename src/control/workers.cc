@@ -105,7 +105,7 @@ void workers::run(one& self, gateway::worker_parts parts) {
 
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-    std::shared_ptr<const auth::revocation_list> revoked,
+    const std::shared_ptr<const auth::revocation_list>& revoked,
     const std::vector<net::listening_sockets>& sockets, log_choice logs, std::uint32_t clients_max,
     io::loop& control) {
   std::unique_ptr<workers> made(new workers);

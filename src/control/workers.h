@@ -37,7 +37,7 @@ class workers {
   // Errors: what io::ring::create says, of the first that failed; then none is running.
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
-      std::shared_ptr<const auth::revocation_list> revoked,
+      const std::shared_ptr<const auth::revocation_list>& revoked,
       const std::vector<net::listening_sockets>& sockets, log_choice logs,
       std::uint32_t clients_max, io::loop& control);
   ~workers();  // joins: drain() first
