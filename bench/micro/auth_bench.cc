@@ -104,7 +104,7 @@ void cached_token_of_1000(benchmark::State& loop) {
     for (char& c : text) c = random_base62(1).front();
     checked_claims claims;
     claims.identity = "somebody";
-    cache.insert(text, 0, 1, claims);
+    cache.insert(text, 0, 1, claims, {});
     tokens.push_back(std::move(text));
   }
   std::size_t at = 0;
