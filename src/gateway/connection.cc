@@ -100,7 +100,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     }
     x.head_done = w.loop().now();
     if (head == head_state::complete) decide(x);
-    while (x.decision.pending()) co_await settle(x);
+    if (x.decision.pending()) co_await settle(x);
 
     if (x.decision.admitted() && head == head_state::complete) {
       if (is_forwarded(x)) {

@@ -10,8 +10,8 @@ namespace rw::gateway {
 // out of the stream. Afterwards `keep_alive` says whether the connection may go on.
 void decide(exchange& x);
 
-// While `decision` is pending, after decide(): waits for what it lacks, within bounds, and goes on
-// from there. Nobody else ever gets a coroutine for being decided about.
+// Where `decision` is pending after decide(): waits for what it lacks, within bounds, and decides.
+// Nobody else ever gets a coroutine for being decided about.
 io::task<> settle(exchange& x);
 
 // Of an exchange that has its route: who calls, whether they may, and the body's size. With what a

@@ -11,48 +11,36 @@ std::uint64_t us(nanoseconds t) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(t.count(), 0)) / 1000;
 }
 
-void member(line_writer& out, std::string_view key, std::string_view value) {
-  if (value.empty()) return;
-  out.text(key);
-  out.escaped(value);
-  out.text("\"");
-}
-
-void member(line_writer& out, std::string_view key, std::uint64_t value) {
-  out.text(key);
-  out.number(value);
-}
-
 // Keys in a fixed order; texts that are empty are left out.
 void write_json(const access_record& r, std::string_view time, std::string_view query,
                 line_writer& out) {
   out.text(R"({"time":")");
   out.text(time);
   out.text("\"");
-  member(out, R"(,"id":")", r.request_id);
-  member(out, R"(,"client":")", r.client);
-  member(out, R"(,"identity":")", r.identity);
-  member(out, R"(,"route":")", r.route);
-  member(out, R"(,"upstream":")", r.upstream);
-  member(out, R"(,"method":")", r.method);
-  member(out, R"(,"host":")", r.host);
+  out.member(R"(,"id":")", r.request_id);
+  out.member(R"(,"client":")", r.client);
+  out.member(R"(,"identity":")", r.identity);
+  out.member(R"(,"route":")", r.route);
+  out.member(R"(,"upstream":")", r.upstream);
+  out.member(R"(,"method":")", r.method);
+  out.member(R"(,"host":")", r.host);
   out.text(R"(,"path":")");
   out.escaped(r.path);
   out.escaped(query);
   out.text("\"");
-  member(out, R"(,"protocol":")", r.protocol);
-  member(out, R"(,"tls":")", r.tls);
-  member(out, R"(,"status":)", r.status);
-  member(out, R"(,"reason":")", r.reason);
-  if (r.attempts > 1) member(out, R"(,"attempts":)", r.attempts);
-  member(out, R"(,"bytes_in":)", r.bytes_in);
-  member(out, R"(,"bytes_out":)", r.bytes_out);
-  member(out, R"(,"us_head":)", us(r.head));
-  member(out, R"(,"us_decide":)", us(r.decide));
-  member(out, R"(,"us_connect":)", us(r.connect));
-  if (r.upstream_tls.count() > 0) member(out, R"(,"us_upstream_tls":)", us(r.upstream_tls));
-  member(out, R"(,"us_first_byte":)", us(r.first_byte));
-  member(out, R"(,"us_total":)", us(r.total));
+  out.member(R"(,"protocol":")", r.protocol);
+  out.member(R"(,"tls":")", r.tls);
+  out.member(R"(,"status":)", r.status);
+  out.member(R"(,"reason":")", r.reason);
+  if (r.attempts > 1) out.member(R"(,"attempts":)", r.attempts);
+  out.member(R"(,"bytes_in":)", r.bytes_in);
+  out.member(R"(,"bytes_out":)", r.bytes_out);
+  out.member(R"(,"us_head":)", us(r.head));
+  out.member(R"(,"us_decide":)", us(r.decide));
+  out.member(R"(,"us_connect":)", us(r.connect));
+  if (r.upstream_tls.count() > 0) out.member(R"(,"us_upstream_tls":)", us(r.upstream_tls));
+  out.member(R"(,"us_first_byte":)", us(r.first_byte));
+  out.member(R"(,"us_total":)", us(r.total));
   out.text("}\n");
 }
 

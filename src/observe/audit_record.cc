@@ -10,18 +10,6 @@ namespace {
 
 constexpr std::size_t fixed_bytes_max = 512;  // keys, numbers, times and closed sets of words
 
-void member(line_writer& out, std::string_view key, std::string_view value) {
-  if (value.empty()) return;
-  out.text(key);
-  out.escaped(value);
-  out.text("\"");
-}
-
-void member(line_writer& out, std::string_view key, std::uint64_t value) {
-  out.text(key);
-  out.number(value);
-}
-
 std::size_t bytes_max(const audit_record& r) noexcept {
   std::size_t texts = 2 * audit_formatter::path_bytes_max;
   for (const std::string_view one : {r.reason, r.client, r.identity, r.credential, r.credential_id,
@@ -59,27 +47,27 @@ void audit_formatter::begin(const audit_record& r, std::string& out) {
     line.text(R"(","result":")");
     line.text(name(r.outcome));
     line.text("\"");
-    member(line, R"(,"reason":")", r.reason);
-    member(line, R"(,"client":")", r.client);
-    if (r.port != 0) member(line, R"(,"port":)", r.port);
+    line.member(R"(,"reason":")", r.reason);
+    line.member(R"(,"client":")", r.client);
+    if (r.port != 0) line.member(R"(,"port":)", r.port);
     if (r.count != 0) {
-      member(line, R"(,"count":)", r.count);
-      member(line, R"(,"since":")", since_.rfc3339(r.since));
+      line.member(R"(,"count":)", r.count);
+      line.member(R"(,"since":")", since_.rfc3339(r.since));
     }
-    member(line, R"(,"identity":")", r.identity);
-    member(line, R"(,"credential":")", r.credential);
-    member(line, R"(,"credential_id":")", r.credential_id);
-    member(line, R"(,"route":")", r.route);
-    member(line, R"(,"id":")", r.request_id);
-    member(line, R"(,"object":")", r.object);
-    member(line, R"(,"detail":")", r.detail);
-    member(line, R"(,"method":")", r.method);
+    line.member(R"(,"identity":")", r.identity);
+    line.member(R"(,"credential":")", r.credential);
+    line.member(R"(,"credential_id":")", r.credential_id);
+    line.member(R"(,"route":")", r.route);
+    line.member(R"(,"id":")", r.request_id);
+    line.member(R"(,"object":")", r.object);
+    line.member(R"(,"detail":")", r.detail);
+    line.member(R"(,"method":")", r.method);
     if (whole > 0) {
       line.text(R"(,"path":")");
       line.escaped(path);
       line.escaped(query);
       line.text("\"");
-      if (whole > path_bytes_max) member(line, R"(,"path_bytes":)", whole);
+      if (whole > path_bytes_max) line.member(R"(,"path_bytes":)", whole);
     }
     return line.size();
   });
@@ -89,9 +77,9 @@ void audit_formatter::end(const audit_record& r, std::string& out) {
   std::array<char, end_bytes_max> text;
   line_writer line(text.data());
   if (r.status != 0) {
-    member(line, R"(,"status":)", r.status);
-    member(line, R"(,"bytes_in":)", r.bytes_in);
-    member(line, R"(,"bytes_out":)", r.bytes_out);
+    line.member(R"(,"status":)", r.status);
+    line.member(R"(,"bytes_in":)", r.bytes_in);
+    line.member(R"(,"bytes_out":)", r.bytes_out);
   }
   if (r.under_way) line.text(R"(,"under_way":true)");
   line.text("}\n");

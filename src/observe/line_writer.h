@@ -34,6 +34,18 @@ class line_writer {
     append_json_escaped(slow, one);
     text(slow);
   }
+  // A member of a JSON object after the first; `key` has the comma before it and, of a text, the
+  // quote that opens it. A text that is empty is left out.
+  void member(std::string_view key, std::string_view value) {
+    if (value.empty()) return;
+    text(key);
+    escaped(value);
+    text("\"");
+  }
+  void member(std::string_view key, std::uint64_t value) noexcept {
+    text(key);
+    number(value);
+  }
   std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
  private:
