@@ -2,14 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <span>
@@ -19,18 +16,13 @@
 #include "base/text.h"
 #include "control/audit_files.h"
 #include "control/version.h"
+#include "control/writer_thread.h"
 #include "io/ring.h"
 #include "observe/log.h"
 
 namespace rw::control {
 namespace {
 
-using std::chrono::milliseconds;
-
-// Records wait this long at most before they are written.
-constexpr milliseconds busy_pause{5};
-constexpr milliseconds idle_pause{50};
-constexpr milliseconds failed_pause{200};
 constexpr std::chrono::hours look_for_old_files{1};
 constexpr std::size_t batch_bytes = 256U << 10U;  // what one write takes, about
 constexpr std::size_t own_queue_bytes = 256U << 10U;
@@ -48,7 +40,7 @@ mono_time now() noexcept {
 
 }  // namespace
 
-struct audit_log::state {
+struct audit_log::state : writer_thread_state {
   state(audit_options options, int opened, const earlier_end& earlier)
       : path(std::move(options.path)),
         fd(opened),
@@ -91,18 +83,9 @@ struct audit_log::state {
   observe::audit_formatter format;
 
   observe::log_queue own{own_queue_bytes};  // the control thread's
-  std::mutex lock;
-  std::condition_variable changed;
-  std::vector<observe::log_queue*> from;  // under `lock`; empty once the log is gone
-  bool ended = false;                     // under `lock`
-
-  std::atomic<std::int64_t> keep;  // ns
-  std::atomic<bool> stop = false;
-  std::atomic<bool> reopen = false;
-  std::atomic<int> failing = 0;
+  std::atomic<std::int64_t> keep;           // ns
   std::atomic<std::uint64_t> lost = 0;
   std::atomic<std::uint64_t> records = 0;
-  std::atomic<std::uint64_t> progress = 0;  // bytes written
 };
 
 void audit_log::state::begin(const earlier_end& earlier) {
@@ -264,12 +247,7 @@ void audit_log::state::run() {
     while (turn()) wrote = true;
     if (last) break;
     if (now() >= looked + look_for_old_files && batch.empty()) remove_old_files();
-    const bool failed = failing.load(std::memory_order_relaxed) != 0;
-    const milliseconds pause = failed ? failed_pause : wrote ? busy_pause : idle_pause;
-    std::unique_lock hold(lock);
-    changed.wait_for(hold, pause, [this] {
-      return stop.load(std::memory_order_relaxed) || reopen.load(std::memory_order_relaxed);
-    });
+    rest(wrote);
   }
   finish();
 }
@@ -287,9 +265,7 @@ void audit_log::state::finish() {
   const std::span left = std::span(batch).subspan(written);
   lost.fetch_add(static_cast<std::uint64_t>(std::count(left.begin(), left.end(), '\n')),
                  std::memory_order_relaxed);
-  const std::lock_guard hold(lock);
-  ended = true;
-  changed.notify_all();
+  say_ended();
 }
 
 result<std::unique_ptr<audit_log>> audit_log::start(audit_options options) {
@@ -308,41 +284,11 @@ result<std::unique_ptr<audit_log>> audit_log::start(audit_options options) {
   }
 }
 
-// The thread takes no signals: they are the control thread's.
 audit_log::audit_log(std::shared_ptr<state> shared) : shared_(std::move(shared)) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([own = shared_] { own->run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), "rw-audit");
+  thread_ = start_writer_thread("rw-audit", [own = shared_] { own->run(); });
 }
 
-audit_log::~audit_log() {
-  bool ended = false;
-  {
-    std::unique_lock hold(shared_->lock);
-    shared_->stop.store(true, std::memory_order_release);
-    shared_->changed.notify_all();
-    std::uint64_t before = 0;
-    do {
-      before = shared_->progress.load(std::memory_order_relaxed);
-      ended = shared_->changed.wait_for(hold, patience, [this] { return shared_->ended; });
-    } while (!ended && shared_->progress.load(std::memory_order_relaxed) != before);
-    shared_->from.clear();
-  }
-  if (ended) {
-    thread_.join();
-  } else {
-    thread_.detach();  // in a write that hangs; it ends with the process
-  }
-}
+audit_log::~audit_log() { stop_writer_thread(*shared_, thread_, patience); }
 
 void audit_log::take(const std::vector<observe::log_queue*>& workers) {
   const std::lock_guard hold(shared_->lock);
@@ -360,11 +306,7 @@ bool audit_log::emit(observe::audit_record what) {
   return true;
 }
 
-void audit_log::reopen() noexcept {
-  const std::lock_guard hold(shared_->lock);
-  shared_->reopen.store(true, std::memory_order_release);
-  shared_->changed.notify_all();
-}
+void audit_log::reopen() noexcept { shared_->ask_to_reopen(); }
 
 void audit_log::keep_for(std::chrono::nanoseconds time) noexcept {
   shared_->keep.store(time.count(), std::memory_order_relaxed);

@@ -2,31 +2,21 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <span>
 #include <system_error>
 #include <utility>
 
+#include "control/writer_thread.h"
 #include "io/ring.h"
 
 namespace rw::control {
 namespace {
-
-using std::chrono::milliseconds;
-
-// Lines wait this long at most; workers never pay a system call to say that there are some. The
-// longer pause must be shorter than a worker needs to fill its queue.
-constexpr milliseconds busy_pause{5};
-constexpr milliseconds idle_pause{50};
-constexpr milliseconds failed_pause{200};  // before a disk that is full is tried again
 
 constexpr std::size_t batch_bytes = 256U << 10U;  // what one write takes at most
 
@@ -44,9 +34,10 @@ std::uint64_t lines_in(std::span<const char> bytes) noexcept {
 // Bytes are copied out of the queues into a batch of the thread's own before they are written: a
 // queue is free again however long the disk takes, and a thread that hangs in a write for good
 // holds nothing but this object.
-struct writer::state {
+struct writer::state : writer_thread_state {
   state(std::string where, int opened, std::vector<observe::log_queue*> queues)
-      : path(std::move(where)), fd(opened), from(std::move(queues)) {
+      : path(std::move(where)), fd(opened) {
+    from = std::move(queues);
     batch.reserve(batch_bytes);
   }
   ~state() { ::close(fd); }
@@ -66,16 +57,7 @@ struct writer::state {
   std::vector<char> batch;
   std::size_t written = 0;  // of the batch
 
-  std::mutex lock;
-  std::condition_variable changed;
-  std::vector<observe::log_queue*> from;  // under `lock`; empty once the writer is gone
-  bool ended = false;                     // under `lock`
-
-  std::atomic<bool> stop = false;
-  std::atomic<bool> reopen = false;
-  std::atomic<int> failing = 0;
   std::atomic<std::uint64_t> lost = 0;
-  std::atomic<std::uint64_t> progress = 0;  // bytes written
 };
 
 // Whole lines, because that is what queues publish, and as many as fit; from each queue in turn.
@@ -107,7 +89,7 @@ int writer::state::write_batch() noexcept {
     } else if (errno == EAGAIN) {
       // A pipe that somebody made non-blocking: wait for its reader, but not long at the end.
       pollfd ready{fd, POLLOUT, 0};
-      const int readers = ::poll(&ready, 1, static_cast<int>(failed_pause.count()));
+      const int readers = ::poll(&ready, 1, static_cast<int>(writer_failed_pause.count()));
       if (readers == 0 && stop.load(std::memory_order_acquire)) return EAGAIN;
     } else if (errno != EINTR) {
       return errno;
@@ -151,27 +133,23 @@ void writer::state::run() {
     bool wrote = false;
     while (turn()) wrote = true;
     if (last) break;
-    const bool failed = failing.load(std::memory_order_relaxed) != 0;
-    const milliseconds pause = failed ? failed_pause : wrote ? busy_pause : idle_pause;
-    std::unique_lock hold(lock);
-    changed.wait_for(hold, pause, [this] {
-      return stop.load(std::memory_order_relaxed) || reopen.load(std::memory_order_relaxed);
-    });
+    rest(wrote);
   }
   finish();
 }
 
 void writer::state::finish() {
   lost.fetch_add(lines_in(std::span(batch).subspan(written)), std::memory_order_relaxed);
-  const std::lock_guard hold(lock);
-  for (observe::log_queue* one : from) {
-    for (std::span<const char> lines = one->readable(); !lines.empty(); lines = one->readable()) {
-      lost.fetch_add(lines_in(lines), std::memory_order_relaxed);
-      one->release(lines.size());
+  {
+    const std::lock_guard hold(lock);
+    for (observe::log_queue* one : from) {
+      for (std::span<const char> lines = one->readable(); !lines.empty(); lines = one->readable()) {
+        lost.fetch_add(lines_in(lines), std::memory_order_relaxed);
+        one->release(lines.size());
+      }
     }
   }
-  ended = true;
-  changed.notify_all();
+  say_ended();
 }
 
 result<std::unique_ptr<writer>> writer::start(const std::string& path,
@@ -186,52 +164,18 @@ result<std::unique_ptr<writer>> writer::start(const std::string& path,
   }
 }
 
-// The thread takes no signals: they are the control thread's, and a pipe nobody reads is an errno.
 writer::writer(std::shared_ptr<state> shared) : shared_(std::move(shared)) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([own = shared_] { own->run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), "rw-writer");
+  thread_ = start_writer_thread("rw-writer", [own = shared_] { own->run(); });
 }
 
-writer::~writer() {
-  bool ended = false;
-  {
-    std::unique_lock hold(shared_->lock);
-    shared_->stop.store(true, std::memory_order_release);
-    shared_->changed.notify_all();
-    std::uint64_t before = 0;
-    do {
-      before = shared_->progress.load(std::memory_order_relaxed);
-      ended = shared_->changed.wait_for(hold, patience, [this] { return shared_->ended; });
-    } while (!ended && shared_->progress.load(std::memory_order_relaxed) != before);
-    shared_->from.clear();
-  }
-  if (ended) {
-    thread_.join();
-  } else {
-    thread_.detach();  // in a write that hangs; it ends with the process
-  }
-}
+writer::~writer() { stop_writer_thread(*shared_, thread_, patience); }
 
 void writer::take(std::vector<observe::log_queue*> from) {
   const std::lock_guard hold(shared_->lock);
   shared_->from = std::move(from);
 }
 
-void writer::reopen() noexcept {
-  const std::lock_guard hold(shared_->lock);
-  shared_->reopen.store(true, std::memory_order_release);
-  shared_->changed.notify_all();
-}
+void writer::reopen() noexcept { shared_->ask_to_reopen(); }
 
 std::uint64_t writer::dropped() const noexcept {
   std::uint64_t total = shared_->lost.load(std::memory_order_relaxed);
