@@ -72,7 +72,7 @@ struct gate {
     std::string who = "u";
     do {
       who += 'u';
-      authorization = "Bearer " + *mint->token(who, now);
+      authorization = "Bearer " + *mint->token(who, {}, now);
     } while (authorization.size() < 707 && who.size() < 256);
   }
 

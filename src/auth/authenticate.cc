@@ -7,6 +7,7 @@
 #include "auth/json.h"
 #include "auth/jws.h"
 #include "auth/presented_key.h"
+#include "auth/token_id.h"
 #include "base/text.h"
 
 namespace rw::auth {
@@ -76,7 +77,8 @@ struct authenticator::work {
   identity token_identity;
   numeric_date token_expires;
   numeric_date token_until;
-  std::string token_id;  // its jti
+  std::string token_id;                // its jti
+  std::optional<line_tag> token_line;  // of the key that it was minted for
   std::string scopes;
 };
 
@@ -107,6 +109,7 @@ reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& 
   token_expires = says.expires;
   token_until = says.until;
   if (snap->issuers[index].rules.once) token_id.assign(says.jti);
+  if (snap->issuers[index].ours) token_line = tag_in(says.jti);
   if (says.why == reason::none) good_issuer = index;
   return says.why;
 }
@@ -182,7 +185,7 @@ void authenticator::work::want_keys(std::uint32_t index, const json_object& clai
 reason authenticator::work::check_token(std::uint32_t index) {
   const reason why = check_signed(index);
   if (why != reason::none || !snap->issuers[index].ours || snap->keys == nullptr) return why;
-  return snap->keys->has_key_of(token_identity.view(), now) ? why : reason::key_removed;
+  return token_line && snap->keys->has_line(*token_line, now) ? why : reason::key_removed;
 }
 
 reason authenticator::work::check_signed(std::uint32_t index) {
@@ -381,7 +384,10 @@ verdict authenticator::authenticate(const presented& credentials,
     if (!out.allowed()) return out;
   }
   own.fill(out, *winner);
-  if (own.keys.any()) out.key_name = own.keys.name();
+  if (own.keys.any()) {
+    out.key_name = own.keys.name();
+    out.key_line = own.keys.tag();
+  }
   if (own.has_token) {
     out.expires = own.token_expires;
     out.why = own.spend();

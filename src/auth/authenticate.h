@@ -44,7 +44,7 @@ struct issuer {
   token_rules rules;                    // from config::jwt_issuer
   std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
   bool remote = false;                  // `keys` are fetched, and could be fetched again
-  bool ours = false;                    // of [auth.mint]: a token lives no longer than its key
+  bool ours = false;  // of [auth.mint]: a token lives no longer than its key's line
 };
 
 // Everything that decides, immutable once published, shared by all workers. `issuers` has the order
@@ -74,6 +74,7 @@ struct verdict {
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
   std::string_view key_name;  // of the API key that was presented; in the snapshot's store
+  line_tag key_line{};        // of that key; what a token minted for it is bound to
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
   // Keys that are not there could change this refusal: index into snapshot::issuers. Those of an
   // issuer whose keys are fetched, for a token that is good but for its key or its signature.

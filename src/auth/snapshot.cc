@@ -14,9 +14,7 @@ snapshot make_snapshot(const config::configuration& configuration) {
   out.keys_in_authorization = configuration.has_api_keys && reads("authorization");
   out.slow_for = configuration.api_keys.cache;
   for (const config::jwt_issuer& one : configuration.jwt) {
-    // Where another claim names the caller, nothing says which key a token was minted for.
-    const bool ours = one.jwks_mint && one.identity == "sub";
-    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = ours});
+    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = one.jwks_mint});
     if (one.replay_by_jti && !out.used) out.used = std::make_shared<replay_table>();
   }
   return out;

@@ -221,8 +221,6 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   if (s.auth.used && with.previous != nullptr && with.previous->auth.used) {
     s.auth.used = with.previous->auth.used;
   }
-  if (s.settings.has_api_keys) s.auth.keys = files.read_keys(s.settings.api_keys);
-
   std::shared_ptr<const auth::key_set> minted;
   if (s.settings.mint.present) {
     s.mint_key = files.read_mint_key(s.settings.mint);
@@ -233,6 +231,9 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
       auto keys = auth::load_key_set(s.jwks_body, "auth.mint", ignored);
       if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
     }
+  }
+  if (s.settings.has_api_keys) {
+    s.auth.keys = files.read_keys(s.settings.api_keys, s.mint_key.get());
   }
   s.key_plans.resize(s.settings.jwt.size());
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {

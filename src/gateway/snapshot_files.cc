@@ -136,7 +136,8 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
   return {};
 }
 
-std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
+std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from,
+                                                              const auth::private_key* mint) {
   const subject about{.key = "auth.api_keys.file", .at = from.file_at};
   std::optional<std::string> text = read(from.file, about, key_file_bytes_max, access::owner_only);
   if (!text) note(false, about, from.file, {});
@@ -147,6 +148,7 @@ std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_
   wipe(text->data(), text->size());
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
+  if (mint != nullptr) keys->tag_lines(mint->derive("ringward key line").view());
   return std::make_shared<const auth::key_store>(std::move(*keys));
 }
 

@@ -220,10 +220,41 @@ TEST(KeyFile, AKeyEndsWhenItsDateBegins) {
   EXPECT_EQ(file.store->find(alice.key)->expires, end);
   EXPECT_EQ(file.store->find(next.key)->expires, wall_time::max());
   EXPECT_EQ(file.store->find("a-key-in-the-clear")->expires, end);
-  EXPECT_TRUE(file.store->has_key_of("bob", end - nanoseconds{1}));
-  EXPECT_FALSE(file.store->has_key_of("bob", end));
-  EXPECT_TRUE(file.store->has_key_of("alice", end));
-  EXPECT_FALSE(file.store->has_key_of("carol", end));
+}
+
+TEST(KeyFile, EveryLineHasATagThatGatesWithTheSameSecretAgreeOn) {
+  const std::string_view slow = "$2b$04$abcdefghijklmnopqrstuuUvYS9F4GuR7UjKkEdKWp9CaPIxOLmxq";
+  const new_key alice = make("alice");
+  const std::string lines =
+      fmt::format("{}\nbob@2027-01-01:a-key-in-the-clear\ncarol:{}\n{}\n", alice.line, slow, slow);
+  loaded here = load(lines);
+  loaded there = load("# somewhere else\n" + lines);
+  loaded other = load(lines);
+  const line_tag none{};
+  EXPECT_FALSE(here.store->has_line(none, wall_time{}));
+  here.store->tag_lines("secret");
+  there.store->tag_lines("secret");
+  other.store->tag_lines("another");
+  std::set<line_tag> tags;
+  for (const std::string& key : {alice.key, std::string("a-key-in-the-clear")}) {
+    const line_tag tag = here.store->find(key)->tag;
+    EXPECT_TRUE(tags.insert(tag).second);
+    EXPECT_EQ(there.store->find(key)->tag, tag);
+    EXPECT_FALSE(other.store->has_line(tag, wall_time{}));
+  }
+  for (const slow_line& one : here.store->slow_lines()) {
+    EXPECT_TRUE(tags.insert(one.tag).second);
+    EXPECT_EQ(there.store->has_line(one.tag, wall_time{}), one.name == "carol") << one.name;
+  }
+  EXPECT_FALSE(here.store->has_line(none, wall_time{}));
+  const wall_time end{std::chrono::sys_days{std::chrono::year{2027} / 1 / 1}};
+  const line_tag bob = here.store->find("a-key-in-the-clear")->tag;
+  EXPECT_TRUE(here.store->has_line(bob, end - nanoseconds{1}));
+  EXPECT_FALSE(here.store->has_line(bob, end));
+  // The line that `ringward key hash` makes of a key in the clear is the same one.
+  loaded hashed = load(*hash_line("bob", "a-key-in-the-clear") + "\n");
+  hashed.store->tag_lines("secret");
+  EXPECT_TRUE(hashed.store->has_line(bob, end));
 }
 
 TEST(KeyFile, AKeyTwiceIsAnError) {
