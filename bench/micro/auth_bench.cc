@@ -65,7 +65,6 @@ struct gate {
     config::jwt_issuer rules;
     rules.issuer = mint_rules.issuer;
     rules.audiences = {"api"};
-    state.generation = 1;
     state.issuers.push_back(
         {.rules = token_rules(rules), .keys = std::make_shared<const key_set>(load(*key))});
     auto mint = minter::make(key, mint_rules);

@@ -20,6 +20,19 @@ snapshot make_snapshot(const config::configuration& configuration) {
   return out;
 }
 
+void number_issuers(snapshot& made, const snapshot* before, std::uint64_t fresh) noexcept {
+  const auto same_keys = [](const auto& a, const auto& b) {
+    return a == b || (a != nullptr && b != nullptr && *a == *b);
+  };
+  for (std::size_t i = 0; i < made.issuers.size(); ++i) {
+    issuer& one = made.issuers[i];
+    one.generation = fresh;
+    if (before == nullptr || i >= before->issuers.size()) continue;
+    const issuer& was = before->issuers[i];
+    if (one.rules == was.rules && same_keys(one.keys, was.keys)) one.generation = was.generation;
+  }
+}
+
 std::string_view name(credential_kind kind) noexcept {
   switch (kind) {
     case credential_kind::none:

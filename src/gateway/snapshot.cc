@@ -216,7 +216,6 @@ void make_remote_keys(snapshot& s, std::size_t issuer, const snapshot_context& w
 
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.auth = auth::make_snapshot(s.settings);
-  s.auth.generation = with.generation;
   // What was used once stays used.
   if (s.auth.used && with.previous != nullptr && with.previous->auth.used) {
     s.auth.used = with.previous->auth.used;
@@ -244,6 +243,7 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
     }
     s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
+  auth::number_issuers(s.auth, with.keys_before, with.generation);
 }
 
 void make_route(snapshot& s, const config::route& from, const resolved_headers& security,
@@ -255,9 +255,10 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
     (s.limits->needs_identity(index) ? plan.identity_limits : plan.early_limits).push_back(index);
   }
   const bool proxied = from.action == config::route_action::proxy;
-  plan.request =
-      make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
-                         files.read_headers(from.request_set, request_set_key), identity_names);
+  resolved_headers set = files.read_headers(from.request_set, request_set_key);
+  plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
+                                    set, identity_names);
+  wipe_values(set);
   plan.response =
       make_response_rules(from, files.read_headers(from.response_set, response_set_key), security);
   for (const auto* list : {&from.auth, &from.auth_all}) {

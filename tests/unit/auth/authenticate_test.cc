@@ -181,7 +181,7 @@ TEST_F(Authenticate, OneTokenMayBeHeldAgainstTwoTablesOfAnIssuer) {
   }
   EXPECT_EQ(worker_.cache_misses(), 2U);
   state_.issuers[2].rules.scopes.clear();
-  ++state_.generation;
+  ++state_.issuers[2].generation;
   const verdict found = ask({.authorization = value, .authorization_lines = 1}, {jwt(0)}, {jwt(2)});
   EXPECT_TRUE(found.allowed());
   EXPECT_EQ(found.issuer, 0U);
@@ -201,9 +201,62 @@ TEST_F(Authenticate, CachedTokensExpireAndGoWithTheirGeneration) {
   EXPECT_EQ(at(seconds(0)), reason::none);
   EXPECT_EQ(at(seconds(-31)), reason::not_yet_valid);
   EXPECT_EQ(worker_.cache_misses(), 3U);
-  ++state_.generation;
+  ++state_.issuers[0].generation;
   state_.issuers[0].keys = state_.issuers[1].keys;
   EXPECT_EQ(at(seconds(0)), reason::unknown_kid);
+}
+
+TEST_F(Authenticate, OnlyTheIssuerThatChangedHasItsCachedTokensVerifiedAnew) {
+  number_issuers(state_, nullptr, 1);
+  const std::string one = "Bearer " + token(0, "carol");
+  const std::string other = "Bearer " + token(1, "carol");
+  // Whether each of the two was found in the cache.
+  const auto found = [&] {
+    std::vector<bool> hits;
+    for (std::uint32_t index : {0U, 1U}) {
+      const std::uint64_t before = worker_.cache_hits();
+      EXPECT_TRUE(ask_authorization(index == 0 ? one : other, {jwt(index)}).allowed());
+      hits.push_back(worker_.cache_hits() > before);
+    }
+    return hits;
+  };
+  std::uint64_t generation = 1;
+  const auto change = [&](auto&& how) {
+    const snapshot before = state_;
+    how();
+    number_issuers(state_, &before, ++generation);
+    return found();
+  };
+  using expected = std::vector<bool>;
+  found();
+  EXPECT_EQ(found(), (expected{true, true}));
+  // A reload that reads the same again.
+  EXPECT_EQ(change([&] {
+              state_.issuers[0].keys = std::make_shared<const key_set>(*state_.issuers[0].keys);
+            }),
+            (expected{true, true}));
+  EXPECT_EQ(change([&] {
+              std::vector<public_key> more = state_.issuers[0].keys->keys();
+              more.push_back(state_.issuers[1].keys->keys()[0]);
+              state_.issuers[0].keys = std::make_shared<const key_set>(std::move(more));
+            }),
+            (expected{false, true}));
+  EXPECT_EQ(change([&] { state_.issuers[1].rules.leeway += seconds(1); }), (expected{true, false}));
+  EXPECT_EQ(change([&] { state_.issuers[0].rules.audiences.emplace_back("more"); }),
+            (expected{false, true}));
+  EXPECT_EQ(found(), (expected{true, true}));
+}
+
+// What is at a place of the table now is not what was there before.
+TEST_F(Authenticate, AnIssuerThatTakesAnothersPlaceHasNoneOfItsTokens) {
+  number_issuers(state_, nullptr, 1);
+  const std::string one = "Bearer " + token(0, "carol");
+  EXPECT_TRUE(ask_authorization(one, {jwt(0)}).allowed());
+  const snapshot before = state_;
+  state_.issuers.erase(state_.issuers.begin());
+  number_issuers(state_, &before, 2);
+  EXPECT_EQ(ask_authorization(one, {jwt(0)}).why, reason::wrong_issuer);
+  EXPECT_EQ(ask_authorization(one, {jwt(1)}).why, reason::insufficient_scope);
 }
 
 TEST_F(Authenticate, AnIssuerWithoutKeysIsOurFault) {

@@ -36,7 +36,6 @@ class Authenticate : public ::testing::Test {
     alice_key_ = first.key;
     bob_key_ = second.key;
     config::diagnostics found;
-    state_.generation = 1;
     state_.keys = std::make_shared<const key_store>(
         *load_keys(first.line + "\n" + second.line + "\nold:plain.key.with-dots\n", "keys", found));
     add_issuer("https://issuer.example", {});
