@@ -49,8 +49,10 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
     reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
   }
   for (const config::route& one : settings.routes) {
-    reader.read_headers(one.request_set, request_set_key);
-    reader.read_headers(one.response_set, response_set_key);
+    resolved_headers set = reader.read_headers(one.request_set, request_set_key);
+    wipe_values(set);
+    set = reader.read_headers(one.response_set, response_set_key);
+    wipe_values(set);
   }
   return problems;
 }
@@ -227,6 +229,7 @@ std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std:
 resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,
                                            std::string_view key) {
   resolved_headers made;
+  made.reserve(from.size());  // moving a short text copies it
   for (const config::header_value& one : from) {
     std::string value = one.text;
     if (one.from.from != config::secret_source::kind::none) {
@@ -236,6 +239,7 @@ resolved_headers file_reader::read_headers(const std::vector<config::header_valu
       if (!read) continue;
       value = read->view();
       if (!http::is_field_value(value)) {
+        wipe(value.data(), value.size());
         report(about,
                fmt::format("{}: holds characters that no header value may have", one.from.name));
         continue;
