@@ -143,6 +143,32 @@ void auditor::decide(exchange& x) {
   }
 }
 
+// Nobody is let on without a record here: where there is no room one is dropped, and counted.
+void auditor::refuse(const connection& c, const char* reason, mono_time now, wall_time at) {
+  if (!is_on()) return;
+  observe::refusal one;
+  one.ip = c.peer.ip;
+  one.is_unix = c.peer.is_unix;
+  one.what = audit_event::authentication;
+  one.reason = reason;
+  if (fold_.add(one, now, at)) return;
+  const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
+  observe::audit_record r;
+  r.at = at;
+  r.what = one.what;
+  r.outcome = audit_result::deny;
+  r.reason = reason;
+  r.client = client.view();
+  r.port = c.peer.is_unix ? 0 : c.peer.port;
+  format_.begin(r, line_);
+  observe::audit_formatter::end(r, line_);
+  if (has_room(line_.size())) {
+    put(line_);
+  } else {
+    queue_->drop();
+  }
+}
+
 void auditor::end(exchange& x) {
   if (x.audit_bytes == 0) return;
   set_aside_ -= std::exchange(x.audit_bytes, 0);

@@ -111,7 +111,11 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     } else if (x.decision.status == 499) {
       give_up_client(x);
     } else if (x.decision.status != 0) {
-      if (head == head_state::refused) forget_head(x);
+      if (head == head_state::refused) {
+        forget_head(x);
+        x.decided = x.head_done;
+        w.audit().decide(x);
+      }
       co_await respond(x);
     }
     record(x);  // the answer is out: how long its client goes on sending is another matter

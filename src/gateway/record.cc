@@ -139,6 +139,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
       counted.client_deadlines.add(observe::deadline::handshake);
     }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
+    c.on.audit().refuse(c, reason, c.on.loop().now(), c.on.loop().wall_now());
     const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
     observe::access_record line;
     line.at = c.on.loop().wall_now();
