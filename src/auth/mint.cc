@@ -43,7 +43,8 @@ result<minter> minter::make(std::shared_ptr<const private_key> key, const config
   return minter(std::move(key), rules, std::move(*hand));
 }
 
-result<std::string> minter::token(std::string_view subject, wall_time now) {
+result<std::string> minter::token(std::string_view subject, wall_time now,
+                                  std::string_view thumbprint) {
   std::array<std::byte, 16> id;
   random_bytes(id);
   const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -51,7 +52,11 @@ result<std::string> minter::token(std::string_view subject, wall_time now) {
   fmt::format_to(std::back_inserter(claims), R"(,"sub":{},"iat":{},"nbf":{},"exp":{},"jti":")",
                  json_quoted(subject), issued, issued, issued + ttl_.count());
   append_base64url(claims, {reinterpret_cast<const char*>(id.data()), id.size()});
-  claims += "\"}";
+  claims += '"';
+  if (!thumbprint.empty()) {
+    fmt::format_to(std::back_inserter(claims), R"(,"cnf":{{"x5t#S256":"{}"}})", thumbprint);
+  }
+  claims += '}';
 
   std::string out = header_;
   append_base64url(out, claims);
@@ -62,8 +67,9 @@ result<std::string> minter::token(std::string_view subject, wall_time now) {
   return out;
 }
 
-result<std::string> minter::answer(std::string_view subject, wall_time now) {
-  const auto made = token(subject, now);
+result<std::string> minter::answer(std::string_view subject, wall_time now,
+                                   std::string_view thumbprint) {
+  const auto made = token(subject, now, thumbprint);
   if (!made) return std::unexpected(made.error());
   std::string body = "{\"token\":\"";
   body += *made;

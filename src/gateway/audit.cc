@@ -39,6 +39,18 @@ observe::refusal describe_refusal(const exchange& x) noexcept {
   return one;
 }
 
+// What of the caller's the identity was taken from, where it has more than the one.
+std::string_view credential_of(const exchange& x) noexcept {
+  switch (x.caller.kind) {
+    case auth::credential_kind::jwt:
+      return x.state->settings.jwt[x.caller.issuer].name;
+    case auth::credential_kind::mtls:
+      return x.client->shown->certificate.thumbprint;
+    default:
+      return x.caller.who.view();
+  }
+}
+
 observe::audit_record describe(const exchange& x, std::string_view client) noexcept {
   observe::audit_record r;
   r.at = x.began_at;
@@ -51,9 +63,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
     r.credential = auth::name(x.caller.kind);
-    r.credential_id = x.caller.kind == auth::credential_kind::jwt
-                          ? std::string_view(x.state->settings.jwt[x.caller.issuer].name)
-                          : r.identity;
+    r.credential_id = credential_of(x);
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;
