@@ -231,7 +231,8 @@ reason authenticator::work::scan_token(std::span<const config::credential> any,
 
 // One that names nobody proves nothing that could be written down.
 reason authenticator::work::check_certificate() const noexcept {
-  return certificate == nullptr || certificate->who.empty() ? reason::missing : reason::none;
+  if (certificate == nullptr) return reason::missing;
+  return certificate->who.empty() ? reason::certificate_name : reason::none;
 }
 
 reason authenticator::work::check(const config::credential& one) {
@@ -244,6 +245,8 @@ reason authenticator::work::check(const config::credential& one) {
 reason authenticator::work::take(const presented& credentials,
                                  std::span<const config::credential> any,
                                  std::span<const config::credential> all) {
+  // It was good when the connection began, which may be long ago.
+  if (certificate != nullptr && now >= certificate->until) return reason::expired;
   if (certificate != nullptr && revoked != nullptr &&
       revoked->has_identity(certificate->who.view(), now)) {
     token_identity = certificate->who;

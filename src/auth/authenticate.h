@@ -27,6 +27,7 @@ namespace rw::auth {
 struct client_certificate {
   identity who;            // SAN URI, else DNS, else CN; empty when none of them is usable
   std::string thumbprint;  // base64url of the SHA-256 of its DER (RFC 8705 3.1)
+  wall_time until = wall_time::max();  // it proves nothing from then on
 };
 
 // What a head carried. Views into the head, without OWS around the values; only the first line's

@@ -39,6 +39,18 @@ observe::refusal describe_refusal(const exchange& x) noexcept {
   return one;
 }
 
+// What of the caller's the identity was taken from, where it has more than the one.
+std::string_view credential_of(const exchange& x) noexcept {
+  switch (x.caller.kind) {
+    case auth::credential_kind::jwt:
+      return x.caller.token_id;
+    case auth::credential_kind::mtls:
+      return x.client->shown->certificate.thumbprint;
+    default:
+      return x.caller.who.view();
+  }
+}
+
 observe::audit_record describe(const exchange& x, std::string_view client) noexcept {
   observe::audit_record r;
   r.at = x.began_at;
@@ -52,7 +64,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   if (x.caller.kind != auth::credential_kind::none) {
     const bool is_token = x.caller.kind == auth::credential_kind::jwt;
     r.credential = auth::name(x.caller.kind);
-    r.credential_id = is_token ? x.caller.token_id : r.identity;
+    r.credential_id = credential_of(x);
     if (is_token) r.issuer = x.state->settings.jwt[x.caller.issuer].name;
   }
   if (x.route != nullptr) r.route = x.route->settings->name;

@@ -78,7 +78,22 @@ void count(const exchange& x, mono_time now) noexcept {
 }
 
 const char* reason_of(const tls::codec& tls, const error& why) noexcept {
+  using flaw = tls::codec::flaw;
   if (why.code == fault::timed_out) return "tls_timeout";
+  switch (tls.failure().found) {
+    case flaw::none:
+      break;
+    case flaw::missing:
+      return "client_certificate_missing";
+    case flaw::untrusted:
+      return "client_certificate_untrusted";
+    case flaw::expired:
+      return "client_certificate_expired";
+    case flaw::not_yet_valid:
+      return "client_certificate_not_yet_valid";
+    default:
+      return "client_certificate_unfit";
+  }
   if (why.code == fault::malformed) return "tls_malformed";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
   if (why.code == fault::tls) return "tls_refused";

@@ -35,6 +35,13 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
   options.kernel_offload = from.tls.kernel_offload;
+  if (from.tls.clients != config::client_auth::off) {
+    const subject about{.key = "listener.tls.client_ca", .at = from.tls.client_ca_at};
+    options.client_ca = files.read_authorities(from.tls.client_ca, about, with.now);
+    if (!options.client_ca) return nullptr;
+    options.client_required = from.tls.clients == config::client_auth::required;
+    options.threads = with.workers;
+  }
   auto made =
       tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
   if (!made) {
