@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """What 100 wrong API keys a second, each from an address of its own and each to be held against sixteen bcrypt
 lines, cost the honest: the workers' CPU per request, and whether one fails. Half of the honest have an rwk1 key,
-half one of a bcrypt line, at a constant rate. As many requests without a key, on as many connections, show what of it
-is hashes. docs/performance.md has what came of it."""
+half one of a bcrypt line, at a constant rate. Beside them, too: as many requests without a key, on as many
+connections, and a loop of class SCHED_IDLE on the worker's CPU, which never idles then, and the worker wakes for
+fewer requests at a time. docs/performance.md has what came of it."""
 
 import argparse
 import copy
 import http.client
 import os
 import statistics
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -98,16 +101,37 @@ def honest(plan, server, rate, seconds):
             "p99_us": latency.percentile(sorted(taken), 99)}
 
 
+@contextmanager
+def beside(kind, plan, server, rate, outcomes):
+    if kind == "alone":
+        yield
+    elif kind == "beside a loop":
+        loop = subprocess.Popen(["taskset", "-c", str(plan.proxy_cpu), "chrt", "--idle", "0", sys.executable, "-c",
+                                 "while True: pass"])
+        try:
+            yield
+        finally:
+            loop.kill()
+            loop.wait()
+    else:
+        guesser = Guesser(server.port, rate, kind == "beside guesses")
+        try:
+            yield
+        finally:
+            guesser.stop()
+            outcomes.update(guesser.outcomes)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--rate", type=int, default=10000, help="honest requests a second")
+    parser.add_argument("--rate", type=int, default=30000, help="honest requests a second")
     parser.add_argument("--guesses", type=int, default=100, help="a second")
     args = parser.parse_args()
     plan = Plan(build=args.build, names=["ringward"], connections=32, kinds={"ringward": Legacy})
-    kinds = ("alone", "beside strangers", "beside guesses")
+    kinds = ("alone", "beside a loop", "beside strangers", "beside guesses")
     samples = {kind: [] for kind in kinds}
     outcomes = {kind: Counter() for kind in kinds}
     with raised_priority(-15), servers_of(plan, ROWS["plain"]) as (server,):
@@ -116,25 +140,18 @@ def main():
             sys.exit(f"the legacy key gets {status}")
         honest(plan, server, args.rate, 1)
         for number in range(args.rounds):
-            for kind in kinds[number % 3:] + kinds[:number % 3]:
-                guesser = None
-                if kind != "alone":
-                    guesser = Guesser(server.port, args.guesses, kind == "beside guesses")
-                try:
+            for kind in kinds[number % len(kinds):] + kinds[:number % len(kinds)]:
+                with beside(kind, plan, server, args.guesses, outcomes[kind]):
                     sample = honest(plan, server, args.rate, args.seconds)
-                finally:
-                    if guesser:
-                        guesser.stop()
-                        outcomes[kind] += guesser.outcomes
                 samples[kind].append(sample)
                 print(f"{kind}: {sample}", file=sys.stderr, flush=True)
-    alone = [sample["worker_us"] for sample in samples["alone"]]
     for kind, found in samples.items():
         def median(name, of=found):
             return statistics.median(sample[name] for sample in of)
-        ratios = [sample["worker_us"] / one for sample, one in zip(found, alone)]
-        print(f"{kind:<17} {median('worker_us'):6.2f} us of the workers per honest request, ratio "
-              f"{statistics.median(ratios):.3f}; p99 {median('p99_us'):.0f} us; threads for hashes "
+        ratios = [f"{statistics.median(a['worker_us'] / b['worker_us'] for a, b in zip(found, samples[to])):.3f}"
+                  for to in ("alone", "beside a loop")]
+        print(f"{kind:<17} {median('worker_us'):6.2f} us of the workers per honest request, {ratios[0]} of alone, "
+              f"{ratios[1]} of beside a loop; p99 {median('p99_us'):.0f} us; threads for hashes "
               f"{median('hashes_s'):.2f} s/s; the others got {dict(outcomes[kind])}")
     print(f"{args.rounds * args.seconds * args.rate} honest requests of each kind, none failed")
 
