@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/secret.h"
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
 #include "control/descriptors.h"
@@ -125,6 +126,11 @@ bool process::open_control() {
         fmt::format("{} descriptors (RLIMIT_NOFILE) are enough for {} clients at once, "
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
                     descriptors_, clients));
+  }
+  if (!secrets_can_be_locked()) {
+    log_.warning(
+        "no room to lock secrets in memory (RLIMIT_MEMLOCK): they may be written to swap; raise "
+        "LimitMEMLOCK= or `ulimit -l`");
   }
   if (!open_workers(clients)) return false;
   if (admin_socket_) admin_socket_->start();
