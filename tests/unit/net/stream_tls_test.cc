@@ -92,7 +92,7 @@ TEST_F(StreamTls, ShakesHandsAndEchoes) {
   }
 }
 
-// On most machines that build this it cannot; tests/appliance/ktls.sh runs all of these on one that
+// On most machines that build this it cannot; tests/appliance/ktls_test.sh runs all of these on one that
 // can.
 TEST_F(StreamTls, TheKernelSendsWhereItCan) {
   stream& s = make(sockets_->ours.release());
