@@ -79,6 +79,9 @@ struct certificate {
   secret_source key;  // PEM
 };
 
+// Whether a listener asks its clients for certificates, and whether they must show one.
+enum class client_auth : std::uint8_t { off, optional, required };
+
 struct listener_tls {
   place at;
   std::vector<certificate> certificates;
@@ -86,8 +89,11 @@ struct listener_tls {
   std::vector<std::string> groups = {"X25519MLKEM768", "X25519", "P-256", "P-384"};
   std::vector<std::string> ciphers;  // empty: the default list
   bool strict_sni = false;
-  bool session_tickets = true;
-  bool kernel_offload = true;  // where the kernel can; "auto"
+  client_auth clients = client_auth::off;  // "client_auth"
+  std::string client_ca;                   // path of a PEM bundle; empty only with `off`
+  place client_ca_at;
+  bool session_tickets = true;  // only with client_auth::off
+  bool kernel_offload = true;   // where the kernel can; "auto"
 };
 
 struct listener_timeouts {

@@ -112,7 +112,7 @@ bool process::start() {
 }
 
 std::uint32_t process::room_for_clients() const {
-  return clients_max(descriptors_, worker_count_, settings().upstreams);
+  return clients_max(descriptors_, worker_count_, state_->upstreams);
 }
 
 bool process::open_control() {
@@ -233,14 +233,15 @@ key_sources::listeners process::keys_for_workers() {
               [this] {
                 auto made = std::make_shared<auth::snapshot>(state_->auth);
                 keys_->fill(*made);
-                made->generation = ++generation_;
+                auth::number_issuers(*made, keys_now(), ++generation_);
                 keys_in_force_ = made;
                 workers_->adopt_keys(loop_->kernel(), std::move(made));
               },
           .settled =
               [this](const std::shared_ptr<gateway::key_source>& of) {
                 workers_->keys_settled(loop_->kernel(), of);
-              }};
+              },
+          .happened = [this](const observe::audit_record& what) { audit_events_.emit(what); }};
 }
 
 io::task<> process::serve_signals() {

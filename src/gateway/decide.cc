@@ -51,6 +51,8 @@ verdict find_route(exchange& x) {
 
 // Somebody else's alice is not ours. A token that we minted ourselves counts as the key it was for.
 std::string_view realm_of(const exchange& x) noexcept {
+  // No table of an issuer can be called so.
+  if (x.caller.kind == auth::credential_kind::mtls) return ":mtls";
   if (x.caller.kind != auth::credential_kind::jwt) return {};
   const config::jwt_issuer& by = x.state->settings.jwt[x.caller.issuer];
   return by.jwks_mint ? std::string_view{} : by.name;
@@ -170,7 +172,8 @@ verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
 void decide(exchange& x) {
   const listener_plan& from = x.state->listeners[x.client->listener];
   take_head(x);
-  x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out();
+  x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out() &&
+                 !is_outdated(*x.client);
   find_client(x, from.trusted);
   find_request_id(x);
   x.decision = judge(x, from);
@@ -180,6 +183,7 @@ void decide(exchange& x) {
 
 auth::presented presented_by(const exchange& x) noexcept {
   auth::presented given;
+  if (x.client->shown) given.certificate = &x.client->shown->certificate;
   for (const http::field& one : x.request.fields) {
     if (one.id == http::field_id::authorization) {
       if (given.authorization_lines++ == 0) given.authorization = one.value;

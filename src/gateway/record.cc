@@ -78,7 +78,22 @@ void count(const exchange& x, mono_time now) noexcept {
 }
 
 const char* reason_of(const tls::codec& tls, const error& why) noexcept {
+  using flaw = tls::codec::flaw;
   if (why.code == fault::timed_out) return "tls_timeout";
+  switch (tls.failure().found) {
+    case flaw::none:
+      break;
+    case flaw::missing:
+      return "client_certificate_missing";
+    case flaw::untrusted:
+      return "client_certificate_untrusted";
+    case flaw::expired:
+      return "client_certificate_expired";
+    case flaw::not_yet_valid:
+      return "client_certificate_not_yet_valid";
+    default:
+      return "client_certificate_unfit";
+  }
   if (why.code == fault::malformed) return "tls_malformed";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
   if (why.code == fault::tls) return "tls_refused";
@@ -139,6 +154,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
       counted.client_deadlines.add(observe::deadline::handshake);
     }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
+    c.on.audit().refuse(c, reason, c.on.loop().now(), c.on.loop().wall_now());
     const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
     observe::access_record line;
     line.at = c.on.loop().wall_now();

@@ -76,6 +76,7 @@ static verdict refusal_of_handshake(const exchange& x, const error& why) noexcep
       return {502, "upstream_tls_pin"};
     case flaw::unfit:
       return {502, "upstream_tls_unfit"};
+    case flaw::missing:  // a client's
     case flaw::none:
       break;
   }

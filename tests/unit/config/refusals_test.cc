@@ -302,11 +302,6 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     EXPECT_THAT(after_listener(text),
                 ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
   }
-  for (const char* line : {"tls.client_auth = \"required\"", "tls.client_ca = \"/ca\""}) {
-    const std::string_view text(line);
-    EXPECT_THAT(after_listener(std::string(some_tls) + line),
-                ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
-  }
   EXPECT_THAT(
       after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
@@ -329,7 +324,6 @@ TEST(NotYet, WhatAsksForNothingMayBeWritten) {
   EXPECT_THAT(after_listener(std::string(some_tls) +
                              "proxy_protocol_from = []\nmax_connections_per_client = 0\n"
                              "handshakes_per_client = \"off\"\nredirect_to_https = false\n"
-                             "tls.client_auth = \"off\"\ntls.client_ca = \"\"\n"
                              "[log]\naudit = { path = \"off\" }\n"
                              "[admin]\ncredential = \"off\"\n"),
               ElementsAre(no_route));
