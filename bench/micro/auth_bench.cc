@@ -194,7 +194,7 @@ void mint_es256(benchmark::State& loop) {
   rules.issuer = "https://gateway.example";
   rules.audience = "api";
   auto mint = minter::make(key, rules);
-  for (auto _ : loop) benchmark::DoNotOptimize(mint->answer("somebody", now));
+  for (auto _ : loop) benchmark::DoNotOptimize(mint->answer("somebody", {}, now));
 }
 BENCHMARK(mint_es256);
 
