@@ -8,6 +8,7 @@
 #include "auth/jws.h"
 #include "auth/presented_key.h"
 #include "base/text.h"
+#include "config/values.h"
 
 namespace rw::auth {
 
@@ -77,6 +78,7 @@ struct authenticator::work {
   numeric_date token_expires;
   numeric_date token_until;
   std::string token_id;  // its jti
+  config::rate token_rate;
   std::string scopes;
 };
 
@@ -104,6 +106,7 @@ reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& 
     return reason::certificate;
   }
   scopes.assign(says.scopes);
+  token_rate = config::parse_rate(says.rate).value_or(config::rate{});
   token_expires = says.expires;
   token_until = says.until;
   if (snap->issuers[index].rules.once) token_id.assign(says.jti);
@@ -168,6 +171,7 @@ reason authenticator::work::verify_token(std::uint32_t index) {
                         .jti = checked->jti,
                         .kid = kid,
                         .bound = checked->bound,
+                        .rate = checked->rate,
                         .until = checked->valid_until,
                         .why = checked->why});
 }
@@ -269,6 +273,7 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
   if (one.how == kind::api_keys) {
     out.kind = credential_kind::api_key;
     out.who.assign_checked(keys.name());
+    out.rate = snap->keys->rate_of(keys.name());
     return;
   }
   if (one.how == kind::mtls) {
@@ -281,6 +286,11 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
   out.kind = credential_kind::jwt;
   out.issuer = one.issuer;
   out.who = token_identity;
+  out.rate = token_rate;
+  // One of our own stands for the key it was made for.
+  if (snap->issuers[one.issuer].ours && snap->keys != nullptr && out.rate.count == 0) {
+    out.rate = snap->keys->rate_of(token_identity.view());
+  }
   out.expires = token_expires;
   out.scopes = scopes;
 }

@@ -163,6 +163,7 @@ struct jwt_issuer {
   std::vector<std::string> require = {"exp"};
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
+  std::string rate_claim;  // empty: no claim gives a caller a rate of its own
   std::vector<std::string> scopes;
   bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;

@@ -60,12 +60,13 @@ std::string_view realm_of(const exchange& x) noexcept {
 // back on a refusal: the request did not happen for them.
 verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   if (which.empty()) return {};
-  const limit::caller who{x.client_ip, x.caller.who.view(), realm_of(x), x.route->index};
+  const limit::caller who{x.client_ip, x.caller.who.view(), realm_of(x), x.route->index,
+                          x.caller.rate};
   const std::size_t before = x.limit_count;
   std::array<limit::demand, limits_per_route_max> demands;
   std::array<limit::decision, limits_per_route_max> outcomes;
   for (std::size_t i = 0; i < which.size(); ++i) {
-    demands[i] = {which[i], x.state->limits->make_key(which[i], who)};
+    demands[i] = x.state->limits->make_demand(which[i], who);
   }
   const mono_time now = x.on->loop().now();
   const auto refused =
@@ -75,7 +76,7 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   }
   if (!refused) return {};
   for (std::size_t i = 0; i < before; ++i) {
-    x.state->limits->give_back(x.limits[i].what.index, x.limits[i].what.who, now, now);
+    x.state->limits->give_back(x.limits[i].what, now, now);
   }
   // Only the one that refused says anything of use to the client.
   x.refusing_limit = before + *refused;

@@ -26,6 +26,7 @@ void exchange::reset() noexcept {
   waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
+  caller.rate = {};
   caller.slow_key = {};
   caller.key_name = {};
   caller.expires = auth::numeric_date::max();

@@ -20,7 +20,7 @@ void write_limits(const exchange& x, http::head_writer& out) {
     const config::limit& rules = x.state->limits->at(index);
     const bool decided = x.refusing_limit == SIZE_MAX || x.refusing_limit == i;
     if (!rules.headers || rules.rate.count == 0 || !decided) continue;
-    items[count++] = {rules.name, x.state->limits->pace_of(index), x.limits[i].outcome};
+    items[count++] = {rules.name, x.state->limits->pace_of(x.limits[i].what), x.limits[i].outcome};
   }
   if (count == 0) return;
   std::array<char, limits_per_route_max * limit::field_item_bytes_max> text;

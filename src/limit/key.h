@@ -16,6 +16,7 @@ struct caller {
   std::string_view identity;              // unique within its realm
   std::string_view realm;                 // who vouches for it: an issuer, or "" for our own keys
   std::uint32_t route = 0;                // index into configuration::routes
+  config::rate own;                       // replaces the rate of limits by identity; 0: none
 };
 
 // SipHash-2-4 under a key that is random per process: nobody outside can aim at a set, or at

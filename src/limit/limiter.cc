@@ -68,13 +68,23 @@ key limiter::make_key(std::uint32_t index, const caller& who) const noexcept {
   return limit::make_key(limits_[index].recipe, who, secret_);
 }
 
-decision limiter::admit(std::uint32_t index, key who, mono_time now) const noexcept {
-  RW_ASSERT(index < limits_.size());
-  RW_ASSERT(who.hash != 0);
+demand limiter::make_demand(std::uint32_t index, const caller& who) const noexcept {
+  demand made{.index = index, .who = make_key(index, who)};
   const entry& limit = limits_[index];
+  if (who.own.count != 0 && limit.recipe.identity && limit.table) {
+    made.own = make_own_pace(limit.pace, who.own);
+  }
+  return made;
+}
+
+decision limiter::admit(const demand& what, mono_time now) const noexcept {
+  RW_ASSERT(what.index < limits_.size());
+  RW_ASSERT(what.who.hash != 0);
+  const entry& limit = limits_[what.index];
   if (!limit.table) return {.limit = limit.config.burst, .remaining = limit.config.burst};
   const std::uint64_t at = ticks(now);
-  return describe(limit.table->take(who, at, limit.pace), at, limit.pace);
+  const pace& pace = pace_of(what);
+  return describe(limit.table->take(what.who, at, pace), at, pace);
 }
 
 std::optional<std::size_t> limiter::admit_all(std::span<const demand> demands, mono_time now,
@@ -87,18 +97,17 @@ std::optional<std::size_t> limiter::admit_all(std::span<const demand> demands, m
     for (std::size_t i = 0; i < demands.size(); ++i) {
       const entry& limit = limits_[demands[i].index];
       if (!limit.table) continue;
-      const outcome seen = limit.table->peek(demands[i].who, at, limit.pace);
+      const pace& pace = pace_of(demands[i]);
+      const outcome seen = limit.table->peek(demands[i].who, at, pace);
       if (seen.admitted) continue;
-      out[i] = describe(seen, at, limit.pace);
+      out[i] = describe(seen, at, pace);
       return i;
     }
   }
   for (std::size_t i = 0; i < demands.size(); ++i) {
-    out[i] = admit(demands[i].index, demands[i].who, now);
+    out[i] = admit(demands[i], now);
     if (out[i].admitted) continue;
-    for (std::size_t taken = 0; taken < i; ++taken) {
-      give_back(demands[taken].index, demands[taken].who, now, now);
-    }
+    for (std::size_t taken = 0; taken < i; ++taken) give_back(demands[taken], now, now);
     return i;
   }
   return std::nullopt;
@@ -106,14 +115,13 @@ std::optional<std::size_t> limiter::admit_all(std::span<const demand> demands, m
 
 // An admission that is taken back has kept the bucket from overflowing meanwhile: the refill that
 // a full bucket would have lost must not come back with it.
-void limiter::give_back(std::uint32_t index, key who, mono_time taken_at,
-                        mono_time now) const noexcept {
-  RW_ASSERT(index < limits_.size());
-  const entry& limit = limits_[index];
+void limiter::give_back(const demand& what, mono_time taken_at, mono_time now) const noexcept {
+  RW_ASSERT(what.index < limits_.size());
+  const entry& limit = limits_[what.index];
   if (!limit.table) return;
   const std::uint64_t passed = ticks(std::max(now, taken_at)) - ticks(taken_at);
-  if (passed >= limit.pace.interval_ns) return;
-  limit.table->give_back(who, limit.pace.interval_ns - passed);
+  const std::uint64_t taken = pace_of(what).interval_ns;
+  if (passed < taken) limit.table->give_back(what.who, taken - passed);
 }
 
 std::uint64_t limiter::forgiven(std::uint32_t index) const noexcept {

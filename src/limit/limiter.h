@@ -28,6 +28,7 @@ struct decision {
 struct demand {
   std::uint32_t index = 0;
   key who;
+  limit::pace own{.burst = 0};  // in place of the limit's, for a caller with a rate of its own
 };
 
 // Immutable but for its tables, which are atomic and may be shared with the limiter of an older or
@@ -45,10 +46,14 @@ class limiter {
   // One SipHash: some 20 ns. What does not change over a connection is worth keeping (a limit by
   // client.ip alone), for as long as the configuration is the same.
   key make_key(std::uint32_t index, const caller& who) const noexcept;
+  demand make_demand(std::uint32_t index, const caller& who) const noexcept;
 
   // Takes one request from the key's budget if there is one. `now` is the caller's, and need not
   // be later than what other cores said: an older one only sees less budget.
-  decision admit(std::uint32_t index, key who, mono_time now) const noexcept;
+  decision admit(const demand& what, mono_time now) const noexcept;
+  decision admit(std::uint32_t index, key who, mono_time now) const noexcept {
+    return admit({.index = index, .who = who}, now);
+  }
 
   // All of `demands` or none of them: a refusal gives back what was taken before. The decisions are
   // in `out`, at least as many; after a refusal only the returned one is meaningful. The index
@@ -60,10 +65,13 @@ class limiter {
   // passing of time has returned since is not returned twice: all of it with now == taken_at,
   // nothing one interval later. Exact when `now` is not before any time another core has admitted
   // this key at; otherwise the bound is loosened by that difference x rate.
-  void give_back(std::uint32_t index, key who, mono_time taken_at, mono_time now) const noexcept;
+  void give_back(const demand& what, mono_time taken_at, mono_time now) const noexcept;
 
   const config::limit& at(std::uint32_t index) const noexcept { return limits_[index].config; }
   const pace& pace_of(std::uint32_t index) const noexcept { return limits_[index].pace; }
+  const pace& pace_of(const demand& what) const noexcept {
+    return what.own.burst != 0 ? what.own : limits_[what.index].pace;
+  }
   // By identity, alone or joined: to be asked after authentication; every other before it.
   bool needs_identity(std::uint32_t index) const noexcept { return limits_[index].recipe.identity; }
   // Entries that lost a debt to a full set, since the table was made. A number that grows means

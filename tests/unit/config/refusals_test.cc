@@ -312,10 +312,6 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[redis]\n[ban]\n[geo]\n"),
               ElementsAre(not_yet("redis"), not_yet("ban"), not_yet("geo")));
-  EXPECT_THAT(
-      after_listener("[auth.jwt.a]\nissuer = \"i\"\naudiences = [\"a\"]\nrate_claim = \"r\"\n"
-                     "jwks = { file = \"/j\" }\n"),
-      ElementsAre(not_yet("auth.jwt.a.rate_claim")));
   EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nconcurrent = 1\n"
                              "cost = \"request_bytes\"\nshadow = true\nshared = \"exact\"\n"),
               ElementsAre(not_yet("limit.concurrent"), not_yet("limit.cost"),
