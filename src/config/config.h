@@ -181,11 +181,19 @@ struct mint {
 
 enum class limit_key : std::uint8_t { client_ip, identity, route };
 
+enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
+
+inline constexpr std::size_t limit_headers_max = 4;
+
 struct limit {
   std::string name;
-  std::vector<limit_key> by = {limit_key::client_ip};  // joined
-  config::rate rate;
+  std::vector<limit_key> by = {limit_key::client_ip};  // joined, with those of by_headers
+  std::vector<std::string> by_headers;                 // lower case
+  config::rate rate;                                   // none with `concurrent` alone
   std::uint64_t burst = 20;
+  std::uint32_t concurrent = 0;  // requests under way at once; 0: no bound
+  limit_cost cost = limit_cost::request;
+  bool shadow = false;  // counts and says what it would refuse, and refuses nothing
   unsigned ipv6_prefix = 64;
   bool headers = true;
   std::uint32_t capacity = 262144;

@@ -1,6 +1,16 @@
 #include "gateway/exchange.h"
 
+#include <utility>
+
+#include "gateway/snapshot.h"
+
 namespace rw::gateway {
+
+void exchange::leave_limits() noexcept {
+  for (std::size_t i = 0; i < limit_count; ++i) {
+    if (std::exchange(limits[i].taken, false)) state->limits->leave(limits[i].what);
+  }
+}
 
 // Field by field: the heads and the arrays are large, and are only read where they were written.
 void exchange::reset() noexcept {

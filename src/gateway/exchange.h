@@ -44,6 +44,7 @@ struct verdict {
 struct limit_taken {
   limit::demand what;
   limit::decision outcome;
+  bool taken = false;  // and not given back
 };
 
 inline constexpr std::size_t limits_per_route_max = 16;  // config::load() refuses more
@@ -125,6 +126,8 @@ struct exchange {
   mono_time first_byte;         // of the upstream's answer
 
   void reset() noexcept;
+  // Gives up its places among the requests under way, of the limits that bound those.
+  void leave_limits() noexcept;
 };
 
 }  // namespace rw::gateway

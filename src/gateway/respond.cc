@@ -141,6 +141,8 @@ verdict refusal_of_body(const exchange& x) noexcept {
       return {408, "body_timeout", deadline::body_gap};
     case fault::too_large:
       return {413, "body_too_large"};
+    case fault::exhausted:
+      return {429, "rate_limited"};
     case fault::malformed:
       return {400, x.upload_error.text};
     default:

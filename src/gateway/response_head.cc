@@ -19,8 +19,12 @@ void write_limits(const exchange& x, http::head_writer& out) {
     const std::uint32_t index = x.limits[i].what.index;
     const config::limit& rules = x.state->limits->at(index);
     const bool decided = x.refusing_limit == SIZE_MAX || x.refusing_limit == i;
-    if (!rules.headers || rules.rate.count == 0 || !decided) continue;
-    items[count++] = {rules.name, x.state->limits->pace_of(x.limits[i].what), x.limits[i].outcome};
+    const limit::bound met = x.limits[i].outcome.met;
+    const bool told = met == limit::bound::none || met == limit::bound::rate;
+    if (!rules.headers || rules.shadow || rules.rate.count == 0 || !decided || !told) continue;
+    const bool in_bytes = rules.cost == config::limit_cost::request_bytes;
+    items[count++] = {rules.name, in_bytes, x.state->limits->pace_of(x.limits[i].what),
+                      x.limits[i].outcome};
   }
   if (count == 0) return;
   std::array<char, limits_per_route_max * limit::field_item_bytes_max> text;

@@ -167,6 +167,7 @@ exchange& worker::begin(connection& client) {
 }
 
 void worker::end(exchange& done) noexcept {
+  done.leave_limits();
   done.client->current = nullptr;
   done.head_bytes = {};
   done.path_bytes.reset();

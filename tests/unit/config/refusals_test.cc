@@ -256,11 +256,22 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nburst = 0",
                 "t:7:9: error: limit.burst: must be from 1 to 1000000000"},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"ip\"",
-                "t:7:6: error: limit.by: must be one of \"client.ip\", \"identity\", \"route\""},
+                "t:7:6: error: limit.by: must be one of \"client.ip\", \"identity\", \"route\", "
+                "\"header:NAME\""},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"route+route\"",
                 "t:7:6: error: limit.by: names one thing twice"},
-        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"identity+header:X-Org\"",
-                "t:7:6: error: limit.by: \"header:NAME\" is not yet supported"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"header:x-org+header:X-Org\"",
+                "t:7:6: error: limit.by: names one thing twice"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\n"
+                "by = \"header:a+header:b+header:c+header:d+header:e\"",
+                "t:7:6: error: limit.by: joins more than 4 headers"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"country\"",
+                "t:7:6: error: limit.by: \"country\" is not yet supported"},
+        refusal{"[[limit]]\nname = \"l\"\nconcurrent = 0", "t:4:1: error: limit.rate: required"},
+        refusal{"[[limit]]\nname = \"l\"\nconcurrent = 1000001",
+                "t:6:14: error: limit.concurrent: must be from 0 to 1000000"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\ncost = \"bytes\"",
+                "t:7:8: error: limit.cost: must be one of \"1\", \"request_bytes\""},
         refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                 "retry.attempts = 3",
                 "t:7:18: error: upstream.retry.attempts: must be from 1 to 2"},
@@ -312,10 +323,8 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[redis]\n[ban]\n[geo]\n"),
               ElementsAre(not_yet("redis"), not_yet("ban"), not_yet("geo")));
-  EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nconcurrent = 1\n"
-                             "cost = \"request_bytes\"\nshadow = true\nshared = \"exact\"\n"),
-              ElementsAre(not_yet("limit.concurrent"), not_yet("limit.cost"),
-                          not_yet("limit.shadow"), not_yet("limit.shared")));
+  EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nshared = \"exact\"\n"),
+              ElementsAre(not_yet("limit.shared")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\nsend_proxy = \"v2\"\n"),
               ElementsAre(not_yet("upstream.protocol"), not_yet("upstream.send_proxy")));
