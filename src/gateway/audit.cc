@@ -50,10 +50,10 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
+    const bool is_token = x.caller.kind == auth::credential_kind::jwt;
     r.credential = auth::name(x.caller.kind);
-    r.credential_id = x.caller.kind == auth::credential_kind::jwt
-                          ? std::string_view(x.state->settings.jwt[x.caller.issuer].name)
-                          : r.identity;
+    r.credential_id = is_token ? x.caller.token_id : r.identity;
+    if (is_token) r.issuer = x.state->settings.jwt[x.caller.issuer].name;
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;

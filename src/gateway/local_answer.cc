@@ -38,7 +38,7 @@ std::string expand(const exchange& x, std::string_view target) {
 
 answer mint(exchange& x, std::string& store) {
   const result<std::string> token =
-      x.under->minter->answer(x.caller.who.view(), x.on->loop().wall_now());
+      x.under->minter->answer(x.caller.who.view(), x.caller.key_line, x.on->loop().wall_now());
   if (!token) {
     x.decision = {500, "mint_failed"};
     return problem(500, store);
