@@ -111,7 +111,9 @@ class file_reader {
     const auto rate = option.starts_with(name) ? config::parse_rate(option.substr(name.size()))
                                                : std::optional<config::rate>{};
     if (!rate) {
-      error(number, "after the key and a space there can only be its rate, as rate=100/s");
+      error(number,
+            "a key is visible ASCII without spaces; after it there can only be its name's "
+            "rate, as rate=100/s");
     } else if (!store_.set_rate(whose.name, *rate)) {
       error(number, "an earlier line gives this name another rate");
     } else {

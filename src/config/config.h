@@ -112,6 +112,9 @@ struct listener {
   std::vector<std::string> protocols = {"h2", "http/1.1"};
   std::vector<std::string> client_address_from;  // CIDRs
   std::uint32_t max_connections = 65536;
+  // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
+  std::uint32_t max_connections_per_client = 0;  // 0: no bound
+  rate handshakes_per_client;                    // count 0: none
   listener_timeouts timeouts;
   listener_limits limits;
   bool has_tls = false;

@@ -60,8 +60,9 @@ void read_by(table_reader& in, limit& out) {
 
 void read_limit(table_reader& in, limit& out) {
   read_by(in, out);
-  in.number<std::uint32_t>("concurrent", out.concurrent, {0, 1'000'000});
-  in.rate("rate", out.rate, out.concurrent == 0 ? need::required : need::optional);
+  const node* bound = in.number<std::uint32_t>("concurrent", out.concurrent, {0, 1'000'000});
+  const bool has_bound = bound != nullptr ? out.concurrent != 0 : in.wrote("concurrent");
+  in.rate("rate", out.rate, has_bound ? need::optional : need::required);
   in.number<std::uint64_t>("burst", out.burst, {1, 1'000'000'000});
   in.number<unsigned>("ipv6_prefix", out.ipv6_prefix, {1, 128});
   in.flag("headers", out.headers);

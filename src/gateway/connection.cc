@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/client_address.h"
+#include "gateway/client_bounds.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
 #include "gateway/record.h"
@@ -57,11 +58,20 @@ connection::connection(worker& w, int fd, std::uint32_t l)
   anonymous = !address;
 }
 
-connection::~connection() { on.remove(*this); }
+connection::~connection() {
+  if (bounded_by) bounded_by->leave({.who = place});
+  on.remove(*this);
+}
 
 io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
+  if (const char* too_much = bound_client(c, w.state().listeners[listener]);
+      open && too_much != nullptr) {
+    w.counters().add(observe::counter::connections_refused);
+    w.counters().refusals.add(too_much);
+    open = false;
+  }
   if (open && w.state().listeners[listener].tls) {
     const mono_time began = w.loop().now();
     const mono_time by = began + w.state().listeners[listener].settings->timeouts.handshake;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "io/task.h"
+#include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
 
@@ -26,7 +28,9 @@ struct connection {
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
   std::uint64_t requests = 0;
-  exchange* current = nullptr;  // null between requests
+  exchange* current = nullptr;                       // null between requests
+  std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
+  limit::key place;                                  // in those, until its end
   connection* next = nullptr;
   connection* previous = nullptr;
 };

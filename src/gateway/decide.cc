@@ -98,18 +98,22 @@ verdict refusal_of(limit::bound met) noexcept {
 verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   if (which.empty()) return {};
   const std::size_t before = x.limit_count;
-  std::array<limit::demand, limits_per_route_max> demands;
-  std::array<limit::decision, limits_per_route_max> outcomes;
-  for (std::size_t i = 0; i < which.size(); ++i) demands[i] = demand_of(x, which[i]);
+  x.limit_count += which.size();
+  const std::span demands = std::span(x.limits).subspan(before, which.size());
+  const std::span outcomes = std::span(x.outcomes).subspan(before, which.size());
+  for (std::size_t i = 0; i < which.size(); ++i) {
+    demands[i] = demand_of(x, which[i]);
+    outcomes[i] = {};  // a shadow is not always asked
+  }
   const limit::limiter& limits = *x.state->limits;
   const mono_time now = x.on->loop().now();
-  const auto refused = limits.admit_all(std::span(demands.data(), which.size()), now, outcomes);
+  const auto refused = limits.admit_all(demands, now, outcomes);
   for (std::size_t i = 0; i < which.size(); ++i) {
-    x.limits[x.limit_count++] = {demands[i], outcomes[i], !refused && outcomes[i].admitted};
+    x.taken[before + i] = !refused && outcomes[i].admitted;
   }
   if (!refused) return {};
   for (std::size_t i = 0; i < before; ++i) {
-    if (std::exchange(x.limits[i].taken, false)) limits.give_back(x.limits[i].what, now, now);
+    if (std::exchange(x.taken[i], false)) limits.give_back(x.limits[i], now, now);
   }
   // Only the one that refused says anything of use to the client.
   x.refusing_limit = before + *refused;
@@ -226,14 +230,14 @@ auth::presented presented_by(const exchange& x) noexcept {
 
 bool charge_body(exchange& x, std::size_t octets) noexcept {
   for (std::size_t i = 0; i < x.limit_count; ++i) {
-    const config::limit& rules = x.state->limits->at(x.limits[i].what.index);
+    const config::limit& rules = x.state->limits->at(x.limits[i].index);
     if (rules.cost != config::limit_cost::request_bytes) continue;
     // The place among the requests under way is taken already.
-    limit::demand more = x.limits[i].what;
+    limit::demand more = x.limits[i];
     more.cost = octets;
     const limit::decision made = x.state->limits->charge(more, x.on->loop().now());
     if (made.admitted) continue;
-    x.limits[i].outcome = made;
+    x.outcomes[i] = made;
     if (rules.shadow) continue;
     x.refusing_limit = i;
     return false;

@@ -8,7 +8,7 @@ namespace rw::gateway {
 
 void exchange::leave_limits() noexcept {
   for (std::size_t i = 0; i < limit_count; ++i) {
-    if (std::exchange(limits[i].taken, false)) state->limits->leave(limits[i].what);
+    if (std::exchange(taken[i], false)) state->limits->leave(limits[i]);
   }
 }
 

@@ -17,14 +17,14 @@ std::string_view tls_name(const exchange& x) noexcept {
   return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
-bool is_shadow_refusal(const exchange& x, const limit_taken& one) noexcept {
-  return !one.outcome.admitted && x.state->limits->at(one.what.index).shadow;
+bool is_shadow_refusal(const exchange& x, std::size_t i) noexcept {
+  return !x.outcomes[i].admitted && x.state->limits->at(x.limits[i].index).shadow;
 }
 
 // The first limit in shadow mode that would have refused it.
 std::string_view shadow_of(const exchange& x) noexcept {
   for (std::size_t i = 0; i < x.limit_count; ++i) {
-    if (is_shadow_refusal(x, x.limits[i])) return x.state->limits->at(x.limits[i].what.index).name;
+    if (is_shadow_refusal(x, i)) return x.state->limits->at(x.limits[i].index).name;
   }
   return {};
 }
@@ -80,13 +80,12 @@ void count(const exchange& x, mono_time now) noexcept {
     if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
   }
   for (std::size_t i = 0; i < x.limit_count; ++i) {
-    const limit_taken& one = x.limits[i];
-    auto& limit = c.limit(x.state->limit_labels[one.what.index]);
+    auto& limit = c.limit(x.state->limit_labels[x.limits[i].index]);
     if (i == x.refusing_limit) {
       limit.refused.add();
-    } else if (is_shadow_refusal(x, one)) {
+    } else if (is_shadow_refusal(x, i)) {
       limit.shadow_refused.add();
-    } else if (one.taken) {  // others were not asked, or got back what they gave
+    } else if (x.taken[i]) {  // others were not asked, or got back what they gave
       limit.admitted.add();
     }
   }

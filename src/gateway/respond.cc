@@ -49,7 +49,7 @@ void write_refusal_fields(const exchange& x, std::string& store, http::head_writ
   }
   if (status == 429 && x.refusing_limit < x.limit_count) {
     std::array<char, limit::retry_after_bytes_max> text;
-    const nanoseconds wait = x.limits[x.refusing_limit].outcome.retry_after;
+    const nanoseconds wait = x.outcomes[x.refusing_limit].retry_after;
     out.field("retry-after", std::string_view(text.data(), limit::write_retry_after(wait, text)));
   }
   if (status == 429 && x.refusing_limit >= x.limit_count) out.field("retry-after", "2");

@@ -50,17 +50,19 @@ entrance enter(Memory& memory, std::uint64_t tag, std::uint64_t most) {
   }
 }
 
-// After an enter() that succeeded, once. The key is there: only this takes its cell away.
+// After an enter() that succeeded, once. What it made active stays where it is until then, so it is
+// found; nothing is done for a key that nobody entered for.
 template <class Memory>
 void leave(Memory& memory, std::uint64_t tag) {
   for (;;) {
     place here = find(memory, tag);
-    if (!here.found) continue;
+    if (!here.found) return;
     if (is_pending(here.value)) {
       complete(memory, here.at, here.value, {tag, 0});
       continue;
     }
-    while (here.value.tag == tag && !is_pending(here.value) && here.value.when > 0) {
+    while (here.value.tag == tag && !is_pending(here.value)) {
+      if (here.value.when == 0) return;
       const cell less = here.value.when == 1 ? cell{} : cell{tag, here.value.when - 1};
       if (memory.swap(here.at, here.value, less)) return;
     }

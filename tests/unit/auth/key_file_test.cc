@@ -268,8 +268,10 @@ TEST(KeyFile, RatesThatCannotBe) {
   };
   for (const char* bad : {" rate=", " rate=0/s", " rate=10", " rate=10/d", " 10/s", " burst=3",
                           " rate=1/s rate=1/s", " rate=1/s x"}) {
-    EXPECT_EQ(refused(line + bad + "\n"),
-              "after the key and a space there can only be its rate, as rate=100/s")
+    EXPECT_EQ(
+        refused(line + bad + "\n"),
+        "a key is visible ASCII without spaces; after it there can only be its name's rate, as "
+        "rate=100/s")
         << bad;
   }
   EXPECT_EQ(refused(line + " rate=1/s\n" + other + " rate=60/m\n"),
