@@ -20,9 +20,15 @@ class Bounds(harness.SystemTest):
         return self.gate(configs.plain(listener=listener, more="[server]\nworkers = 4\n"),
                          files=files, origin=self.upstream.address)
 
+    def connect(self, gate):
+        made = gate.connect()
+        self.addCleanup(made.close)
+        return made
+
     def connect_from(self, gate, address):
         sock = socket.create_connection(gate.address()[:2], timeout=harness.patience(10),
                                         source_address=(address, 0))
+        self.addCleanup(sock.close)
         return Connection(sock, "localhost")
 
     def served(self, connection):
@@ -40,7 +46,7 @@ class Bounds(harness.SystemTest):
 class Connections(Bounds):
     def test_no_more_than_it_says_over_all_workers(self):
         gate = self.start("max_connections_per_client = 5")
-        held = [gate.connect() for _ in range(5)]
+        held = [self.connect(gate) for _ in range(5)]
         for one in held:
             self.assertTrue(self.served(one))
         for _ in range(8):
@@ -57,7 +63,7 @@ class Connections(Bounds):
         more = []
 
         def come_in():
-            one = gate.connect()
+            one = self.connect(gate)
             if not self.served(one):
                 one.close()
                 return False
@@ -71,7 +77,7 @@ class Connections(Bounds):
         gate = self.start('max_connections_per_client = 2\nclient_address_from = ["127.0.0.2"]')
         proxied = [self.connect_from(gate, "127.0.0.2") for _ in range(6)]
         self.assertTrue(all(self.served(one) for one in proxied))
-        direct = [gate.connect() for _ in range(2)]
+        direct = [self.connect(gate) for _ in range(2)]
         self.assertTrue(all(self.served(one) for one in direct))
         with gate.connect() as surplus:
             self.assertFalse(self.served(surplus))
@@ -80,14 +86,14 @@ class Connections(Bounds):
 
     def test_a_reload_changes_the_bound_and_keeps_the_count(self):
         gate = self.start("max_connections_per_client = 3")
-        held = [gate.connect() for _ in range(3)]
+        held = [self.connect(gate) for _ in range(3)]
         self.assertTrue(all(self.served(one) for one in held))
-        path = self.directory / "ringward.toml"
+        path = self.directory / "config" / "ringward.toml"
         path.write_text(path.read_text().replace("per_client = 3", "per_client = 4"))
         gate.signal(signal.SIGHUP)
 
         def come_in():
-            one = gate.connect()
+            one = self.connect(gate)
             if self.served(one):
                 held.append(one)
                 return True
@@ -103,9 +109,9 @@ class Connections(Bounds):
 
 class Handshakes(Bounds):
     def test_no_more_than_the_rate(self):
-        chain, key = credentials.certificate("localhost")
+        own = credentials.certificate("localhost")
         gate = self.start('handshakes_per_client = "4/h"\n' + configs.TLS,
-                          files={"cert.pem": chain, "key.pem": key})
+                          files={"cert.pem": own.chain, "key.pem": own.key})
         context = tls_context()
 
         def shakes(address="127.0.0.1"):

@@ -16,13 +16,13 @@ class UnderWay(Limited):
 
     def start_waiting(self, limits, **parts):
         self.go = threading.Event()
-        self.addCleanup(self.go.set)
 
         def answer(c, request):
             if request.target.startswith("/wait"):
                 self.go.wait(harness.patience(30))
             c.answer(200, b"ok")
         self.upstream = self.origin(answer)
+        self.addCleanup(self.go.set)  # before the origin waits for its threads
         return self.gate(configs.plain(route='limits = ["one"]', more=limits, **parts),
                          origin=self.upstream.address)
 
@@ -31,6 +31,7 @@ class UnderWay(Limited):
         before = len(self.upstream.requests)
         held = [gate.connect() for _ in range(count)]
         for one in held:
+            self.addCleanup(one.close)
             one.send_request("GET", "/wait", headers)
         harness.eventually(lambda: len(self.upstream.requests) == before + count,
                            what="all are at the origin")
@@ -76,7 +77,7 @@ class UnderWay(Limited):
     def test_a_reload_keeps_the_count(self):
         gate = self.start_waiting(self.BOUND)
         held = self.wait_at_origin(gate, 3)
-        path = self.directory / "ringward.toml"
+        path = self.directory / "config" / "ringward.toml"
         path.write_text(path.read_text().replace("concurrent = 3", "concurrent = 4"))
         gate.signal(signal.SIGHUP)
         harness.eventually(lambda: gate.get("/").status == 200, what="the new bound")
@@ -238,7 +239,7 @@ class OwnRates(Limited):
     def test_of_a_token_and_of_one_we_made(self):
         theirs = credentials.SigningKey("ES256")
         own = credentials.SigningKey("ES256", kid="own")
-        self.write("jwks.json", json.dumps(credentials.key_set(theirs)))
+        self.write("jwks.json", credentials.key_set(theirs))
         self.write("mint.jwk", json.dumps(own.private_jwk()))
         gate = self.start(
             limit(by="identity", rate="1/h", burst=2) + self.KEYS + """
