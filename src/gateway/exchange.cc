@@ -6,9 +6,7 @@
 
 namespace rw::gateway {
 
-void exchange::let_go() noexcept {
-  head_bytes = {};
-  path_bytes.reset();
+void exchange::leave_limits() noexcept {
   for (std::size_t i = 0; i < limit_count; ++i) {
     if (std::exchange(taken[i], false)) state->limits->leave(limits[i]);
   }

@@ -122,9 +122,9 @@ struct exchange {
   mono_time first_byte;         // of the upstream's answer
 
   void reset() noexcept;
-  // Gives up what it holds at its end: its buffers, and its places among the requests under way of
-  // limits that bound those.
-  void let_go() noexcept;
+  // Gives up its places among the requests under way, of the limits that bound those: its answer is
+  // out.
+  void leave_limits() noexcept;
 };
 
 }  // namespace rw::gateway

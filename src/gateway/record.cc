@@ -135,6 +135,7 @@ void record(exchange& x) {
       x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
   }
   count(x, now);
+  x.leave_limits();
   x.on->audit().end(x);
   if (x.on->access_log() == nullptr) return;
   const double sample = x.state->settings.log.access_sample;

@@ -168,8 +168,9 @@ exchange& worker::begin(connection& client) {
 }
 
 void worker::end(exchange& done) noexcept {
-  done.let_go();
   done.client->current = nullptr;
+  done.head_bytes = {};
+  done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
   free_exchanges_.push_back(&done);
 }
