@@ -7,18 +7,15 @@
 #include "auth/json.h"
 #include "auth/jws.h"
 #include "auth/presented_key.h"
+#include "auth/token_id.h"
 #include "base/text.h"
 
 namespace rw::auth {
 
-namespace {
-
-using kind = config::credential::kind;
-
-}  // namespace
-
 // One request at a time; between requests only the cache and the buffers' capacity matter.
 struct authenticator::work {
+  using kind = config::credential::kind;
+
   explicit work(token_cache_limits limits) : cache(limits) {}
 
   void begin(const snapshot& state, wall_time at, mono_time mono, const slow_answer* said) {
@@ -76,7 +73,8 @@ struct authenticator::work {
   identity token_identity;
   numeric_date token_expires;
   numeric_date token_until;
-  std::string token_id;  // its jti
+  std::string token_id;                // verdict::token_id; where it counts once, its jti
+  std::optional<line_tag> token_line;  // of the key that it was minted for
   std::string scopes;
 };
 
@@ -106,7 +104,9 @@ reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& 
   scopes.assign(says.scopes);
   token_expires = says.expires;
   token_until = says.until;
-  if (snap->issuers[index].rules.once) token_id.assign(says.jti);
+  token_id.assign(says.jti);
+  if (says.jti.empty() && !says.kid.empty()) token_id.append("kid:").append(says.kid);
+  if (snap->issuers[index].ours) token_line = tag_in(says.jti);
   if (says.why == reason::none) good_issuer = index;
   return says.why;
 }
@@ -131,7 +131,7 @@ reason authenticator::work::spend() {
 reason authenticator::work::find_cached(std::uint32_t index) {
   const issuer& by = snap->issuers[index];
   if (by.keys == nullptr) return reason::missing;
-  const auto hit = cache.find(token, index, snap->generation, now_us);
+  const auto hit = cache.find(token, index, by.generation, now_us);
   if (!hit) return reason::missing;
   ++hits;
   return accept(index, *hit);
@@ -161,7 +161,7 @@ reason authenticator::work::verify_token(std::uint32_t index) {
   const auto checked = check_claims(*claims, by.rules, now);
   if (!checked) return checked.error();
   const std::string_view kid = (*parts)->header.kid.value_or(std::string_view{});
-  cache.insert(token, index, snap->generation, *checked, kid);
+  cache.insert(token, index, by.generation, *checked, kid);
   return accept(index, {.identity = checked->identity,
                         .scopes = checked->scopes,
                         .expires = checked->expires,
@@ -182,7 +182,7 @@ void authenticator::work::want_keys(std::uint32_t index, const json_object& clai
 reason authenticator::work::check_token(std::uint32_t index) {
   const reason why = check_signed(index);
   if (why != reason::none || !snap->issuers[index].ours || snap->keys == nullptr) return why;
-  return snap->keys->has_key_of(token_identity.view(), now) ? why : reason::key_removed;
+  return token_line && snap->keys->has_line(*token_line, now) ? why : reason::key_removed;
 }
 
 reason authenticator::work::check_signed(std::uint32_t index) {
@@ -286,6 +286,7 @@ void authenticator::work::fill(verdict& out, const config::credential& one) {
   out.who = token_identity;
   out.expires = token_expires;
   out.scopes = scopes;
+  out.token_id = token_id;
 }
 
 authenticator::authenticator(token_cache_limits limits) : work_(std::make_unique<work>(limits)) {}
@@ -384,7 +385,10 @@ verdict authenticator::authenticate(const presented& credentials,
     if (!out.allowed()) return out;
   }
   own.fill(out, *winner);
-  if (own.keys.any()) out.key_name = own.keys.name();
+  if (own.keys.any()) {
+    out.key_name = own.keys.name();
+    out.key_line = own.keys.tag();
+  }
   if (own.has_token) {
     out.expires = own.token_expires;
     out.why = own.spend();

@@ -39,6 +39,8 @@ struct token_rules {
   std::vector<std::string> scopes;
   bool once = false;  // replay = "jti"
   std::size_t max_token_bytes = 0;
+
+  bool operator==(const token_rules&) const = default;
 };
 
 inline constexpr std::size_t jti_bytes_max = 256;

@@ -43,7 +43,7 @@ observe::refusal describe_refusal(const exchange& x) noexcept {
 std::string_view credential_of(const exchange& x) noexcept {
   switch (x.caller.kind) {
     case auth::credential_kind::jwt:
-      return x.state->settings.jwt[x.caller.issuer].name;
+      return x.caller.token_id;
     case auth::credential_kind::mtls:
       return x.client->shown->certificate.thumbprint;
     default:
@@ -62,8 +62,10 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
+    const bool is_token = x.caller.kind == auth::credential_kind::jwt;
     r.credential = auth::name(x.caller.kind);
     r.credential_id = credential_of(x);
+    if (is_token) r.issuer = x.state->settings.jwt[x.caller.issuer].name;
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;

@@ -40,7 +40,7 @@ answer mint(exchange& x, std::string& store) {
   // Bound to the certificate where the client has one: what else it may show says nothing here.
   const auto* shown = x.client->shown.get();
   const result<std::string> token = x.under->minter->answer(
-      x.caller.key_name, x.on->loop().wall_now(),
+      x.caller.key_name, x.caller.key_line, x.on->loop().wall_now(),
       shown != nullptr ? std::string_view(shown->certificate.thumbprint) : std::string_view{});
   if (!token) {
     x.decision = {500, "mint_failed"};

@@ -223,13 +223,10 @@ void make_remote_keys(snapshot& s, std::size_t issuer, const snapshot_context& w
 
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.auth = auth::make_snapshot(s.settings);
-  s.auth.generation = with.generation;
   // What was used once stays used.
   if (s.auth.used && with.previous != nullptr && with.previous->auth.used) {
     s.auth.used = with.previous->auth.used;
   }
-  if (s.settings.has_api_keys) s.auth.keys = files.read_keys(s.settings.api_keys);
-
   std::shared_ptr<const auth::key_set> minted;
   if (s.settings.mint.present) {
     s.mint_key = files.read_mint_key(s.settings.mint);
@@ -241,6 +238,9 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
       if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
     }
   }
+  if (s.settings.has_api_keys) {
+    s.auth.keys = files.read_keys(s.settings.api_keys, s.mint_key.get());
+  }
   s.key_plans.resize(s.settings.jwt.size());
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
     const config::jwt_issuer& from = s.settings.jwt[i];
@@ -250,6 +250,7 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
     }
     s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
+  auth::number_issuers(s.auth, with.keys_before, with.generation);
 }
 
 void make_route(snapshot& s, const config::route& from, const resolved_headers& security,
@@ -261,9 +262,10 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
     (s.limits->needs_identity(index) ? plan.identity_limits : plan.early_limits).push_back(index);
   }
   const bool proxied = from.action == config::route_action::proxy;
-  plan.request =
-      make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
-                         files.read_headers(from.request_set, request_set_key), identity_names);
+  resolved_headers set = files.read_headers(from.request_set, request_set_key);
+  plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
+                                    set, identity_names);
+  wipe_values(set);
   plan.response =
       make_response_rules(from, files.read_headers(from.response_set, response_set_key), security);
   for (const auto* list : {&from.auth, &from.auth_all}) {

@@ -99,10 +99,11 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::span<const known_keys> known;  // that were fetched
-  std::uint64_t generation = 1;       // never used twice
-  wall_time now;                      // for warnings about dates
-  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
+  const auth::snapshot* keys_before = nullptr;  // in force by now: those of `previous`, or newer
+  std::span<const known_keys> known;            // that were fetched
+  std::uint64_t generation = 1;                 // never used twice; of issuers that change
+  wall_time now;                                // for warnings about dates
+  file_notes* notes = nullptr;                  // what was read of secrets and key sets goes there
   const upstream::address_book* names = nullptr;  // of origins; null: nobody has looked
 };
 

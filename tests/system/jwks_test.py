@@ -8,7 +8,7 @@ import time
 import credentials
 import harness
 from credentials import Authority, SigningKey, certificate, key_set, pin
-from upstream_tls_test import context
+from upstream_tls import context
 
 GATE = """
 [[listener]]

@@ -1,89 +1,9 @@
 #include "auth/authenticate.h"
 
-#include <gtest/gtest.h>
-
-#include "auth/key_file.h"
-#include "auth/mint.h"
-#include "base/random.h"
-#include "unit/auth/vectors.h"
+#include "unit/auth/callers.h"
 
 namespace rw::auth::testing {
 namespace {
-
-using std::chrono::seconds;
-
-constexpr config::credential keys_allowed{.how = config::credential::kind::api_keys};
-
-constexpr config::credential jwt(std::uint32_t issuer) {
-  return {.how = config::credential::kind::jwt, .issuer = issuer};
-}
-
-using credentials = std::vector<config::credential>;
-
-// Issuers 0 "main", 1 "other" (its own key), 2 "admin": the same iss as main, but with a scope.
-class Authenticate : public ::testing::Test {
- protected:
-  void SetUp() override {
-    random_init();
-    const new_key first = *generate_key("alice");
-    const new_key second = *generate_key("bob");
-    alice_key_ = first.key;
-    bob_key_ = second.key;
-    config::diagnostics found;
-    state_.generation = 1;
-    state_.keys = std::make_shared<const key_store>(
-        *load_keys(first.line + "\n" + second.line + "\nold:plain.key.with-dots\n", "keys", found));
-    add_issuer("https://issuer.example", {});
-    add_issuer("https://other.example", {});
-    add_issuer("https://issuer.example", {"admin"});
-  }
-
-  void add_issuer(std::string_view iss, std::vector<std::string> scopes) {
-    auto key = std::make_shared<private_key>();
-    const bool shares = iss == "https://issuer.example" && !signers_.empty();
-    if (shares) {
-      key = signers_[0];
-    } else {
-      config::diagnostics found;
-      *key = std::move(*load_private_key(*generate_private_jwk(algorithm::es256), "test", found));
-    }
-    signers_.push_back(key);
-    config::jwt_issuer rules;
-    rules.issuer = iss;
-    rules.audiences = {"api"};
-    rules.scopes = std::move(scopes);
-    state_.issuers.push_back(
-        {.rules = token_rules(rules),
-         .keys = std::make_shared<const key_set>(load_keys_or_die(key->public_set()))});
-  }
-
-  std::string token(std::size_t issuer, std::string_view who, wall_time at = now_) {
-    config::mint rules;
-    rules.issuer = state_.issuers[issuer].rules.issuer;
-    rules.audience = "api";
-    auto mint = minter::make(signers_[issuer], rules);
-    return *mint->token(who, at);
-  }
-
-  verdict ask(const presented& what, const credentials& any, const credentials& all = {}) {
-    return worker_.authenticate(what, any, all, state_, now_);
-  }
-
-  verdict ask_key(std::string_view key, const credentials& any) {
-    return ask({.api_key = key, .api_key_lines = 1}, any);
-  }
-
-  verdict ask_authorization(std::string_view value, const credentials& any) {
-    return ask({.authorization = value, .authorization_lines = 1}, any);
-  }
-
-  static constexpr wall_time now_{seconds(1'800'000'000)};
-  std::string alice_key_;
-  std::string bob_key_;
-  std::vector<std::shared_ptr<private_key>> signers_;
-  snapshot state_;
-  authenticator worker_;
-};
 
 TEST_F(Authenticate, OpenRoutesLetEverybodyIn) {
   for (const presented& what : {presented{}, presented{.api_key = "wrong", .api_key_lines = 1},
@@ -101,111 +21,41 @@ TEST_F(Authenticate, NothingPresentedIsMissing) {
   EXPECT_EQ(ask({}, {keys_allowed}).status(), 401U);
 }
 
-constexpr const char* legacy_file =
-    "alice:$2b$04$abcdefghijklmnopqrstuuUvYS9F4GuR7UjKkEdKWp9CaPIxOLmxq\n"
-    "carol@2027-01-01:$2y$04$abcdefghijklmnopqrstuulRFb0uOG8QnzkmRxxUYREVy/0Kuyf1W\n";
-
-class SlowKeys : public Authenticate {
- protected:
-  void use(const char* file) {
-    config::diagnostics found;
-    state_.keys = std::make_shared<const key_store>(*load_keys(file, "keys", found));
-  }
-  void SetUp() override {
-    Authenticate::SetUp();
-    use(legacy_file);
-  }
-  slow_answer match(std::string_view key, std::size_t line) {
-    return {
-        .key = worker_.digest(key), .matched = true, .about = state_.keys->slow_lines()[line].id};
-  }
-  slow_answer no_match(std::string_view key) {
-    return {.key = worker_.digest(key), .matched = false, .about = state_.keys->slow_id()};
-  }
-  verdict ask_at(std::string_view key, mono_time at, const slow_answer* answer = nullptr,
-                 wall_time now = now_) {
-    const presented what{.api_key = key, .api_key_lines = 1, .answer = answer};
-    return worker_.authenticate(what, credentials{keys_allowed}, {}, state_, now, at);
-  }
-  static constexpr mono_time at_{std::chrono::hours{1}};
-  const std::string alice_ = "legacy-key-of-alice-0001";
-};
-
-TEST_F(SlowKeys, AKeyNobodyKnowsWaitsForItsHash) {
-  const verdict first = ask_at(alice_, at_);
-  EXPECT_TRUE(first.pending());
-  EXPECT_EQ(first.why, reason::unverified);
-  EXPECT_EQ(first.slow_key, alice_);
-  EXPECT_FALSE(first.slow_key_known);
-  const slow_answer yes = match(alice_, 0);
-  const verdict then = ask_at(alice_, at_, &yes);
-  EXPECT_EQ(then.why, reason::none);
-  EXPECT_EQ(then.who.view(), "alice");
-  const slow_answer no = no_match(alice_);
-  EXPECT_EQ(ask_at(alice_, at_, &no).why, reason::unknown_key);
-}
-
-TEST_F(SlowKeys, WhatWasLearntIsAskedFirst) {
-  worker_.learn(match(alice_, 0), at_, std::chrono::minutes{5});
-  EXPECT_EQ(ask_at(alice_, at_ + std::chrono::minutes{4}).who.view(), "alice");
-  const verdict old = ask_at(alice_, at_ + std::chrono::minutes{5});
-  EXPECT_TRUE(old.pending());
-  EXPECT_TRUE(old.slow_key_known);
-  worker_.learn(no_match("wrong-key-0000000001"), at_, std::chrono::minutes{5});
-  EXPECT_EQ(ask_at("wrong-key-0000000001", at_).why, reason::unknown_key);
-  EXPECT_TRUE(ask_at("wrong-key-0000000001", at_ + slow_cache::wrong_for).pending());
-}
-
-TEST_F(SlowKeys, ALineThatWasRemovedOpensNothingThoughItsMatchIsRemembered) {
-  worker_.learn(match(alice_, 0), at_, std::chrono::minutes{5});
-  use("carol:$2y$04$abcdefghijklmnopqrstuulRFb0uOG8QnzkmRxxUYREVy/0Kuyf1W\n");
-  EXPECT_FALSE(ask_at(alice_, at_).allowed());
-  use("# nobody\n");
-  EXPECT_EQ(ask_at(alice_, at_).why, reason::unknown_key);
-  use(legacy_file);
-  EXPECT_TRUE(ask_at(alice_, at_).allowed());
-}
-
-TEST_F(SlowKeys, AWrongKeyIsTriedAgainstALineThatIsNew) {
-  worker_.learn(no_match("perhaps-a-key-000001"), at_, std::chrono::minutes{5});
-  use("carol:$2y$04$abcdefghijklmnopqrstuulRFb0uOG8QnzkmRxxUYREVy/0Kuyf1W\n");
-  EXPECT_TRUE(ask_at("perhaps-a-key-000001", at_).pending());
-}
-
-TEST_F(SlowKeys, AMatchOfAnExpiredLineIsExpired) {
-  const std::string carol = "legacy-key-of-carol-0003";
-  worker_.learn(match(carol, 1), at_, std::chrono::minutes{5});
-  const wall_time end{std::chrono::sys_days{std::chrono::year{2027} / 1 / 1}};
-  EXPECT_TRUE(ask_at(carol, at_, nullptr, end - nanoseconds{1}).allowed());
-  EXPECT_EQ(ask_at(carol, at_, nullptr, end).why, reason::expired);
-}
-
-TEST_F(SlowKeys, OneRequestCostsOneHash) {
-  const slow_answer yes = match(alice_, 0);
-  const presented two{.api_key = alice_,
-                      .api_key_lines = 1,
-                      .authorization = "legacy-key-of-carol-0003",
-                      .authorization_lines = 1,
-                      .answer = &yes};
-  const verdict found = worker_.authenticate(two, credentials{keys_allowed}, {}, state_, now_, at_);
-  EXPECT_EQ(found.why, reason::ambiguous);
-  EXPECT_FALSE(found.pending());
-}
-
-TEST_F(SlowKeys, AKeyOfOursNeverWaits) {
-  EXPECT_EQ(ask_at(alice_key_, at_).why, reason::unknown_key);
-  EXPECT_EQ(ask_at("has space", at_).why, reason::malformed);
-}
-
 TEST_F(Authenticate, ATokenOfOurMintLivesNoLongerThanItsKey) {
   state_.issuers[0].ours = true;
-  const std::string bearer = "Bearer " + token(0, "alice");
-  EXPECT_TRUE(ask_authorization(bearer, {jwt(0)}).allowed());
-  EXPECT_TRUE(ask_authorization(bearer, {jwt(0)}).allowed());  // from the cache
-  EXPECT_EQ(ask_authorization("Bearer " + token(0, "mallory"), {jwt(0)}).why, reason::key_removed);
-  config::diagnostics found;
-  state_.keys = std::make_shared<const key_store>(*load_keys("# nobody\n", "keys", found));
-  EXPECT_EQ(ask_authorization(bearer, {jwt(0)}).why, reason::key_removed);
+  const new_key first = *generate_key("alice");
+  const new_key second = *generate_key("alice");
+  const auto put = [this](const std::string& lines) {
+    config::diagnostics found;
+    key_store keys = *load_keys(lines, "keys", found);
+    keys.tag_lines("of the mint");
+    state_.keys = std::make_shared<const key_store>(std::move(keys));
+  };
+  const auto minted_for = [this](const new_key& key) {
+    const verdict shown = ask_key(key.key, {keys_allowed});
+    EXPECT_TRUE(shown.allowed());
+    return "Bearer " + token(0, "alice", now_, shown.key_line);
+  };
+  put(first.line + "\n" + second.line + "\n");
+  const std::string one = minted_for(first);
+  const std::string two = minted_for(second);
+  EXPECT_TRUE(ask_authorization(one, {jwt(0)}).allowed());
+  EXPECT_TRUE(ask_authorization(one, {jwt(0)}).allowed());  // from the cache
+  EXPECT_TRUE(ask_authorization(two, {jwt(0)}).allowed());
+  EXPECT_EQ(ask_authorization("Bearer " + token(0, "alice"), {jwt(0)}).why, reason::key_removed);
+
+  put(second.line + "\n");
+  EXPECT_EQ(ask_authorization(one, {jwt(0)}).why, reason::key_removed);
+  EXPECT_TRUE(ask_authorization(two, {jwt(0)}).allowed());
+  // The same key under another name is another line; its date is not part of it.
+  put("bob" + second.line.substr(5) + "\n");
+  EXPECT_EQ(ask_authorization(two, {jwt(0)}).why, reason::key_removed);
+  put("alice@2100-01-01" + second.line.substr(5) + "\n");
+  EXPECT_TRUE(ask_authorization(two, {jwt(0)}).allowed());
+  put("alice@2020-01-01" + second.line.substr(5) + "\n");
+  EXPECT_EQ(ask_authorization(two, {jwt(0)}).why, reason::key_removed);
+  put("# nobody\n");
+  EXPECT_EQ(ask_authorization(two, {jwt(0)}).why, reason::key_removed);
 }
 
 TEST_F(Authenticate, KeysInEitherHeaderAndEveryForm) {
@@ -331,7 +181,7 @@ TEST_F(Authenticate, OneTokenMayBeHeldAgainstTwoTablesOfAnIssuer) {
   }
   EXPECT_EQ(worker_.cache_misses(), 2U);
   state_.issuers[2].rules.scopes.clear();
-  ++state_.generation;
+  ++state_.issuers[2].generation;
   const verdict found = ask({.authorization = value, .authorization_lines = 1}, {jwt(0)}, {jwt(2)});
   EXPECT_TRUE(found.allowed());
   EXPECT_EQ(found.issuer, 0U);
@@ -351,9 +201,62 @@ TEST_F(Authenticate, CachedTokensExpireAndGoWithTheirGeneration) {
   EXPECT_EQ(at(seconds(0)), reason::none);
   EXPECT_EQ(at(seconds(-31)), reason::not_yet_valid);
   EXPECT_EQ(worker_.cache_misses(), 3U);
-  ++state_.generation;
+  ++state_.issuers[0].generation;
   state_.issuers[0].keys = state_.issuers[1].keys;
   EXPECT_EQ(at(seconds(0)), reason::unknown_kid);
+}
+
+TEST_F(Authenticate, OnlyTheIssuerThatChangedHasItsCachedTokensVerifiedAnew) {
+  number_issuers(state_, nullptr, 1);
+  const std::string one = "Bearer " + token(0, "carol");
+  const std::string other = "Bearer " + token(1, "carol");
+  // Whether each of the two was found in the cache.
+  const auto found = [&] {
+    std::vector<bool> hits;
+    for (std::uint32_t index : {0U, 1U}) {
+      const std::uint64_t before = worker_.cache_hits();
+      EXPECT_TRUE(ask_authorization(index == 0 ? one : other, {jwt(index)}).allowed());
+      hits.push_back(worker_.cache_hits() > before);
+    }
+    return hits;
+  };
+  std::uint64_t generation = 1;
+  const auto change = [&](auto&& how) {
+    const snapshot before = state_;
+    how();
+    number_issuers(state_, &before, ++generation);
+    return found();
+  };
+  using expected = std::vector<bool>;
+  found();
+  EXPECT_EQ(found(), (expected{true, true}));
+  // A reload that reads the same again.
+  EXPECT_EQ(change([&] {
+              state_.issuers[0].keys = std::make_shared<const key_set>(*state_.issuers[0].keys);
+            }),
+            (expected{true, true}));
+  EXPECT_EQ(change([&] {
+              std::vector<public_key> more = state_.issuers[0].keys->keys();
+              more.push_back(state_.issuers[1].keys->keys()[0]);
+              state_.issuers[0].keys = std::make_shared<const key_set>(std::move(more));
+            }),
+            (expected{false, true}));
+  EXPECT_EQ(change([&] { state_.issuers[1].rules.leeway += seconds(1); }), (expected{true, false}));
+  EXPECT_EQ(change([&] { state_.issuers[0].rules.audiences.emplace_back("more"); }),
+            (expected{false, true}));
+  EXPECT_EQ(found(), (expected{true, true}));
+}
+
+// What is at a place of the table now is not what was there before.
+TEST_F(Authenticate, AnIssuerThatTakesAnothersPlaceHasNoneOfItsTokens) {
+  number_issuers(state_, nullptr, 1);
+  const std::string one = "Bearer " + token(0, "carol");
+  EXPECT_TRUE(ask_authorization(one, {jwt(0)}).allowed());
+  const snapshot before = state_;
+  state_.issuers.erase(state_.issuers.begin());
+  number_issuers(state_, &before, 2);
+  EXPECT_EQ(ask_authorization(one, {jwt(0)}).why, reason::wrong_issuer);
+  EXPECT_EQ(ask_authorization(one, {jwt(1)}).why, reason::insufficient_scope);
 }
 
 TEST_F(Authenticate, AnIssuerWithoutKeysIsOurFault) {

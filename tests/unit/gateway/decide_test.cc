@@ -289,6 +289,7 @@ limits = ["per-caller"]
 )",
                           write("keys", "alice:" + alice + "\n"), write("mint.jwk", ours),
                           write("jwks", public_half(theirs))));
+    tag_ = worker_->state().auth.keys->find(alice)->tag;
   }
 
   static std::shared_ptr<const auth::private_key> read(const std::string& jwk) {
@@ -312,9 +313,10 @@ limits = ["per-caller"]
     return x.limit_count == 1 ? x.limits[0].outcome.remaining : UINT64_MAX;
   }
   std::string token(std::optional<auth::minter>& by) {
-    return "Authorization: Bearer " + *by->token("alice", loop_->wall_now()) + "\r\n";
+    return "Authorization: Bearer " + *by->token("alice", tag_, loop_->wall_now()) + "\r\n";
   }
 
+  auth::line_tag tag_{};  // of alice's key
   std::optional<auth::minter> own_;
   std::optional<auth::minter> other_;
 };
