@@ -21,9 +21,9 @@ class minter {
   static result<minter> make(std::shared_ptr<const private_key> key, const config::mint& rules);
 
   // A compact JWT: iss, sub, aud, iat, nbf, exp (whole seconds) and a new jti. `subject` is the
-  // name of the key that the caller has shown, `key` its line. `thumbprint`: of the certificate
-  // without which the token is to be worth nothing (cnf, RFC 8705 3.1); "" for one that anybody may
-  // use. fault::invalid when the key does not sign; ES256 takes about 30 us, RS256 about 600.
+  // name of the caller's key, `key` its line. `thumbprint`: of the certificate without which the
+  // token is to be worth nothing (cnf, RFC 8705 3.1); "" for a token that anybody may use.
+  // fault::invalid when the key does not sign; ES256 takes about 30 us, RS256 about 600.
   result<std::string> token(std::string_view subject, const line_tag& key, wall_time now,
                             std::string_view thumbprint = {});
 

@@ -18,7 +18,7 @@ constexpr std::size_t spare_bytes = 128U << 10U;
 // Which step a decision was made at.
 audit_event event_of(const exchange& x) noexcept {
   if (!x.decision.admitted()) {
-    if (x.decision.status == 429) return audit_event::rate_limit;
+    if (x.decision.status == 429 || x.refusing_limit != SIZE_MAX) return audit_event::rate_limit;
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
   }
@@ -150,6 +150,32 @@ void auditor::decide(exchange& x) {
   }
   if (rejects_) {
     x.decision = {503, "audit_full"};
+  } else {
+    queue_->drop();
+  }
+}
+
+// Nobody is let on without a record here: where there is no room one is dropped, and counted.
+void auditor::refuse(const connection& c, const char* reason, mono_time now, wall_time at) {
+  if (!is_on()) return;
+  observe::refusal one;
+  one.ip = c.peer.ip;
+  one.is_unix = c.peer.is_unix;
+  one.what = audit_event::authentication;
+  one.reason = reason;
+  if (fold_.add(one, now, at)) return;
+  const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
+  observe::audit_record r;
+  r.at = at;
+  r.what = one.what;
+  r.outcome = audit_result::deny;
+  r.reason = reason;
+  r.client = client.view();
+  r.port = c.peer.is_unix ? 0 : c.peer.port;
+  format_.begin(r, line_);
+  observe::audit_formatter::end(r, line_);
+  if (has_room(line_.size())) {
+    put(line_);
   } else {
     queue_->drop();
   }

@@ -88,11 +88,11 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auto made = std::make_unique<epoch>();
   pools_.forget_all();
   for (const upstream_plan& plan : state->upstreams) {
-    std::vector<upstream::server_pool*> pools;
+    std::vector<std::shared_ptr<upstream::server_pool>> pools;
     pools.reserve(plan.servers.size());
     for (std::size_t i = 0; i < plan.servers.size(); ++i) {
       pools.push_back(
-          &pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));
+          pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));
       pools.back()->use_tls(plan.tls, parts_.index, plan.servers[i].tls_name);
     }
     made->upstreams.push_back(
@@ -168,9 +168,8 @@ exchange& worker::begin(connection& client) {
 }
 
 void worker::end(exchange& done) noexcept {
+  done.let_go();
   done.client->current = nullptr;
-  done.head_bytes = {};
-  done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
   free_exchanges_.push_back(&done);
 }
@@ -302,7 +301,7 @@ io::task<> worker::keep_house() {
     pause_ = &pause;
     co_await pause;
     pause_ = nullptr;
-    pools_.sweep(past_.empty());
+    pools_.sweep();
     auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);

@@ -95,6 +95,18 @@ def eventually(condition, within=5.0, what="the condition"):
         time.sleep(0.01)
 
 
+def decided(ask, within=20.0):
+    """What ask() is answered once that is not 503. Slow hashes are computed when nothing else needs
+    the CPU: on a machine that is busy for long, whose key it is cannot be said in time."""
+    answers = []
+
+    def is_decided():
+        answers.append(ask())
+        return answers[-1].status != 503
+    eventually(is_decided, within, "a slow hash in time")
+    return answers[-1]
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: of the thread that started it
 

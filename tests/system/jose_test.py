@@ -95,7 +95,7 @@ class Jose(harness.SystemTest):
                 def published(kid=algorithm):
                     text = gate.get("/jwks").body.decode()
                     return text if json.loads(text)["keys"][0]["kid"] == kid else None
-                found = jwk.JWKSet.from_json(harness.eventually(published, 10.0, "the next key"))
+                found = jwk.JWKSet.from_json(harness.eventually(published, 30.0, "the next key"))
                 self.assertFalse(found.get_key(algorithm).has_private)
                 # The other worker may have the key before: nobody is told which one answers.
                 def minted(kid=algorithm):
@@ -103,7 +103,7 @@ class Jose(harness.SystemTest):
                     self.assertEqual(answer.status, 200)
                     said = json.loads(answer.body)
                     return said if said["kid"] == kid else None
-                said = harness.eventually(minted, 10.0, "a token of the next key")
+                said = harness.eventually(minted, 30.0, "a token of the next key")
                 self.assertEqual(said["alg"], algorithm)
                 token = jwt.JWT(jwt=said["token"], key=found, algs=[algorithm], check_claims={
                     "iss": "https://gate.example", "aud": "api", "sub": "alice", "exp": None,

@@ -72,7 +72,7 @@ class MintedKeys(harness.SystemTest):
             return [self.status(at or gate, one) for one in tokens]
         self.assertEqual(statuses(), [200, 200, 200])
         self.write("keys", f"{self.new_line}\nalice:{WEAK}\n")
-        harness.eventually(lambda: statuses() == [401, 200, 200], 10.0, "the end of one key")
+        harness.eventually(lambda: statuses() == [401, 200, 200], 30.0, "the end of one key")
         gate.wait_for_access(status=401, reason="key_removed")
 
         # Nothing of this is in the memory of one process.
@@ -80,7 +80,7 @@ class MintedKeys(harness.SystemTest):
         gate = self.gate(GATE, origin=self.upstream.address)
         self.assertEqual(statuses(gate), [401, 200, 200])
         self.write("keys", f"{self.old_line}\n{self.new_line}\n")
-        harness.eventually(lambda: statuses(gate) == [200, 200, 401], 10.0, "its line back")
+        harness.eventually(lambda: statuses(gate) == [200, 200, 401], 30.0, "its line back")
 
     def test_another_gate_with_the_same_files_knows_the_keys_too(self):
         first = self.start(self.old_line, self.new_line)
@@ -91,7 +91,7 @@ class MintedKeys(harness.SystemTest):
         self.write("keys", self.new_line + "\n")
         for gate in (first, second):
             harness.eventually(
-                lambda at=gate: [self.status(at, one) for one in tokens] == [401, 200], 10.0,
+                lambda at=gate: [self.status(at, one) for one in tokens] == [401, 200], 30.0,
                 "the end of one key")
 
 
