@@ -3,11 +3,11 @@
 # packaging/debian; without a suite that of this machine. Sourced by ./dev, whose functions it uses.
 #
 # The suite of this machine is built here, another one in a root directory that mmdebstrap makes from
-# this machine's own apt sources, kept in ~/.cache/ringward for the next time. --twice builds a second
-# time elsewhere and compares the bytes.
+# this machine's own apt sources, kept in ~/.cache/ringward for the next time. So is what compilers made
+# (debian/rules). --twice builds a second time elsewhere, with nothing kept, and compares the bytes.
 
 declare -gA packages  # ./dev's
-packages+=([deb]='debhelper dpkg-dev fakeroot lintian git' [deb-root]='mmdebstrap util-linux')
+packages+=([deb]='debhelper dpkg-dev fakeroot lintian git ccache' [deb-root]='mmdebstrap util-linux')
 
 deb_here=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 declare -A deb_releases=([bookworm]=12 [trixie]=13)
@@ -59,8 +59,9 @@ END
 deb_build_command='cd "$1" && dpkg-buildpackage -b -us -uc && cd .. &&
   lintian --allow-root --fail-on error,warning --tag-display-limit 0 ./*.changes'
 
+# deb_build_here DIRECTORY [CACHE]
 deb_build_here() {
-  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent LC_ALL=C.UTF-8 \
+  env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent LC_ALL=C.UTF-8 RINGWARD_CACHE="${2:-}" \
     DEB_BUILD_OPTIONS="parallel=$(nproc)" sh -ec "$deb_build_command" sh "$1"
 }
 
@@ -68,7 +69,7 @@ deb_build_here() {
 deb_make_root() {
   local root=$1 suite=$2 wanted
   wanted="$(sed -n '/^Build-Depends:/,/^[A-Z].*:/{s/^Build-Depends://;/^[A-Z].*:/d;p}' \
-    packaging/debian/control | sed 's/([^)]*)//g' | tr -d ' \n'),lintian,fakeroot"
+    packaging/debian/control | sed 's/([^)]*)//g' | tr -d ' \n'),lintian,fakeroot,ccache"
   wanted=${wanted/debhelper-compat/debhelper}
   if [ "$(as_root cat "$root/ringward-wanted" 2>/dev/null)" = "$wanted" ]; then return; fi
   as_root rm -rf --one-file-system "$root"
@@ -82,28 +83,31 @@ deb_make_root() {
 }
 
 # shellcheck disable=SC2016  # likewise
-# deb_build_in ROOT DIRECTORY: builds the sources at DIRECTORY of the root, with no network.
+# deb_build_in ROOT DIRECTORY [CACHE]: builds the sources at DIRECTORY of the root, with no network.
 deb_build_in() {
   as_root unshare --mount --net --pid --ipc --uts --fork --kill-child sh -ec '
     mount -t proc proc "$1/proc"
+    if [ -n "$4" ]; then mkdir -p "$1/cache" "$4"; mount --bind "$4" "$1/cache"; fi
     exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent LC_ALL=C.UTF-8 \
-      DEB_BUILD_OPTIONS="parallel=$(nproc)" sh -ec "$2" sh "$3"' sh "$1" "$deb_build_command" "$2"
+      RINGWARD_CACHE="${4:+/cache}" DEB_BUILD_OPTIONS="parallel=$(nproc)" sh -ec "$2" sh "$3"' \
+    sh "$1" "$deb_build_command" "$2" "${3:-}"
 }
 
-# deb_build SUITE DIRECTORY WORK: the package of SUITE into DIRECTORY, by way of the directory WORK.
+# deb_build SUITE DIRECTORY WORK [CACHE]: the package of SUITE into DIRECTORY, by way of the directory
+# WORK; with what compilers keep in CACHE.
 deb_build() {
-  local suite=$1 to=$2 work=$3 root
+  local suite=$1 to=$2 work=$3 cache=${4:-} root
   deb_sources "build/$work/ringward" "$suite"
   rm -rf "$to"
   mkdir -p "$to"
   if [ "$suite" = "$deb_here" ]; then
-    deb_build_here "$PWD/build/$work/ringward"
+    deb_build_here "$PWD/build/$work/ringward" "$cache"
   else
     root=$(deb_root "$suite")
     as_root rm -rf "$root/$work"
     as_root mkdir -p "$(dirname "$root/$work")"
     as_root cp -a "build/$work" "$root/$work"
-    deb_build_in "$root" "/$work/ringward"
+    deb_build_in "$root" "/$work/ringward" "$cache"
     as_root find "$root/$work" -maxdepth 1 -type f -exec cp {} "build/$work/" \;
     as_root rm -rf "$root/$work"
   fi
@@ -112,7 +116,8 @@ deb_build() {
   git rev-parse HEAD >"$to/commit"
 }
 
-deb_root() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/ringward/deb-$1"; }
+deb_kept=${XDG_CACHE_HOME:-$HOME/.cache}/ringward
+deb_root() { echo "$deb_kept/deb-$1"; }
 
 # deb_compare DIRECTORY DIRECTORY: the packages in both, byte by byte.
 deb_compare() {
@@ -149,7 +154,7 @@ deb_main() {
         deb_make_root "$(deb_root "$suite")" "$suite"
     fi
     step "building the package for $suite, and lintian" "deb-$suite" \
-      deb_build "$suite" "$deb_out/$suite" "deb-$suite"
+      deb_build "$suite" "$deb_out/$suite" "deb-$suite" "$deb_kept/deb-$suite-made"
     if [ -n "$twice" ]; then
       step "building it once more, elsewhere" "deb-$suite-again" \
         deb_build "$suite" "$deb_out/$suite-again" "deb-again/of-$suite"

@@ -65,14 +65,13 @@ struct gate {
     config::jwt_issuer rules;
     rules.issuer = mint_rules.issuer;
     rules.audiences = {"api"};
-    state.generation = 1;
     state.issuers.push_back(
         {.rules = token_rules(rules), .keys = std::make_shared<const key_set>(load(*key))});
     auto mint = minter::make(key, mint_rules);
     std::string who = "u";
     do {
       who += 'u';
-      authorization = "Bearer " + *mint->token(who, now);
+      authorization = "Bearer " + *mint->token(who, {}, now);
     } while (authorization.size() < 707 && who.size() < 256);
   }
 
@@ -195,7 +194,7 @@ void mint_es256(benchmark::State& loop) {
   rules.issuer = "https://gateway.example";
   rules.audience = "api";
   auto mint = minter::make(key, rules);
-  for (auto _ : loop) benchmark::DoNotOptimize(mint->answer("somebody", now));
+  for (auto _ : loop) benchmark::DoNotOptimize(mint->answer("somebody", {}, now));
 }
 BENCHMARK(mint_es256);
 

@@ -24,6 +24,7 @@ struct algorithm_set {
   constexpr bool contains(algorithm one) const noexcept {
     return (bits >> static_cast<unsigned>(one) & 1U) != 0;
   }
+  bool operator==(const algorithm_set&) const = default;
 };
 
 // Case-sensitive, as RFC 7515 4.1.1 has it; nothing for any other name.

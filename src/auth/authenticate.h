@@ -27,6 +27,7 @@ namespace rw::auth {
 struct client_certificate {
   identity who;            // SAN URI, else DNS, else CN; empty when none of them is usable
   std::string thumbprint;  // base64url of the SHA-256 of its DER (RFC 8705 3.1)
+  wall_time until = wall_time::max();  // it proves nothing from then on
 };
 
 // What a head carried. Views into the head, without OWS around the values; only the first line's
@@ -41,16 +42,18 @@ struct presented {
 };
 
 struct issuer {
+  // Of rules and keys: a token that was found good by them is as long as this stays. Never used for
+  // two of them at the same place.
+  std::uint64_t generation = 0;
   token_rules rules;                    // from config::jwt_issuer
   std::shared_ptr<const key_set> keys;  // null: not loaded, tokens of this issuer get 503
   bool remote = false;                  // `keys` are fetched, and could be fetched again
-  bool ours = false;                    // of [auth.mint]: a token lives no longer than its key
+  bool ours = false;  // of [auth.mint]: a token lives no longer than its key's line
 };
 
 // Everything that decides, immutable once published, shared by all workers. `issuers` has the order
 // of configuration::jwt, so that config::credential::issuer is an index into it.
 struct snapshot {
-  std::uint64_t generation = 0;           // never used twice: a change voids every cached token
   std::shared_ptr<const key_store> keys;  // null: no [auth.api_keys]
   bool keys_in_x_api_key = true;          // [auth.api_keys].headers
   bool keys_in_authorization = true;
@@ -59,9 +62,13 @@ struct snapshot {
   std::shared_ptr<replay_table> used;  // null: no issuer says replay = "jti"
 };
 
-// The part of a snapshot that comes from the configuration; the caller adds generation, keys and
-// key sets.
+// The part of a snapshot that comes from the configuration; the caller adds keys and key sets, and
+// then numbers the issuers.
 snapshot make_snapshot(const config::configuration& configuration);
+
+// An issuer whose place, rules and keys are as in `before`, what was in force until now, keeps its
+// generation and so its cached tokens; all others get `fresh`, which must never have been used.
+void number_issuers(snapshot& made, const snapshot* before, std::uint64_t fresh) noexcept;
 
 enum class credential_kind : std::uint8_t { none, api_key, jwt, mtls };
 
@@ -73,8 +80,11 @@ struct verdict {
   std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
+  config::rate rate;          // its own, by the key file or the token's claim; count 0: none
   std::string_view key_name;  // of the API key that was presented; in the snapshot's store
+  line_tag key_line{};        // of that key; what a token minted for it is bound to
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
+  std::string_view token_id;  // its jti; without one "kid:" and its kid, or nothing; valid as long
   // Keys that are not there could change this refusal: index into snapshot::issuers. Those of an
   // issuer whose keys are fetched, for a token that is good but for its key or its signature.
   std::uint32_t wants_keys_of = no_issuer;

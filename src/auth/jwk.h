@@ -27,6 +27,8 @@ struct public_key {
   std::string x;                   // EC, OKP: field_bytes(type) octets
   std::string y;                   // EC: likewise
 
+  bool operator==(const public_key&) const = default;
+
   // Whether a token that says `one` may be checked with this key.
   bool fits(algorithm one) const noexcept { return auth::fits(type, one) && (!alg || *alg == one); }
 };

@@ -28,6 +28,8 @@ class key_set {
   std::expected<const public_key*, reason> find(std::optional<std::string_view> kid,
                                                 algorithm alg) const noexcept;
 
+  bool operator==(const key_set&) const = default;
+
   const std::vector<public_key>& keys() const noexcept { return keys_; }
 
  private:

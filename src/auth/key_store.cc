@@ -80,7 +80,8 @@ key_store::key_store()
                  std::array<unsigned char, 16> key;
                  randombytes_buf(key.data(), key.size());
                  return key;
-               }()}) {
+               }()}),
+      tagged_(0, by_salt_.hash_function()) {
   randombytes_buf(dummy_.salt.data(), dummy_.salt.size());
   randombytes_buf(dummy_.hash.data(), dummy_.hash.size());
   dummy_.name = nullptr;
@@ -93,7 +94,7 @@ bool key_store::add(std::string_view name, const key_salt& salt, const key_hash&
   if (!by_salt_.emplace(salt, index).second) return false;
   const auto [place, fresh] = first_of_name_.emplace(name, index);
   const std::uint32_t next = fresh ? no_entry : std::exchange(place->second, index);
-  entries_.push_back({salt, hash, &place->first, next, expires});
+  entries_.push_back({salt, hash, &place->first, next, expires, {}});
   return true;
 }
 
@@ -122,9 +123,9 @@ const key_store::entry* key_store::find_by_salt(std::string_view key) const noex
 std::optional<key_owner> key_store::find(std::string_view key) const noexcept {
   if (key.empty() || key.size() > api_key_bytes_max) return {};
   if (const auto name = name_in_key(key)) {
-    if (const entry* one = find_by_name(*name, key)) return key_owner{*one->name, one->expires};
+    if (const entry* one = find_by_name(*name, key)) return owner_of(*one);
   }
-  if (const entry* one = find_by_salt(key)) return key_owner{*one->name, one->expires};
+  if (const entry* one = find_by_salt(key)) return owner_of(*one);
   return {};
 }
 
@@ -140,22 +141,52 @@ const slow_line* key_store::slow_line_of(const record_id& id) const noexcept {
   return nullptr;
 }
 
-bool key_store::has_key_of(std::string_view name, wall_time now) const noexcept {
-  const auto place = first_of_name_.find(name);
-  std::uint32_t next = place == first_of_name_.end() ? no_entry : place->second;
-  for (; next != no_entry; next = entries_[next].next_of_name) {
-    if (now < entries_[next].expires) return true;
+void key_store::tag_lines(std::string_view secret) {
+  const auto tag = [&](std::string_view name, std::string_view hash, wall_time expires) {
+    line_tag made;
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, octets(secret), secret.size(), made.size());
+    for (const std::string_view part : {name, std::string_view("\0", 1), hash}) {
+      crypto_generichash_update(&state, octets(part), part.size());
+    }
+    crypto_generichash_final(&state, made.data(), made.size());
+    tagged_.emplace(made, expires);
+    return made;
+  };
+  tagged_.reserve(size());
+  for (entry& one : entries_) {
+    std::array<char, key_salt_bytes + key_hash_bytes> both;
+    std::ranges::copy(one.hash, std::ranges::copy(one.salt, both.begin()).out);
+    one.tag = tag(*one.name, {both.data(), both.size()}, one.expires);
   }
-  return std::ranges::any_of(
-      slow_, [&](const slow_line& one) { return one.name == name && now < one.expires; });
+  for (slow_line& one : slow_) one.tag = tag(one.name, one.hash, one.expires);
+}
+
+bool key_store::has_line(const line_tag& tag, wall_time now) const noexcept {
+  const auto place = tagged_.find(tag);
+  return place != tagged_.end() && now < place->second;
+}
+
+config::rate key_store::rate_of(std::string_view name) const noexcept {
+  if (rates_.empty()) return {};
+  const auto place = rates_.find(name);
+  return place == rates_.end() ? config::rate{} : place->second;
+}
+
+bool key_store::set_rate(std::string_view name, const config::rate& rate) {
+  const config::rate& held = rates_.emplace(name, rate).first->second;
+  return held.count == rate.count && held.per == rate.per;
 }
 
 std::vector<key_store::listed> key_store::list() const {
   std::vector<listed> all;
   all.reserve(entries_.size() + slow_.size());
-  for (const entry& one : entries_) all.push_back({*one.name, "rwk1", one.expires});
+  for (const entry& one : entries_) {
+    all.push_back({*one.name, "rwk1", one.expires, rate_of(*one.name)});
+  }
   for (const slow_line& one : slow_) {
-    all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires});
+    all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires,
+                   rate_of(one.name)});
   }
   return all;
 }
@@ -165,7 +196,7 @@ bool key_store::add_slow(std::string_view name, std::string_view hash, wall_time
   const std::string text = std::string(name) + ':' + std::string(hash);
   crypto_generichash(id.data(), id.size(), octets(text), text.size(), nullptr, 0);
   if (slow_line_of(id) != nullptr) return false;
-  slow_.push_back({std::string(name), std::string(hash), expires, id});
+  slow_.push_back({std::string(name), std::string(hash), expires, id, {}});
   // Of the one before and this: whatever changes is another set.
   std::array<unsigned char, 2 * sizeof(record_id)> both;
   std::ranges::copy(slow_id_, both.begin());

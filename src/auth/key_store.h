@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "config/config.h"
 
 namespace rw::auth {
 
@@ -31,18 +32,23 @@ inline constexpr std::size_t slow_lines_max = 16;
 // Identifies a line by what it says: a digest of its name and its hash.
 using record_id = std::array<unsigned char, 16>;
 
+// What tokens that are minted for a line know it by (auth/token_id.h).
+using line_tag = std::array<unsigned char, 16>;
+
 // A line whose hash is bcrypt's or argon2id's (auth/slow_hash.h).
 struct slow_line {
   std::string name;
   std::string hash;
   wall_time expires;
   record_id id;
+  line_tag tag{};
 };
 
 // Whose key it is. The name lives as long as the store.
 struct key_owner {
   std::string_view name;
   wall_time expires;  // wall_time::max(): never
+  line_tag tag;
 };
 
 // BLAKE2b-256 of the whole key, keyed with the salt: what a `name:rwk1$<salt>$<hash>` line holds.
@@ -82,8 +88,17 @@ class key_store {
   const record_id& slow_id() const noexcept { return slow_id_; }  // of all of them together
   const slow_line* slow_line_of(const record_id& id) const noexcept;
 
-  // Whether one of its keys, of either kind, is in force.
-  bool has_key_of(std::string_view name, wall_time now) const noexcept;
+  // Tags every line there is, once: a digest of its name and its hash under `secret`. So gates that
+  // share both know each other's tags, and a tag says nothing of a key, however short that is.
+  // Without this call every tag is zeros and no line is found by one.
+  void tag_lines(std::string_view secret);
+  // Whether the line of this tag is there and in force.
+  bool has_line(const line_tag& tag, wall_time now) const noexcept;
+
+  // Of the name, for all of its keys; count 0: none of its own.
+  config::rate rate_of(std::string_view name) const noexcept;
+  // False when the name has another already.
+  bool set_rate(std::string_view name, const config::rate& rate);
 
   // Every line, in no order to rely on. `kind`: rwk1, which those in the clear have become, bcrypt
   // or argon2id. The views live as long as the store.
@@ -91,6 +106,7 @@ class key_store {
     std::string_view name;
     std::string_view kind;
     wall_time expires;
+    config::rate rate;
   };
   std::vector<listed> list() const;
   // Of both kinds.
@@ -109,6 +125,7 @@ class key_store {
     const std::string* name;     // a key of first_of_name_, whose nodes never move
     std::uint32_t next_of_name;  // the entries of one name form a list
     wall_time expires;
+    line_tag tag{};
   };
   struct name_hasher {
     using is_transparent = void;
@@ -117,7 +134,7 @@ class key_store {
     }
   };
   // Keyed afresh per store, so that nobody outside can aim at a bucket and learn from the time.
-  struct salt_hasher {
+  struct salt_hasher {  // of tags, too, which are as long
     std::array<unsigned char, 16> key;
     std::size_t operator()(const key_salt& salt) const noexcept;
   };
@@ -125,11 +142,14 @@ class key_store {
 
   const entry* find_by_name(std::string_view name, std::string_view key) const noexcept;
   const entry* find_by_salt(std::string_view key) const noexcept;
+  static key_owner owner_of(const entry& one) noexcept { return {*one.name, one.expires, one.tag}; }
 
   std::vector<entry> entries_;
   std::unordered_map<std::string, std::uint32_t, name_hasher, std::equal_to<>> first_of_name_;
   std::unordered_map<key_salt, std::uint32_t, salt_hasher> by_salt_;
+  std::unordered_map<std::string, config::rate, name_hasher, std::equal_to<>> rates_;
   std::vector<slow_line> slow_;
+  std::unordered_map<line_tag, wall_time, salt_hasher> tagged_;  // when each expires
   record_id slow_id_{};
   entry dummy_;  // random: what the key of an unknown name is compared with
 };

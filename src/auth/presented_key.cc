@@ -25,6 +25,7 @@ reason presented_keys::take(std::string_view key) {
 reason presented_keys::take_owner(const key_owner& owner) {
   if (now_ >= owner.expires) return reason::expired;
   if (any_ && name_ != owner.name) return reason::ambiguous;
+  if (!any_) tag_ = owner.tag;
   any_ = true;
   name_ = owner.name;
   return reason::none;
@@ -42,7 +43,7 @@ reason presented_keys::take_slow(std::string_view key) {
   }
   if (said != nullptr && said->matched) {
     const slow_line* line = store_->slow_line_of(said->about);
-    if (line != nullptr) return take_owner({line->name, line->expires});
+    if (line != nullptr) return take_owner({line->name, line->expires, line->tag});
   }
   if (said != nullptr && said->about == store_->slow_id()) return reason::unknown_key;
   slow_key_ = key;

@@ -20,6 +20,7 @@ class presented_keys {
 
   bool any() const noexcept { return any_; }
   std::string_view name() const noexcept { return name_; }  // in the snapshot's store
+  const line_tag& tag() const noexcept { return tag_; }     // of the first one's line
   std::string_view slow_key() const noexcept { return slow_key_; }
   bool slow_key_known() const noexcept { return slow_key_known_; }
 
@@ -36,6 +37,7 @@ class presented_keys {
   const slow_answer* answer_ = nullptr;
   bool any_ = false;
   std::string_view name_;
+  line_tag tag_{};
   std::string_view slow_key_;
   bool slow_key_known_ = false;  // it has matched before
 };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <array>
+
 #include "auth/base64url.h"
 #include "auth/json.h"
 #include "auth/signature.h"
@@ -138,6 +140,22 @@ result<std::string> generate_ec(public_key pub) {
 }
 
 }  // namespace
+
+secret private_key::derive(std::string_view label) const {
+  const std::string_view number = pub.type == key_type::rsa ? rsa[0].view() : d.view();
+  std::array<char, crypto_generichash_BYTES> made;
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, made.size());
+  for (const std::string_view part : {label, std::string_view("\0", 1), number}) {
+    crypto_generichash_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
+                              part.size());
+  }
+  crypto_generichash_final(&state, reinterpret_cast<unsigned char*>(made.data()), made.size());
+  secret out(std::string_view(made.data(), made.size()));
+  wipe(made.data(), made.size());
+  wipe(&state, sizeof state);
+  return out;
+}
 
 std::string private_key::public_set() const { return "{\"keys\":[" + to_jwk(pub) + "]}"; }
 

@@ -22,6 +22,9 @@ struct private_key {
   algorithm alg() const noexcept { return *pub.alg; }
   std::string_view kid() const noexcept { return *pub.kid; }
 
+  // BLAKE2b-256 of the private number under `label`: a secret that all who have this key share.
+  secret derive(std::string_view label) const;
+
   // {"keys":[...]}: what verifiers of the minted tokens need.
   std::string public_set() const;
 };

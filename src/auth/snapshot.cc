@@ -14,12 +14,23 @@ snapshot make_snapshot(const config::configuration& configuration) {
   out.keys_in_authorization = configuration.has_api_keys && reads("authorization");
   out.slow_for = configuration.api_keys.cache;
   for (const config::jwt_issuer& one : configuration.jwt) {
-    // Where another claim names the caller, nothing says which key a token was minted for.
-    const bool ours = one.jwks_mint && one.identity == "sub";
-    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = ours});
+    out.issuers.push_back({.rules = token_rules(one), .keys = nullptr, .ours = one.jwks_mint});
     if (one.replay_by_jti && !out.used) out.used = std::make_shared<replay_table>();
   }
   return out;
+}
+
+void number_issuers(snapshot& made, const snapshot* before, std::uint64_t fresh) noexcept {
+  const auto same_keys = [](const auto& a, const auto& b) {
+    return a == b || (a != nullptr && b != nullptr && *a == *b);
+  };
+  for (std::size_t i = 0; i < made.issuers.size(); ++i) {
+    issuer& one = made.issuers[i];
+    one.generation = fresh;
+    if (before == nullptr || i >= before->issuers.size()) continue;
+    const issuer& was = before->issuers[i];
+    if (one.rules == was.rules && same_keys(one.keys, was.keys)) one.generation = was.generation;
+  }
 }
 
 std::string_view name(credential_kind kind) noexcept {

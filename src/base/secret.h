@@ -25,6 +25,10 @@ class secret {
   std::size_t size_ = 0;
 };
 
+// Whether there is room to lock more of them in memory (RLIMIT_MEMLOCK). Where there is none,
+// secrets are kept all the same, and may be written to swap.
+bool secrets_can_be_locked() noexcept;
+
 // Overwrites memory that held a secret, in a way no optimiser removes.
 void wipe(void* data, std::size_t size) noexcept;
 

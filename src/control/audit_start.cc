@@ -9,7 +9,7 @@
 namespace rw::control {
 
 // Nothing with `right` when there is to be none.
-std::optional<observe::audit_key> process::audit_key(bool& right) const {
+std::optional<observe::audit_key> process::audit_key(bool& right) {
   const config::secret_source& from = settings().log.audit.sign;
   right = true;
   if (from.from == config::secret_source::kind::none) return {};
@@ -24,6 +24,7 @@ std::optional<observe::audit_key> process::audit_key(bool& right) const {
                     from.name));
   }
   right = key.has_value();
+  if (right) notes_.add(true, "log.audit.sign", from.name, seed->view());
   return key;
 }
 

@@ -1,5 +1,6 @@
 #include "control/command_line.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
@@ -39,18 +40,28 @@ int print(const config::diagnostics& list, std::FILE* to) {
   return config::has_error(list) ? 1 : 0;
 }
 
-int run(const std::string& path) {
-  // No core file and no other process of this user gets to see keys.
+// No core file and no other process of this user gets to see keys. Who makes one all the same, as
+// root with gcore, gets one without memory in it.
+void keep_out_of_cores() {
+  const int filter = ::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+  if (filter >= 0) {
+    [[maybe_unused]] const ssize_t written = ::write(filter, "0", 1);
+    ::close(filter);
+  }
   ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+int run(const std::string& path) {
+  keep_out_of_cores();
   hold_signals();
   process gate({path, ""});
   return gate.start() ? gate.run() : 1;
 }
 
-// Root checks with the eyes of the service: a configuration that belongs to a system's group, as a
+// Root looks with the eyes of the service: a configuration that belongs to a system's group, as a
 // package's does to group ringward, is for the user of that name, who has to be able to read all of
 // it.
-void check_as_service(const std::string& path) {
+void look_as_service(const std::string& path) {
   constexpr gid_t system_groups_end = 1000;
   struct stat at{};
   if (::geteuid() != 0 || ::stat(path.c_str(), &at) != 0) return;
@@ -60,7 +71,7 @@ void check_as_service(const std::string& path) {
   if (user == nullptr) return;
   if (::initgroups(user->pw_name, at.st_gid) != 0 || ::setegid(at.st_gid) != 0 ||
       ::seteuid(user->pw_uid) != 0) {
-    fmt::print(stderr, "ringward: warning: cannot check as user {}\n", group->gr_name);
+    fmt::print(stderr, "ringward: warning: cannot look as user {}\n", group->gr_name);
   }
 }
 
@@ -89,7 +100,7 @@ bool look_up(const std::vector<std::string>& wanted, upstream::address_book& boo
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
-  check_as_service(path);
+  look_as_service(path);
   config::examined read = config::examine(path);
   const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
   if (print(read.problems, stderr) != 0) {
@@ -225,7 +236,10 @@ void add_audit(CLI::App& app, audit_verify_options& options, std::string& config
   auto* key = audit->add_subcommand("public-key", "The key that checkpoints are verified by");
   key->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
   key->footer("Example: ringward audit public-key --config /etc/ringward");
-  key->callback([&] { status = run_audit_public_key(config); });
+  key->callback([&] {
+    look_as_service(config);
+    status = run_audit_public_key(config);
+  });
 }
 
 }  // namespace

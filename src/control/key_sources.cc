@@ -235,6 +235,7 @@ bool key_sources::take_keys(source& one, const https_answer& got) {
     log_.warning(fmt::format("auth.jwt.{}: {}: {}", one.rules.name, from, each.text));
   }
   log_.info(fmt::format("auth.jwt.{}: {} keys from {}", one.rules.name, keys->keys().size(), from));
+  happened(one, observe::audit_result::done, one.keys ? "changed" : "loaded", from);
   one.keys = std::make_shared<const auth::key_set>(std::move(*keys));
   one.body = is;
   ++one.fetched_new;
@@ -248,6 +249,7 @@ void key_sources::fail(source& one, std::string why) {
   one.last_failure = std::move(why);
   if (one.told != mono_time{} && loop_.now() - one.told < failing_every) return;
   one.told = loop_.now();
+  happened(one, observe::audit_result::failed, "fetch_failed", one.last_failure);
   log_.warning(fmt::format("auth.jwt.{}: keys could not be fetched, {} times in a row: {}; {}",
                            one.rules.name, one.schedule.failures(), one.last_failure,
                            one.keys
@@ -263,7 +265,20 @@ void key_sources::lapse(source& one) {
   one.body.reset();
   log_.error(fmt::format("auth.jwt.{}: its keys are older than max_stale: its tokens get 503",
                          one.rules.name));
+  happened(one, observe::audit_result::failed, "too_old", {});
   to_.changed();
+}
+
+void key_sources::happened(const source& one, observe::audit_result how, const char* reason,
+                           std::string_view detail) const {
+  const std::string object = fmt::format("auth.jwt.{}.jwks", one.rules.name);
+  observe::audit_record r;
+  r.what = observe::audit_event::key_set;
+  r.outcome = how;
+  r.reason = reason;
+  r.object = object;
+  r.detail = detail;
+  to_.happened(r);
 }
 
 // Keys first, then the word that the fetch is over: whoever waits finds them there.

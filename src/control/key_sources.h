@@ -12,6 +12,7 @@
 #include "gateway/snapshot.h"
 #include "io/loop.h"
 #include "io/task.h"
+#include "observe/audit_record.h"
 #include "observe/log.h"
 
 namespace rw::control {
@@ -25,6 +26,8 @@ class key_sources {
   struct listeners {
     std::function<void()> changed;  // fill() would now give other keys
     std::function<void(const std::shared_ptr<gateway::key_source>&)> settled;  // after a fetch
+    // For the audit log: what became of an issuer's keys.
+    std::function<void(const observe::audit_record&)> happened;
   };
   key_sources(io::loop& on, const observe::log& log, listeners to);
   ~key_sources();
@@ -56,6 +59,8 @@ class key_sources {
   bool take_keys(source& one, const https_answer& got);
   void fail(source& one, std::string why);
   void lapse(source& one);
+  void happened(const source& one, observe::audit_result how, const char* reason,
+                std::string_view detail) const;
   void settle(source& one);
   void ask(source& one);
   static void end(source& one) noexcept;

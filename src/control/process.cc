@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/secret.h"
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
 #include "control/descriptors.h"
@@ -126,6 +127,11 @@ bool process::open_control() {
                     "fewer than max_connections: raise LimitNOFILE= or `ulimit -Hn`",
                     descriptors_, clients));
   }
+  if (!secrets_can_be_locked()) {
+    log_.warning(
+        "no room to lock secrets in memory (RLIMIT_MEMLOCK): they may be written to swap; raise "
+        "LimitMEMLOCK= or `ulimit -l`");
+  }
   if (!open_workers(clients)) return false;
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
@@ -227,14 +233,15 @@ key_sources::listeners process::keys_for_workers() {
               [this] {
                 auto made = std::make_shared<auth::snapshot>(state_->auth);
                 keys_->fill(*made);
-                made->generation = ++generation_;
+                auth::number_issuers(*made, keys_now(), ++generation_);
                 keys_in_force_ = made;
                 workers_->adopt_keys(loop_->kernel(), std::move(made));
               },
           .settled =
               [this](const std::shared_ptr<gateway::key_source>& of) {
                 workers_->keys_settled(loop_->kernel(), of);
-              }};
+              },
+          .happened = [this](const observe::audit_record& what) { audit_events_.emit(what); }};
 }
 
 io::task<> process::serve_signals() {

@@ -103,7 +103,7 @@ class process {
              const std::vector<std::string>& messages);
   bool open_control();
   bool open_workers(std::uint32_t clients);
-  std::optional<observe::audit_key> audit_key(bool& right) const;
+  std::optional<observe::audit_key> audit_key(bool& right);
   bool open_audit();
   key_sources::listeners keys_for_workers();
   void take_messages();
@@ -141,6 +141,10 @@ class process {
   std::unique_ptr<upstream::checker> checker_;
   std::unique_ptr<key_sources> keys_;
   std::shared_ptr<const auth::snapshot> keys_in_force_;  // null: those of state_
+  const auth::snapshot* keys_now() const noexcept {
+    if (keys_in_force_) return keys_in_force_.get();
+    return state_ ? &state_->auth : nullptr;
+  }
   std::unique_ptr<origin_names> names_;
   upstream_board board_;
   revocation_board revocations_;

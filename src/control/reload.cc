@@ -108,6 +108,7 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
+  with.keys_before = keys_now();
   const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
   with.known = known;
   with.generation = ++generation_;
@@ -155,8 +156,7 @@ io::task<> process::reload_by_signal(std::string by) {
 // No reload: nothing is read, and nothing but servers comes and goes.
 void process::take_addresses() {
   if (!state_ || !workers_ || stopping_) return;
-  auto made = gateway::with_addresses(
-      state_, names_->book(), keys_in_force_ ? *keys_in_force_ : state_->auth, worker_count_);
+  auto made = gateway::with_addresses(state_, names_->book(), *keys_now(), worker_count_);
   if (!made) return;
   state_ = std::move(made);
   workers_->bound_clients(room_for_clients());

@@ -18,7 +18,7 @@ constexpr std::size_t spare_bytes = 128U << 10U;
 // Which step a decision was made at.
 audit_event event_of(const exchange& x) noexcept {
   if (!x.decision.admitted()) {
-    if (x.decision.status == 429) return audit_event::rate_limit;
+    if (x.decision.status == 429 || x.refusing_limit != SIZE_MAX) return audit_event::rate_limit;
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
   }
@@ -39,6 +39,18 @@ observe::refusal describe_refusal(const exchange& x) noexcept {
   return one;
 }
 
+// What of the caller's the identity was taken from, where it has more than the one.
+std::string_view credential_of(const exchange& x) noexcept {
+  switch (x.caller.kind) {
+    case auth::credential_kind::jwt:
+      return x.caller.token_id;
+    case auth::credential_kind::mtls:
+      return x.client->shown->certificate.thumbprint;
+    default:
+      return x.caller.who.view();
+  }
+}
+
 observe::audit_record describe(const exchange& x, std::string_view client) noexcept {
   observe::audit_record r;
   r.at = x.began_at;
@@ -50,10 +62,10 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
+    const bool is_token = x.caller.kind == auth::credential_kind::jwt;
     r.credential = auth::name(x.caller.kind);
-    r.credential_id = x.caller.kind == auth::credential_kind::jwt
-                          ? std::string_view(x.state->settings.jwt[x.caller.issuer].name)
-                          : r.identity;
+    r.credential_id = credential_of(x);
+    if (is_token) r.issuer = x.state->settings.jwt[x.caller.issuer].name;
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;

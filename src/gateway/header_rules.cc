@@ -45,6 +45,10 @@ bool name_set::contains(const http::field& one) const noexcept {
                      [&](const std::string& name) { return iequals(name, one.name); });
 }
 
+void wipe_values(resolved_headers& set) noexcept {
+  for (auto& [name, value] : set) wipe(value.data(), value.size());
+}
+
 request_rules make_request_rules(const config::route& route, const config::upstream* to,
                                  const resolved_headers& set,
                                  const std::vector<std::string>& all_identity_names) {
@@ -53,10 +57,16 @@ request_rules make_request_rules(const config::route& route, const config::upstr
   rules.credentials = route.forward_credentials;
   for (const std::string& name : all_identity_names) rules.removed.add(name);
   for (const std::string& name : route.request_remove) rules.removed.add(name);
+  std::size_t bytes = 0;
   for (const auto& [name, value] : set) {
     rules.removed.add(name);
-    add_line(rules.added, name, value);
+    bytes += name.size() + value.size() + 4;
   }
+  std::string lines;
+  lines.reserve(bytes);  // growing would leave copies behind
+  for (const auto& [name, value] : set) add_line(lines, name, value);
+  if (bytes > 0) rules.added = std::make_shared<const secret>(lines);
+  wipe(lines.data(), lines.size());
   if (to != nullptr) {
     rules.upstream_tls = to->has_tls;
     rules.upstream_host = to->host == config::host_rule::upstream;

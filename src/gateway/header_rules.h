@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/secret.h"
 #include "config/config.h"
 #include "http/field.h"
 
@@ -26,8 +28,9 @@ class name_set {
 };
 
 struct request_rules {
-  name_set removed;   // on top of what never passes: hop-by-hop, framing, credentials, addresses
-  std::string added;  // field lines, ready to be copied
+  name_set removed;  // on top of what never passes: hop-by-hop, framing, credentials, addresses
+  // Field lines, ready to be copied; in guarded memory, since values may be secrets. Null: none.
+  std::shared_ptr<const secret> added;
   std::string identity_name;  // of forward_identity
   std::string host;           // literal Host; empty: the client's, or the server's name
   bool upstream_host = false;
@@ -43,6 +46,8 @@ struct response_rules {
 };
 
 using resolved_headers = std::vector<std::pair<std::string, std::string>>;  // name, value
+// Of values that were secrets, once they are where they belong.
+void wipe_values(resolved_headers& set) noexcept;
 
 // `all_identity_names`: forward_identity of every route, since no client's copy may reach any.
 request_rules make_request_rules(const config::route& route, const config::upstream* to,

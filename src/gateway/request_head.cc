@@ -103,7 +103,7 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
   if (!x.caller.who.empty() && !rules.identity_name.empty()) {
     out.field(rules.identity_name, x.caller.who.view());
   }
-  out.text(rules.added);
+  if (rules.added) out.text(rules.added->view());
   out.end();
   return !out.overflow();
 }

@@ -7,6 +7,7 @@
 #include "auth/private_key.h"
 #include "base/assert.h"
 #include "config/address.h"
+#include "gateway/client_bounds.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
 
@@ -35,6 +36,13 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
   options.kernel_offload = from.tls.kernel_offload;
+  if (from.tls.clients != config::client_auth::off) {
+    const subject about{.key = "listener.tls.client_ca", .at = from.tls.client_ca_at};
+    options.client_ca = files.read_authorities(from.tls.client_ca, about, with.now);
+    if (!options.client_ca) return nullptr;
+    options.client_required = from.tls.clients == config::client_auth::required;
+    options.threads = with.workers;
+  }
   auto made =
       tls::server_context::create(std::move(options), std::move(certificates), with.tickets);
   if (!made) {
@@ -52,9 +60,13 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
     const std::size_t index = s.listeners.size();
-    plan.open = with.previous != nullptr && index < with.previous->listeners.size()
-                    ? with.previous->listeners[index].open
-                    : std::make_shared<std::atomic<std::uint32_t>>(0);
+    const listener_plan* before = nullptr;
+    if (with.previous != nullptr && index < with.previous->listeners.size()) {
+      before = &with.previous->listeners[index];
+    }
+    plan.open = before != nullptr ? before->open : std::make_shared<std::atomic<std::uint32_t>>(0);
+    plan.per_client = make_client_bounds(one, with.workers,
+                                         before != nullptr ? before->per_client.get() : nullptr);
     s.listeners.push_back(std::move(plan));
   }
 }
@@ -216,13 +228,10 @@ void make_remote_keys(snapshot& s, std::size_t issuer, const snapshot_context& w
 
 void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.auth = auth::make_snapshot(s.settings);
-  s.auth.generation = with.generation;
   // What was used once stays used.
   if (s.auth.used && with.previous != nullptr && with.previous->auth.used) {
     s.auth.used = with.previous->auth.used;
   }
-  if (s.settings.has_api_keys) s.auth.keys = files.read_keys(s.settings.api_keys);
-
   std::shared_ptr<const auth::key_set> minted;
   if (s.settings.mint.present) {
     s.mint_key = files.read_mint_key(s.settings.mint);
@@ -234,6 +243,9 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
       if (keys) minted = std::make_shared<const auth::key_set>(std::move(*keys));
     }
   }
+  if (s.settings.has_api_keys) {
+    s.auth.keys = files.read_keys(s.settings.api_keys, s.mint_key.get());
+  }
   s.key_plans.resize(s.settings.jwt.size());
   for (std::size_t i = 0; i < s.settings.jwt.size(); ++i) {
     const config::jwt_issuer& from = s.settings.jwt[i];
@@ -243,6 +255,7 @@ void make_auth(snapshot& s, const snapshot_context& with, file_reader& files) {
     }
     s.auth.issuers[i].keys = from.jwks_mint ? minted : files.read_key_set(from);
   }
+  auth::number_issuers(s.auth, with.keys_before, with.generation);
 }
 
 void make_route(snapshot& s, const config::route& from, const resolved_headers& security,
@@ -254,9 +267,10 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
     (s.limits->needs_identity(index) ? plan.identity_limits : plan.early_limits).push_back(index);
   }
   const bool proxied = from.action == config::route_action::proxy;
-  plan.request =
-      make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
-                         files.read_headers(from.request_set, request_set_key), identity_names);
+  resolved_headers set = files.read_headers(from.request_set, request_set_key);
+  plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
+                                    set, identity_names);
+  wipe_values(set);
   plan.response =
       make_response_rules(from, files.read_headers(from.response_set, response_set_key), security);
   for (const auto* list : {&from.auth, &from.auth_all}) {

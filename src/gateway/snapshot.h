@@ -33,8 +33,9 @@ namespace rw::gateway {
 
 struct listener_plan {
   const config::listener* settings = nullptr;
-  std::shared_ptr<const tls::server_context> tls;  // null: plain
-  config::cidr_set trusted;                        // client_address_from
+  std::shared_ptr<const tls::server_context> tls;    // null: plain
+  config::cidr_set trusted;                          // client_address_from
+  std::shared_ptr<const limit::limiter> per_client;  // null: no bounds; see client_bounds.h
   // Connections open over all workers; carried over a reload, which changes no listener's place.
   std::shared_ptr<std::atomic<std::uint32_t>> open;
 };
@@ -99,10 +100,11 @@ struct snapshot_context {
   std::shared_ptr<const tls::ticket_keys> tickets;
   observe::label_names* labels = nullptr;
   const snapshot* previous = nullptr;
-  std::span<const known_keys> known;  // that were fetched
-  std::uint64_t generation = 1;       // never used twice
-  wall_time now;                      // for warnings about dates
-  file_notes* notes = nullptr;        // what was read of secrets and key sets goes there
+  const auth::snapshot* keys_before = nullptr;  // in force by now: those of `previous`, or newer
+  std::span<const known_keys> known;            // that were fetched
+  std::uint64_t generation = 1;                 // never used twice; of issuers that change
+  wall_time now;                                // for warnings about dates
+  file_notes* notes = nullptr;                  // what was read of secrets and key sets goes there
   const upstream::address_book* names = nullptr;  // of origins; null: nobody has looked
 };
 

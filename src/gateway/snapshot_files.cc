@@ -31,6 +31,9 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
   for (const config::listener& one : settings.listeners) {
     for (const config::certificate& pair : one.tls.certificates)
       reader.read_certificate(pair, now, "listener.tls.certificates");
+    if (one.tls.clients == config::client_auth::off) continue;
+    reader.read_authorities(one.tls.client_ca,
+                            {.key = "listener.tls.client_ca", .at = one.tls.client_ca_at}, now);
   }
   for (const config::upstream& one : settings.upstreams) {
     if (one.has_tls && one.tls.verify) {
@@ -49,8 +52,10 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
     reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
   }
   for (const config::route& one : settings.routes) {
-    reader.read_headers(one.request_set, request_set_key);
-    reader.read_headers(one.response_set, response_set_key);
+    resolved_headers set = reader.read_headers(one.request_set, request_set_key);
+    wipe_values(set);
+    set = reader.read_headers(one.response_set, response_set_key);
+    wipe_values(set);
   }
   return problems;
 }
@@ -136,7 +141,8 @@ std::optional<secret> file_reader::read_secret(const config::secret_source& sour
   return {};
 }
 
-std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from) {
+std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_keys& from,
+                                                              const auth::private_key* mint) {
   const subject about{.key = "auth.api_keys.file", .at = from.file_at};
   std::optional<std::string> text = read(from.file, about, key_file_bytes_max, access::owner_only);
   if (!text) note(false, about, from.file, {});
@@ -147,6 +153,7 @@ std::shared_ptr<const auth::key_store> file_reader::read_keys(const config::api_
   wipe(text->data(), text->size());
   pass_on(std::move(found), about);
   if (!keys) return nullptr;
+  if (mint != nullptr) keys->tag_lines(mint->derive("ringward key line").view());
   return std::make_shared<const auth::key_store>(std::move(*keys));
 }
 
@@ -225,6 +232,7 @@ std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std:
 resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,
                                            std::string_view key) {
   resolved_headers made;
+  made.reserve(from.size());  // moving a short text copies it
   for (const config::header_value& one : from) {
     std::string value = one.text;
     if (one.from.from != config::secret_source::kind::none) {
@@ -234,6 +242,7 @@ resolved_headers file_reader::read_headers(const std::vector<config::header_valu
       if (!read) continue;
       value = read->view();
       if (!http::is_field_value(value)) {
+        wipe(value.data(), value.size());
         report(about,
                fmt::format("{}: holds characters that no header value may have", one.from.name));
         continue;

@@ -39,7 +39,9 @@ class file_reader {
               std::vector<std::string>& files, file_notes* notes = nullptr) noexcept
       : toml_files_(toml_files), problems_(problems), files_(files), notes_(notes) {}
 
-  std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from);
+  // `mint`: whose tokens know the lines of the file; null: nobody's do.
+  std::shared_ptr<const auth::key_store> read_keys(const config::api_keys& from,
+                                                   const auth::private_key* mint = nullptr);
   std::shared_ptr<const auth::key_set> read_key_set(const config::jwt_issuer& from);
   std::shared_ptr<const auth::private_key> read_mint_key(const config::mint& from);
   // `table`: the key of the table that has both.

@@ -108,6 +108,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+  send_away_outdated(first_);
 }
 
 void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
@@ -167,9 +168,8 @@ exchange& worker::begin(connection& client) {
 }
 
 void worker::end(exchange& done) noexcept {
+  done.let_go();
   done.client->current = nullptr;
-  done.head_bytes = {};
-  done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
   free_exchanges_.push_back(&done);
 }

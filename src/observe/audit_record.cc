@@ -12,8 +12,9 @@ constexpr std::size_t fixed_bytes_max = 512;  // keys, numbers, times and closed
 
 std::size_t bytes_max(const audit_record& r) noexcept {
   std::size_t texts = 2 * audit_formatter::path_bytes_max;
-  for (const std::string_view one : {r.reason, r.client, r.identity, r.credential, r.credential_id,
-                                     r.method, r.route, r.request_id, r.object, r.detail}) {
+  for (const std::string_view one :
+       {r.reason, r.client, r.identity, r.credential, r.credential_id, r.issuer, r.method, r.route,
+        r.request_id, r.object, r.detail}) {
     texts += one.size();
   }
   return fixed_bytes_max + escape_bytes_max * texts;
@@ -57,6 +58,7 @@ void audit_formatter::begin(const audit_record& r, std::string& out) {
     line.member(R"(,"identity":")", r.identity);
     line.member(R"(,"credential":")", r.credential);
     line.member(R"(,"credential_id":")", r.credential_id);
+    line.member(R"(,"issuer":")", r.issuer);
     line.member(R"(,"route":")", r.route);
     line.member(R"(,"id":")", r.request_id);
     line.member(R"(,"object":")", r.object);

@@ -47,7 +47,8 @@ struct audit_record {
   std::uint16_t port = 0;          // of `client`, when it is the peer itself
   std::string_view identity;       // who, as authentication found
   std::string_view credential;     // its kind: "api_key", "jwt"
-  std::string_view credential_id;  // which one: a key's name, a token's issuer by its table's name
+  std::string_view credential_id;  // which one: a key's name, a token's jti
+  std::string_view issuer;         // of a token, by its table's name
   std::string_view method;
   std::string_view path;
   std::string_view query;  // with its '?'; what log.redact names is taken out

@@ -285,6 +285,7 @@ std::shared_ptr<const gateway::snapshot> configurations::next() {
   gateway::snapshot_context with;
   with.workers = workers_;
   with.previous = made_.empty() ? nullptr : made_.back().get();
+  if (with.previous != nullptr) with.keys_before = &with.previous->auth;
   with.generation = made_.size() + 1;
   with.labels = &labels_;
   with.tickets = tickets_;

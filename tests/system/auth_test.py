@@ -58,7 +58,8 @@ path_prefix = "/"
 upstream = "origin"
 auth = ["api_keys", "jwt:main", "jwt:own"]
 """
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+              "EdDSA")
 
 
 def new_key(name):

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -12,6 +10,7 @@
 #include "auth/json.h"
 #include "auth/jws.h"
 #include "auth/signature.h"
+#include "auth/token_id.h"
 #include "base/random.h"
 #include "unit/auth/vectors.h"
 
@@ -43,7 +42,6 @@ verdict verify(std::string_view token, const private_key& key) {
   rules.audiences = {"api"};
   rules.require = {"exp", "iat", "nbf", "jti", "sub"};
   snapshot state;
-  state.generation = 1;
   state.issuers.push_back(
       {.rules = token_rules(rules),
        .keys = std::make_shared<const key_set>(load_keys_or_die(key.public_set()))});
@@ -51,6 +49,27 @@ verdict verify(std::string_view token, const private_key& key) {
   authenticator worker;
   std::string storage;
   return worker.authenticate(bearer(storage, token), {&jwt, 1}, {}, state, now);
+}
+
+TEST(Mint, ATokenIsBoundToACertificateWhereThereIsOne) {
+  random_init();
+  const auto key = load(*generate_private_jwk(algorithm::es256));
+  auto mint = minter::make(key, mint_rules());
+  ASSERT_TRUE(mint);
+  constexpr std::string_view thumbprint = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
+  const auto claims_of = [](const std::string& token) {
+    const std::size_t dot = token.find('.');
+    return decode_base64url(token.substr(dot + 1, token.rfind('.') - dot - 1)).value_or("");
+  };
+  const auto bound = mint->token("alice", {}, now, thumbprint);
+  ASSERT_TRUE(bound);
+  EXPECT_NE(claims_of(*bound).find(fmt::format(R"(,"cnf":{{"x5t#S256":"{}"}}}})", thumbprint)),
+            std::string::npos)
+      << claims_of(*bound);
+  EXPECT_EQ(verify(*bound, *key).why, reason::certificate);
+  const auto free = mint->token("alice", {}, now);
+  EXPECT_EQ(claims_of(*free).find("cnf"), std::string::npos);
+  EXPECT_TRUE(verify(*free, *key).allowed());
 }
 
 TEST(Mint, TokensOfEveryGeneratedKeyVerify) {
@@ -66,7 +85,7 @@ TEST(Mint, TokensOfEveryGeneratedKeyVerify) {
     auto mint = minter::make(key, mint_rules());
     ASSERT_TRUE(mint);
     for (int i = 0; i < 20; ++i) {
-      const auto token = mint->token("alice", now);
+      const auto token = mint->token("alice", {}, now);
       ASSERT_TRUE(token);
       const verdict found = verify(*token, *key);
       EXPECT_EQ(found.why, reason::none) << name(found.why);
@@ -78,11 +97,9 @@ TEST(Mint, TokensOfEveryGeneratedKeyVerify) {
 }
 
 // All ten algorithms with keys another implementation made. RS and EdDSA signatures are
-// deterministic: what that implementation signed, we sign to the octet. With RW_MINTED set, the
-// others go to that file for tests/vectors/auth/check_minted.py.
+// deterministic: what that implementation signed, we sign to the octet. The others are verified by
+// one that is not ours in tests/system/jose_test.py.
 TEST(Mint, SignaturesAreThoseOfAnotherImplementation) {
-  std::ofstream minted;
-  if (const char* path = std::getenv("RW_MINTED")) minted.open(path);
   auto hand = signer::make();
   ASSERT_TRUE(hand);
   const std::vector<row> valid = read_rows("valid.tsv");
@@ -113,9 +130,6 @@ TEST(Mint, SignaturesAreThoseOfAnotherImplementation) {
       std::string encoded;
       append_base64url(encoded, *signature);
       if (!expected.empty() && !is_pss(alg)) EXPECT_EQ(encoded, expected) << one[0] << name(alg);
-      if (minted.is_open()) {
-        minted << name(alg) << '\t' << one[0] << '\t' << input << '\t' << encoded << '\n';
-      }
       done.insert(std::string(name(alg)));
     }
   }
@@ -125,7 +139,7 @@ TEST(Mint, SignaturesAreThoseOfAnotherImplementation) {
 TEST(Mint, AnswerIsTheDocumentedObject) {
   const auto key = load(*generate_private_jwk(algorithm::es256));
   auto mint = minter::make(key, mint_rules());
-  const auto body = mint->answer("we\"ird\\name", now);
+  const auto body = mint->answer("we\"ird\\name", line_tag{1, 2, 3}, now);
   ASSERT_TRUE(body);
   json_reader reader;
   const auto object = reader.parse(*body);
@@ -145,7 +159,7 @@ TEST(Mint, AnswerIsTheDocumentedObject) {
   ASSERT_NE(claims, nullptr);
   EXPECT_EQ(claims->find_string("iss"), mint_rules().issuer);
   EXPECT_EQ(claims->find_string("aud"), "api");
-  EXPECT_EQ(decode_base64url(*claims->find_string("jti"))->size(), 16U);
+  EXPECT_EQ(tag_in(*claims->find_string("jti")), (line_tag{1, 2, 3}));
   EXPECT_EQ(std::int64_t(claims->find("iat")->get_int64().value_unsafe()), 1'700'000'100);
   EXPECT_EQ(std::int64_t(claims->find("nbf")->get_int64().value_unsafe()), 1'700'000'100);
 }
@@ -153,8 +167,39 @@ TEST(Mint, AnswerIsTheDocumentedObject) {
 TEST(Mint, TokenIdsAreNeverTheSame) {
   auto mint = minter::make(load(*generate_private_jwk(algorithm::eddsa)), mint_rules());
   std::set<std::string> tokens;
-  for (int i = 0; i < 100; ++i) tokens.insert(*mint->token("alice", now));
+  for (int i = 0; i < 100; ++i) tokens.insert(*mint->token("alice", {}, now));
   EXPECT_EQ(tokens.size(), 100U);
+}
+
+TEST(Mint, ATokenIdHasTheTagOfALineAndNothingElseDoes) {
+  const line_tag tag{0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0x80};
+  const std::string id = make_token_id(tag);
+  EXPECT_EQ(tag_in(id), tag);
+  for (std::size_t size = 0; size < id.size(); ++size) EXPECT_FALSE(tag_in(id.substr(0, size)));
+  EXPECT_FALSE(tag_in(id + "A"));
+  for (const char wrong : {'=', '+', '.', ' ', '\0'}) {
+    std::string other = id;
+    other.back() = wrong;
+    EXPECT_FALSE(tag_in(other)) << wrong;
+  }
+  std::string other = id;
+  other[22] = '-';
+  EXPECT_FALSE(tag_in(other));
+}
+
+// Gates that share the signing key, and they alone, know each other's tags.
+TEST(PrivateKey, WhatIsDerivedIsOfTheKeyAndTheLabel) {
+  std::set<std::string> made;
+  for (const row& one : read_rows("private.tsv")) {
+    if (one[0] == "encryption" || one[0] == "p256-alg" || one[0] == "rsa-8192") continue;
+    for (const char* label : {"a", "b"}) {
+      const secret first = load(one[1])->derive(label);
+      EXPECT_EQ(first.view().size(), 32U);
+      EXPECT_EQ(first.view(), load(one[1])->derive(label).view());
+      EXPECT_TRUE(made.insert(std::string(first.view())).second) << one[0];
+    }
+  }
+  EXPECT_GT(made.size(), 10U);
 }
 
 TEST(PrivateKey, KidAndAlgDefaultToThumbprintAndType) {

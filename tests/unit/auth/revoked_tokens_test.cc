@@ -32,7 +32,6 @@ class RevokedTokens : public ::testing::Test {
     random_init();
     config::diagnostics found;
     key_ = std::move(*load_private_key(*generate_private_jwk(algorithm::es256), "test", found));
-    state_.generation = 1;
     state_.used = std::make_shared<replay_table>();
     add("https://a.example", false);
     add("https://b.example", false);

@@ -1,8 +1,5 @@
-// Keys whose lines are slow hashes, as authenticate() sees them: no hash is computed here.
-#include <gtest/gtest.h>
-
-#include "auth/authenticate.h"
-#include "unit/auth/authenticate_world.h"
+// Keys whose hash was made to be slow, as the authenticator sees them.
+#include "unit/auth/callers.h"
 
 namespace rw::auth::testing {
 namespace {

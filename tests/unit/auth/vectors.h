@@ -64,7 +64,6 @@ inline config::jwt_issuer vectors_issuer() {
 
 inline snapshot vectors_snapshot() {
   snapshot out;
-  out.generation = 1;
   out.issuers.push_back(
       {.rules = token_rules(vectors_issuer()),
        .keys = std::make_shared<const key_set>(load_keys_or_die(read_vector("keys.jwks")))});

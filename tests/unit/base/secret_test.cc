@@ -1,6 +1,10 @@
 #include "base/secret.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <set>
 #include <utility>
@@ -19,6 +23,22 @@ TEST(Secret, KeepsItsBytesWhenMoved) {
   three = std::move(two);
   EXPECT_EQ(three.view(), "hunter2");
   EXPECT_TRUE(secret{}.empty());
+}
+
+// In a process of its own, which has no capability that lifts the limit; 1 where there is room.
+[[noreturn]] void look_with_limit(rlim_t bytes) {
+  __user_cap_header_struct version{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct none[2]{};
+  const rlimit limit{bytes, bytes};
+  if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) _exit(2);
+  if (::syscall(SYS_capset, &version, none) != 0) _exit(3);
+  _exit(secrets_can_be_locked() ? 1 : 0);
+}
+
+TEST(Secret, SaysWhetherThereIsRoomToLock) {
+  EXPECT_EXIT(look_with_limit(0), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(look_with_limit(32 * 1024), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(look_with_limit(1024 * 1024), testing::ExitedWithCode(1), "");
 }
 
 TEST(Secret, ComparesWhole) {

@@ -1,4 +1,4 @@
-// Callers of three issuers and a key file, asked of an authenticator.
+// Keys and issuers that tests of the authenticator ask it by.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "auth/authenticate.h"
@@ -37,7 +36,6 @@ class Authenticate : public ::testing::Test {
     alice_key_ = first.key;
     bob_key_ = second.key;
     config::diagnostics found;
-    state_.generation = 1;
     state_.keys = std::make_shared<const key_store>(
         *load_keys(first.line + "\n" + second.line + "\nold:plain.key.with-dots\n", "keys", found));
     add_issuer("https://issuer.example", {});
@@ -64,12 +62,13 @@ class Authenticate : public ::testing::Test {
          .keys = std::make_shared<const key_set>(load_keys_or_die(key->public_set()))});
   }
 
-  std::string token(std::size_t issuer, std::string_view who, wall_time at = now_) {
+  std::string token(std::size_t issuer, std::string_view who, wall_time at = now_,
+                    const line_tag& key = {}) {
     config::mint rules;
     rules.issuer = state_.issuers[issuer].rules.issuer;
     rules.audience = "api";
     auto mint = minter::make(signers_[issuer], rules);
-    return *mint->token(who, at);
+    return *mint->token(who, key, at);
   }
 
   verdict ask(const presented& what, const credentials& any, const credentials& all = {}) {
