@@ -6,7 +6,7 @@
 #   tests/appliance/readme_test.sh [demo|SUITE...]    demo, bookworm and trixie without arguments
 #
 # Needs what deb_test.sh needs; LAB_DIR says where images are kept. The packages are those of
-# build/package, built when they are of another commit.
+# build/package, built when they are of another commit. LAB_KIND=deb or rpm has it walk with that one only.
 set -euo pipefail
 # shellcheck source=tests/appliance/lab.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
@@ -62,8 +62,7 @@ walk() {
   if [ "$1" = demo ]; then
     demo
   else
-    tour "$1" deb
-    tour "$1" rpm
+    for kind in ${LAB_KIND:-deb rpm}; do tour "$1" "$kind"; done
   fi
 }
 

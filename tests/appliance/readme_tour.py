@@ -196,7 +196,7 @@ class Tour:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=("demo", "package"))
+    parser.add_argument("name", choices=("demo", "package", "rpm"))
     parser.add_argument("directory", nargs="?", type=Path, default=Path("."))
     parser.add_argument("--readme", type=Path, default=Path("README.md"))
     parser.add_argument("--inside", type=shlex.split, default=["bash", "--norc", "--noprofile"])
