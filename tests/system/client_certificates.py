@@ -17,6 +17,7 @@ state = "$dir/state"
 audit.path = "$dir/audit.log"
 [admin]
 socket = "$dir/admin.sock"
+address = "127.0.0.1:0"
 [[listener]]
 name = "required"
 address = "127.0.0.1:0"

@@ -59,7 +59,7 @@ class MintedKeys(harness.SystemTest):
     def test_another_gate_with_the_same_files_knows_the_keys_too(self):
         first = self.start(self.old_line, self.new_line)
         tokens = [self.mint(first, key) for key in (self.old, self.new)]
-        second = self.gate(GATE + '[admin]\nsocket = "$dir/second.sock"\n',
+        second = self.gate(GATE + '[admin]\nsocket = "$dir/second.sock"\naddress = "127.0.0.1:0"\n',
                            origin=self.upstream.address)
         self.assertEqual([self.status(second, one) for one in tokens], [200, 200])
         self.write("keys", self.new_line + "\n")
