@@ -27,6 +27,7 @@ namespace rw::auth {
 struct client_certificate {
   identity who;            // SAN URI, else DNS, else CN; empty when none of them is usable
   std::string thumbprint;  // base64url of the SHA-256 of its DER (RFC 8705 3.1)
+  wall_time until = wall_time::max();  // it proves nothing from then on
 };
 
 // What a head carried. Views into the head, without OWS around the values; only the first line's
@@ -79,6 +80,7 @@ struct verdict {
   std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
+  config::rate rate;          // its own, by the key file or the token's claim; count 0: none
   std::string_view key_name;  // of the API key that was presented; in the snapshot's store
   line_tag key_line{};        // of that key; what a token minted for it is bound to
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()

@@ -20,6 +20,7 @@ std::string_view error_code(reason why) noexcept {
     case reason::none:
     case reason::missing:
     case reason::unsupported_scheme:
+    case reason::certificate_name:
     case reason::keys_unavailable:
     case reason::unverified:
     case reason::replay_full:

@@ -42,11 +42,16 @@ result<minter> minter::make(std::shared_ptr<const private_key> key, const config
   return minter(std::move(key), rules, std::move(*hand));
 }
 
-result<std::string> minter::token(std::string_view subject, const line_tag& key, wall_time now) {
+result<std::string> minter::token(std::string_view subject, const line_tag& key, wall_time now,
+                                  std::string_view thumbprint) {
   const auto issued = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
   std::string claims = claims_start_;
-  fmt::format_to(std::back_inserter(claims), R"(,"sub":{},"iat":{},"nbf":{},"exp":{},"jti":"{}"}})",
+  fmt::format_to(std::back_inserter(claims), R"(,"sub":{},"iat":{},"nbf":{},"exp":{},"jti":"{}")",
                  json_quoted(subject), issued, issued, issued + ttl_.count(), make_token_id(key));
+  if (!thumbprint.empty()) {
+    fmt::format_to(std::back_inserter(claims), R"(,"cnf":{{"x5t#S256":"{}"}})", thumbprint);
+  }
+  claims += '}';
 
   std::string out = header_;
   append_base64url(out, claims);
@@ -57,8 +62,9 @@ result<std::string> minter::token(std::string_view subject, const line_tag& key,
   return out;
 }
 
-result<std::string> minter::answer(std::string_view subject, const line_tag& key, wall_time now) {
-  const auto made = token(subject, key, now);
+result<std::string> minter::answer(std::string_view subject, const line_tag& key, wall_time now,
+                                   std::string_view thumbprint) {
+  const auto made = token(subject, key, now, thumbprint);
   if (!made) return std::unexpected(made.error());
   std::string body = "{\"token\":\"";
   body += *made;

@@ -21,14 +21,17 @@ class minter {
   static result<minter> make(std::shared_ptr<const private_key> key, const config::mint& rules);
 
   // A compact JWT: iss, sub, aud, iat, nbf, exp (whole seconds) and a new jti. `subject` is the
-  // caller's identity, `key` the line of the key that the caller has shown. fault::invalid when the
-  // key does not sign; ES256 takes about 30 us, RS256 about 600.
-  result<std::string> token(std::string_view subject, const line_tag& key, wall_time now);
+  // name of the caller's key, `key` its line. `thumbprint`: of the certificate without which the
+  // token is to be worth nothing (cnf, RFC 8705 3.1); "" for a token that anybody may use.
+  // fault::invalid when the key does not sign; ES256 takes about 30 us, RS256 about 600.
+  result<std::string> token(std::string_view subject, const line_tag& key, wall_time now,
+                            std::string_view thumbprint = {});
 
   // {"token":...,"token_type":"Bearer","expires_in":...,"kid":...,"alg":...,"access_token":...}:
   // the body of the answer, to be sent with Cache-Control: no-store (RFC 6749 5.1, whose name for
   // the token is the last one).
-  result<std::string> answer(std::string_view subject, const line_tag& key, wall_time now);
+  result<std::string> answer(std::string_view subject, const line_tag& key, wall_time now,
+                             std::string_view thumbprint = {});
 
  private:
   minter(std::shared_ptr<const private_key> key, const config::mint& rules, signer hand);

@@ -58,6 +58,8 @@ std::string_view name(reason why) noexcept {
       return "replay_full";
     case reason::certificate:
       return "certificate";
+    case reason::certificate_name:
+      return "certificate_name";
   }
   return "unknown";
 }

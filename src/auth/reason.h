@@ -35,9 +35,10 @@ enum class reason : std::uint8_t {
   replayed,            // replay = "jti": this jti has been used
   replay_full,         // replay = "jti": no room to remember this jti: 503
   certificate,         // bound by `cnf` to what this client has not shown
+  certificate_name,    // the client's certificate has no name that could be a caller's
 };
 
-inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::certificate) + 1;
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::certificate_name) + 1;
 
 // snake_case, stable: operators write it into alerts.
 std::string_view name(reason why) noexcept;

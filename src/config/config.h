@@ -79,6 +79,9 @@ struct certificate {
   secret_source key;  // PEM
 };
 
+// Whether a listener asks its clients for certificates, and whether they must show one.
+enum class client_auth : std::uint8_t { off, optional, required };
+
 struct listener_tls {
   place at;
   std::vector<certificate> certificates;
@@ -86,8 +89,11 @@ struct listener_tls {
   std::vector<std::string> groups = {"X25519MLKEM768", "X25519", "P-256", "P-384"};
   std::vector<std::string> ciphers;  // empty: the default list
   bool strict_sni = false;
-  bool session_tickets = true;
-  bool kernel_offload = true;  // where the kernel can; "auto"
+  client_auth clients = client_auth::off;  // "client_auth"
+  std::string client_ca;                   // path of a PEM bundle; empty only with `off`
+  place client_ca_at;
+  bool session_tickets = true;  // only with client_auth::off
+  bool kernel_offload = true;   // where the kernel can; "auto"
 };
 
 struct listener_timeouts {
@@ -112,6 +118,9 @@ struct listener {
   std::vector<std::string> protocols = {"h2", "http/1.1"};
   std::vector<std::string> client_address_from;  // CIDRs
   std::uint32_t max_connections = 65536;
+  // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
+  std::uint32_t max_connections_per_client = 0;  // 0: no bound
+  rate handshakes_per_client;                    // count 0: none
   listener_timeouts timeouts;
   listener_limits limits;
   bool has_tls = false;
@@ -163,6 +172,7 @@ struct jwt_issuer {
   std::vector<std::string> require = {"exp"};
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
+  std::string rate_claim;  // empty: no claim gives a caller a rate of its own
   std::vector<std::string> scopes;
   bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
@@ -180,11 +190,19 @@ struct mint {
 
 enum class limit_key : std::uint8_t { client_ip, identity, route };
 
+enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
+
+inline constexpr std::size_t limit_headers_max = 4;
+
 struct limit {
   std::string name;
-  std::vector<limit_key> by = {limit_key::client_ip};  // joined
-  config::rate rate;
+  std::vector<limit_key> by = {limit_key::client_ip};  // joined, with those of by_headers
+  std::vector<std::string> by_headers;                 // lower case
+  config::rate rate;                                   // none with `concurrent` alone
   std::uint64_t burst = 20;
+  std::uint32_t concurrent = 0;  // requests under way at once; 0: no bound
+  limit_cost cost = limit_cost::request;
+  bool shadow = false;  // counts and says what it would refuse, and refuses nothing
   unsigned ipv6_prefix = 64;
   bool headers = true;
   std::uint32_t capacity = 262144;

@@ -79,6 +79,26 @@ void read_certificate(table_reader& in, certificate& out) {
   in.secret("key", out.key, need::required);
 }
 
+void read_client_auth(table_reader& in, listener_tls& out) {
+  in.choice("client_auth", out.clients,
+            {{"off", client_auth::off},
+             {"optional", client_auth::optional},
+             {"required", client_auth::required}});
+  const node* at = in.text("client_ca", out.client_ca);
+  out.client_ca_at = at == nullptr ? in.at() : at->at;
+  if (out.clients == client_auth::off) {
+    if (!out.client_ca.empty()) {
+      in.error(*at, "client_ca", "does nothing without client_auth: no client is asked for one");
+    }
+  } else if (out.client_ca.empty()) {
+    in.missing("client_ca", "the PEM file of the authorities that clients are verified by");
+  } else if (out.client_ca == "system") {
+    in.error(
+        *at, "client_ca",
+        "must be the path of a PEM file: by the system's authorities anybody could be a client");
+  }
+}
+
 bool is_tls13(std::string_view cipher) { return !cipher.contains("_WITH_"); }
 
 void read_tls(table_reader& in, listener_tls& out) {
@@ -99,8 +119,7 @@ void read_tls(table_reader& in, listener_tls& out) {
   in.flag("strict_sni", out.strict_sni);
   in.flag("session_tickets", out.session_tickets);
   in.choice("kernel_offload", out.kernel_offload, {{"auto", true}, {"off", false}});
-  in.later("client_auth", "off");
-  in.later("client_ca", "");
+  read_client_auth(in, out);
 }
 
 void read_timeouts(table_reader& in, listener_timeouts& out) {
@@ -166,8 +185,9 @@ void read_listener(table_reader& in, listener& out) {
   read_networks(in, "client_address_from", out.client_address_from);
   in.number<std::uint32_t>("max_connections", out.max_connections, {1, 10'000'000});
   in.later_list("proxy_protocol_from");
-  in.later("max_connections_per_client", 0);
-  in.later("handshakes_per_client", "off");
+  in.number<std::uint32_t>("max_connections_per_client", out.max_connections_per_client,
+                           {0, 1'000'000});
+  in.rate_or_off("handshakes_per_client", out.handshakes_per_client);
   in.later("redirect_to_https", false);
   in.table("timeouts", [&](table_reader& timeouts) { read_timeouts(timeouts, out.timeouts); });
   in.table("limits", [&](table_reader& limits) { read_limits(limits, out.limits); });

@@ -75,7 +75,11 @@ void read_credentials(table_reader& in, std::string_view key, const configuratio
                              suggestion(issuer, names.issuers.names())));
       }
     } else if (word == "mtls") {
-      in.error(item, key, "\"mtls\" is not yet supported");
+      const bool asked = std::ranges::any_of(settings.listeners, [](const listener& one) {
+        return one.tls.clients != client_auth::off;
+      });
+      if (!asked) in.error(item, key, "\"mtls\" needs a [[listener]] whose tls has client_auth");
+      out.push_back({.how = credential::kind::mtls});
     } else {
       constexpr std::array<std::string_view, 3> known{"api_keys", "jwt:NAME", "mtls"};
       in.refuse_word(item, key, word, known);

@@ -95,24 +95,31 @@ bool is_rotated(std::string_view base, std::string_view name) noexcept {
   return dash == std::string_view::npos || is_digits(name.substr(dash + 1));
 }
 
-std::vector<std::string> rotated_files(const std::string& path) {
-  std::vector<std::string> paths;
-  for (found_file& one : find_rotated(path)) paths.push_back(std::move(one.path));
-  return paths;
+std::optional<std::string> remove_oldest(const std::string& path, wall_time oldest) {
+  std::vector<found_file> all = find_rotated(path);
+  for (; !all.empty() && all.back().written < oldest; all.pop_back()) {
+    if (::unlink(all.back().path.c_str()) == 0) return std::move(all.back().path);
+  }
+  return {};
 }
 
-std::vector<std::string> remove_rotated(const std::string& path, wall_time oldest) {
-  std::vector<std::string> gone;
-  for (const found_file& one : find_rotated(path)) {
-    if (one.written < oldest && ::unlink(one.path.c_str()) == 0) gone.push_back(one.path);
-  }
-  return gone;
+believed_clock::believed_clock(std::optional<wall_time> written, wall_time now,
+                               mono_time started) noexcept
+    : begun_(written ? std::min(now, *written + unwritten_max) : now), started_(started) {}
+
+wall_time believed_clock::at(wall_time now, mono_time running) const noexcept {
+  return std::min(now, begun_ + (running - started_));
 }
 
 earlier_end find_earlier(const std::string& path) {
   earlier_end end;
   std::vector<std::string> candidates = {path};
-  std::ranges::move(rotated_files(path), std::back_inserter(candidates));
+  struct stat what{};
+  if (::stat(path.c_str(), &what) == 0) end.written = written_last(what);
+  for (found_file& one : find_rotated(path)) {
+    end.written = std::max(end.written.value_or(one.written), one.written);
+    candidates.push_back(std::move(one.path));
+  }
   for (const std::string& one : candidates) {
     const std::string text = tail_of(one);
     if (one == path) end.partial = !text.empty() && text.back() != '\n';

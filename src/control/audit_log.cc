@@ -45,6 +45,7 @@ struct audit_log::state : writer_thread_state {
       : path(std::move(options.path)),
         fd(opened),
         chain(earlier.digest, std::move(options.key)),
+        believed(earlier.written, wall_now(), now()),
         keep(options.keep.count()) {
     from = {&own};
     batch.reserve(2 * batch_bytes);
@@ -63,7 +64,7 @@ struct audit_log::state : writer_thread_state {
   void sync(bool at_once) noexcept;
   void publish(bool at_once);
   void open_anew();
-  void remove_old_files();
+  void remove_old_file();
   void finish();
   std::uint64_t lost_in_queues();  // under `lock`
 
@@ -71,6 +72,7 @@ struct audit_log::state : writer_thread_state {
   const std::string path;
   int fd;
   observe::audit_chain chain;
+  const believed_clock believed;
   const observe::log journal;  // says checkpoints whatever log.level is
   std::vector<char> batch;
   std::size_t written = 0;  // of the batch
@@ -196,25 +198,26 @@ void audit_log::state::open_anew() {
     written -= static_cast<std::size_t>(part);
   }
   ::close(std::exchange(fd, opened));
-  remove_old_files();
+  remove_old_file();
 }
 
-void audit_log::state::remove_old_files() {
+void audit_log::state::remove_old_file() {
   looked = now();
   const std::int64_t ns = keep.load(std::memory_order_relaxed);
   if (ns == 0) return;
-  for (const std::string& gone : remove_rotated(path, wall_now() - nanoseconds{ns})) {
-    journal.info(fmt::format("{} was older than log.audit.keep and is gone", gone));
-    observe::audit_record record;
-    record.at = wall_now();
-    record.what = observe::audit_event::admin;
-    record.reason = "audit_file_expired";
-    record.object = gone;
-    std::string body;
-    format.begin(record, body);
-    observe::audit_formatter::end(record, body);
-    chain.append(body, batch);
-  }
+  const wall_time at = believed.at(wall_now(), looked);
+  const std::optional<std::string> gone = remove_oldest(path, at - nanoseconds{ns});
+  if (!gone) return;
+  journal.info(fmt::format("{} was older than log.audit.keep and is gone", *gone));
+  observe::audit_record record;
+  record.at = wall_now();
+  record.what = observe::audit_event::admin;
+  record.reason = "audit_file_expired";
+  record.object = *gone;
+  std::string body;
+  format.begin(record, body);
+  observe::audit_formatter::end(record, body);
+  chain.append(body, batch);
 }
 
 // False when nothing more can be written now.
@@ -246,7 +249,7 @@ void audit_log::state::run() {
     bool wrote = false;
     while (turn()) wrote = true;
     if (last) break;
-    if (now() >= looked + look_for_old_files && batch.empty()) remove_old_files();
+    if (now() >= looked + look_for_old_files && batch.empty()) remove_old_file();
     rest(wrote);
   }
   finish();

@@ -58,10 +58,10 @@ int run(const std::string& path) {
   return gate.start() ? gate.run() : 1;
 }
 
-// Root checks with the eyes of the service: a configuration that belongs to a system's group, as a
+// Root looks with the eyes of the service: a configuration that belongs to a system's group, as a
 // package's does to group ringward, is for the user of that name, who has to be able to read all of
 // it.
-void check_as_service(const std::string& path) {
+void look_as_service(const std::string& path) {
   constexpr gid_t system_groups_end = 1000;
   struct stat at{};
   if (::geteuid() != 0 || ::stat(path.c_str(), &at) != 0) return;
@@ -71,7 +71,7 @@ void check_as_service(const std::string& path) {
   if (user == nullptr) return;
   if (::initgroups(user->pw_name, at.st_gid) != 0 || ::setegid(at.st_gid) != 0 ||
       ::seteuid(user->pw_uid) != 0) {
-    fmt::print(stderr, "ringward: warning: cannot check as user {}\n", group->gr_name);
+    fmt::print(stderr, "ringward: warning: cannot look as user {}\n", group->gr_name);
   }
 }
 
@@ -100,7 +100,7 @@ bool look_up(const std::vector<std::string>& wanted, upstream::address_book& boo
 // Everything that a start would find wrong, except ports: those may be in use by the gate that
 // runs.
 int check(const std::string& path) {
-  check_as_service(path);
+  look_as_service(path);
   config::examined read = config::examine(path);
   const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
   if (print(read.problems, stderr) != 0) {
@@ -236,7 +236,10 @@ void add_audit(CLI::App& app, audit_verify_options& options, std::string& config
   auto* key = audit->add_subcommand("public-key", "The key that checkpoints are verified by");
   key->add_option("--config", config, "A TOML file, or a directory of them")->capture_default_str();
   key->footer("Example: ringward audit public-key --config /etc/ringward");
-  key->callback([&] { status = run_audit_public_key(config); });
+  key->callback([&] {
+    look_as_service(config);
+    status = run_audit_public_key(config);
+  });
 }
 
 }  // namespace

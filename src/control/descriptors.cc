@@ -16,14 +16,16 @@ std::uint64_t raise_descriptor_limit() {
 }
 
 std::uint32_t clients_max(std::uint64_t descriptors, std::size_t workers,
-                          std::span<const config::upstream> origins) {
+                          std::span<const gateway::upstream_plan> origins) {
   // Rings, listening sockets, pipes, files, the admin's connections.
   const std::uint64_t own =
       std::min<std::uint64_t>(512 + workers * io::pipe_pool::lent_max * 2, descriptors / 4);
   const std::uint64_t rest = descriptors - own;
   std::uint64_t upstream = 0;  // requests under way, and connections that are kept
-  for (const config::upstream& one : origins) {
-    upstream += one.max_requests_in_flight + workers * one.idle_per_worker * one.servers.size();
+  for (const gateway::upstream_plan& one : origins) {
+    const std::size_t servers = one.servers.size() + one.without_address.size();
+    upstream +=
+        one.settings->max_requests_in_flight + workers * one.settings->idle_per_worker * servers;
   }
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(rest - std::min(upstream, rest / 2), UINT32_MAX));

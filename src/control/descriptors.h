@@ -4,17 +4,17 @@
 #include <cstdint>
 #include <span>
 
-#include "config/config.h"
+#include "gateway/snapshot.h"
 
 namespace rw::control {
 
 // As many as the process may have (RLIMIT_NOFILE, its hard bound); how many that are.
 std::uint64_t raise_descriptor_limit();
 
-// Client connections at once, over all workers and listeners. What `origins` may need at most is
-// kept for them, but no more than one for each client, so that who is let in can be forwarded; and
-// some for the process itself.
+// Client connections at once, over all workers and listeners. What `origins` may need at most, at
+// the addresses that they have, is kept for them, but no more than one for each client, so that who
+// is let in can be forwarded; and some for the process itself.
 std::uint32_t clients_max(std::uint64_t descriptors, std::size_t workers,
-                          std::span<const config::upstream> origins);
+                          std::span<const gateway::upstream_plan> origins);
 
 }  // namespace rw::control

@@ -95,6 +95,10 @@ io::task<https_outcome> https_client::get(https_request what) {
   step done = refuse(https_stage::name, fault::unreachable, "the name has no address");
   const std::size_t count = std::min(found->addresses.size(), addresses_max);
   for (std::size_t i = 0; i < count; ++i) {
+    // A server that is quick could be done before a timer that is late already.
+    if (loop_.now() >= what.by) {
+      co_return refuse(https_stage::connection, fault::timed_out, "no time is left");
+    }
     if (ended_) co_return refuse(https_stage::connection, fault::canceled, "the gate is stopping");
     net::stream stream(loop_, -1, origin::upstream);
     stream_ = &stream;

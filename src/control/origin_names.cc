@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "config/address.h"
 #include "config/values.h"
 #include "net/address.h"
 
@@ -46,6 +47,16 @@ std::string difference(const std::vector<config::ip16>& before,
   return text;
 }
 
+bool change_allowance::take(mono_time now) noexcept {
+  const std::int64_t earned = (now - since_) / every;
+  since_ += earned * every;
+  left_ = static_cast<unsigned>(std::min<std::int64_t>(at_once, left_ + earned));
+  if (left_ == at_once) since_ = now;
+  if (left_ == 0) return false;
+  --left_;
+  return true;
+}
+
 origin_names::origin_names(io::loop& on, const observe::log& log, std::function<void()> on_change)
     : loop_(on),
       log_(log),
@@ -63,7 +74,7 @@ void origin_names::stop(entry& one) noexcept {
 
 void origin_names::add(const std::string& name) {
   if (ended_ || entries_.contains(name)) return;
-  auto made = std::make_shared<entry>();
+  auto made = std::make_shared<entry>(loop_.now());
   made->name = name;
   entries_[name] = made;
   io::spawn(keep(std::move(made)), keepers_);
@@ -101,7 +112,7 @@ io::task<> origin_names::keep(std::shared_ptr<entry> one) {
   while (!one->ended) {
     one->again = false;
     const result<resolved> got =
-        co_await resolver_.resolve(one->name, loop_.now() + lookup_time_max);
+        co_await resolver_.resolve(one->name, loop_.now() + lookup_time_max, one->addresses);
     if (one->ended) co_return;
     const nanoseconds rest = take(*one, got);
     if (one->again) continue;
@@ -112,36 +123,60 @@ io::task<> origin_names::keep(std::shared_ptr<entry> one) {
   }
 }
 
+// How long until it is tried again.
+nanoseconds origin_names::fail(entry& one, const char* why) {
+  ++one.failures;
+  const nanoseconds rest =
+      std::exchange(one.retry, std::min<nanoseconds>(one.retry * 2, retry_longest));
+  if (std::exchange(one.why, why)[0] == '\0') {
+    const std::string then = one.addresses.empty()
+                                 ? "it has no address, and its requests get 503"
+                                 : fmt::format("it keeps {}", list(one.addresses));
+    log_.warning(fmt::format("name {}: {}; {} until a lookup succeeds", one.name, one.why, then));
+  }
+  return rest;
+}
+
+void origin_names::change(entry& one, const std::vector<config::ip16>& to) {
+  const bool was_holding = one.holding;
+  // The first addresses change nothing for anybody.
+  one.holding = !one.addresses.empty() && !one.allowance.take(loop_.now());
+  if (one.holding) {
+    ++one.held;
+    if (was_holding) return;
+    log_.warning(fmt::format(
+        "name {}: its addresses have changed too often ({} times, and once every {}, are taken); "
+        "it "
+        "keeps {} for now",
+        one.name, change_allowance::at_once, config::duration_text(change_allowance::every),
+        list(one.addresses)));
+    return;
+  }
+  log_.info(fmt::format("name {}: {}; for {}", one.name, difference(one.addresses, to),
+                        config::duration_text(one.ttl)));
+  one.addresses = to;
+  book_[one.name] = to;
+  on_change_();
+}
+
 // How long what was found is good for.
 nanoseconds origin_names::take(entry& one, const result<resolved>& got) {
   one.asked = true;
   ++one.lookups;
-  if (!got) {
-    ++one.failures;
-    const nanoseconds rest =
-        std::exchange(one.retry, std::min<nanoseconds>(one.retry * 2, retry_longest));
-    if (std::exchange(one.why, got.error().text)[0] == '\0') {
-      const std::string then = one.addresses.empty()
-                                   ? "it has no address, and its requests get 503"
-                                   : fmt::format("it keeps {}", list(one.addresses));
-      log_.warning(fmt::format("name {}: {}; {} until a lookup succeeds", one.name, one.why, then));
-    }
-    return rest;
-  }
-  const bool failing = std::exchange(one.why, "")[0] != '\0';
-  one.retry = retry_first;
+  if (!got) return fail(one, got.error().text);
   one.ttl = got->ttl;
   one.good_at = loop_.now();
+  const bool partly = got->kept[0] != '\0';
+  const bool failing = !partly && std::exchange(one.why, "")[0] != '\0';
   if (one.addresses != got->addresses) {
-    log_.info(fmt::format("name {}: {}; for {}", one.name,
-                          difference(one.addresses, got->addresses),
-                          config::duration_text(one.ttl)));
-    one.addresses = got->addresses;
-    book_[one.name] = got->addresses;
-    on_change_();
-  } else if (failing) {
-    log_.info(fmt::format("name {}: {}, as before", one.name, list(one.addresses)));
+    change(one, got->addresses);
+  } else {
+    one.holding = false;
+    if (failing) log_.info(fmt::format("name {}: {}, as before", one.name, list(one.addresses)));
   }
+  // One family was answered for: that is in force, and the other one is asked for soon.
+  if (partly) return std::min(one.ttl, fail(one, got->kept));
+  one.retry = retry_first;
   return one.ttl;
 }
 
@@ -170,6 +205,13 @@ void origin_names::look() {
   }
 }
 
+const char* origin_names::why_unresolved(const std::string& address) const {
+  const auto parsed = config::parse_address(address);
+  if (!parsed) return "";
+  const auto found = entries_.find(parsed->host);
+  return found == entries_.end() ? "" : found->second->why;
+}
+
 std::string origin_names::summary(mono_time now) const {
   std::string text;
   for (const auto& [name, one] : entries_) {
@@ -180,6 +222,7 @@ std::string origin_names::summary(mono_time now) const {
       text += fmt::format(", for {}, {} s ago", config::duration_text(one->ttl), age.count());
     }
     if (one->why[0] != '\0') text += fmt::format("; {}", one->why);
+    if (one->holding) text += "; changes too often, and keeps these for now";
     text += '\n';
   }
   return text;
@@ -200,8 +243,12 @@ void origin_names::expose(std::string& out) const {
   family("ringward_name_lookups_total", "counter", "Lookups of the name that have ended.",
          [](const entry& one) { return one.lookups; });
   family("ringward_name_lookup_failures_total", "counter",
-         "Of those, the ones that brought no address; what was known stays.",
+         "Of those, the ones that brought no address, or failed for one family of them; what was "
+         "known stays.",
          [](const entry& one) { return one.failures; });
+  family("ringward_name_changes_held_total", "counter",
+         "Lookups whose addresses were not taken: the name changes too often.",
+         [](const entry& one) { return one.held; });
   family("ringward_name_failing", "gauge", "1 while the last lookup of the name failed.",
          [](const entry& one) { return one.why[0] != '\0' ? 1 : 0; });
 }

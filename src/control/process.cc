@@ -112,7 +112,7 @@ bool process::start() {
 }
 
 std::uint32_t process::room_for_clients() const {
-  return clients_max(descriptors_, worker_count_, settings().upstreams);
+  return clients_max(descriptors_, worker_count_, state_->upstreams);
 }
 
 bool process::open_control() {

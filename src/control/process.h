@@ -66,7 +66,7 @@ class process {
   audit_events& audit() noexcept { return audit_events_; }
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
-  std::string upstreams() const { return board_.table(loop_->now()); }
+  std::string upstreams() const { return board_.table(loop_->now(), names_.get()); }
   // For `ringward drain` and `undrain`.
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());

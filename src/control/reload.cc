@@ -159,6 +159,7 @@ void process::take_addresses() {
   auto made = gateway::with_addresses(state_, names_->book(), *keys_now(), worker_count_);
   if (!made) return;
   state_ = std::move(made);
+  workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
   take_up();
 }
@@ -275,7 +276,7 @@ std::string process::status() const {
   for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
   line("connections", workers_ ? open_now() : 0);
   line("requests", requests);
-  text += board_.summary(loop_->now());
+  text += board_.summary(loop_->now(), names_.get());
   text += board_.deadlines();
   if (keys_) text += keys_->summary();
   const std::string late =

@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
 #include "base/assert.h"
+#include "control/resolv_options.h"
 #include "net/address.h"
 
 namespace rw::control {
@@ -52,6 +54,15 @@ void drop_family_without_route(std::vector<config::ip16>& found) {
   if (v4 != v6) std::erase_if(found, [v4](const config::ip16& ip) { return is_ipv4(ip) != v4; });
 }
 
+bool has_family(const std::vector<config::ip16>& all, bool v4) noexcept {
+  return std::ranges::any_of(all, [v4](const config::ip16& ip) { return is_ipv4(ip) == v4; });
+}
+
+void add_family(std::vector<config::ip16>& to, const std::vector<config::ip16>& from, bool v4) {
+  std::ranges::copy_if(from, std::back_inserter(to),
+                       [v4](const config::ip16& ip) { return is_ipv4(ip) == v4; });
+}
+
 // RFC 6761 6.3: no name server is asked for it.
 bool is_localhost(std::string_view name) noexcept {
   if (name.ends_with('.')) name.remove_suffix(1);
@@ -59,7 +70,15 @@ bool is_localhost(std::string_view name) noexcept {
 }
 
 resolved here(std::vector<config::ip16> addresses) {
-  return {.addresses = std::move(addresses), .ttl = resolver::ttl_max, .local = true};
+  resolved made;
+  made.addresses = std::move(addresses);
+  made.ttl = resolver::ttl_max;
+  made.local = true;
+  return made;
+}
+
+error stopping() noexcept {
+  return {fault::canceled, origin::local, false, 0, "the gate is stopping"};
 }
 
 error to_error(int status) noexcept {
@@ -117,7 +136,7 @@ class resolver::lookup {
   lookup(const lookup&) = delete;
   lookup& operator=(const lookup&) = delete;
 
-  void start(const std::string& name, mono_time by);
+  void start(const std::string& name, families which, mono_time by);
   // Once there is an answer, or none to be expected any more.
   auto done() noexcept {
     struct awaiter {
@@ -177,16 +196,18 @@ struct resolver::lookup::socket : io::operation {
   std::uint32_t polled = 0;
 };
 
-void resolver::lookup::start(const std::string& name, mono_time by) {
+void resolver::lookup::start(const std::string& name, families which, mono_time by) {
+  const resolv_options said = machine_resolv_options();
   ares_options options{};
-  options.timeout = static_cast<int>(std::chrono::milliseconds(patience).count());
-  options.tries = tries;
+  options.timeout = static_cast<int>(std::chrono::milliseconds(said.timeout).count());
+  options.tries = said.attempts;
   options.sock_state_cb = &on_socket_state;
   options.sock_state_cb_data = this;
   int chosen = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
   char files_only[] = "f";
-  options.lookups = files_only;
-  if (is_localhost(name)) chosen |= ARES_OPT_LOOKUPS;
+  char servers_only[] = "b";
+  options.lookups = which == families::both ? files_only : servers_only;
+  if (which != families::both || is_localhost(name)) chosen |= ARES_OPT_LOOKUPS;
 #ifdef ARES_OPT_QUERY_CACHE
   chosen |= ARES_OPT_QUERY_CACHE;  // with 0 for its longest time: none. Whoever asks keeps answers
 #endif
@@ -197,7 +218,9 @@ void resolver::lookup::start(const std::string& name, mono_time by) {
   }
   loop_.timers().arm(deadline_, by);
   ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = which == families::both ? AF_UNSPEC
+                    : which == families::v4 ? AF_INET
+                                            : AF_INET6;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = ARES_AI_NOSORT;
   ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &on_answer, this);
@@ -245,11 +268,11 @@ void resolver::lookup::on_answer(void* self, int status, int, ares_addrinfo* fou
   for (const ares_addrinfo_cname* at = found->cnames; at != nullptr; at = at->next) {
     ttl = std::min(ttl, std::chrono::seconds(at->ttl));
   }
-  ares_freeaddrinfo(found);
   resolved made;
+  if (found->name != nullptr) made.name = found->name;
+  ares_freeaddrinfo(found);
   made.local = !one.asked_a_server_;
   made.addresses = tidy(std::move(all));
-  drop_family_without_route(made.addresses);
   made.ttl = made.local ? ttl_max : bounded_ttl(ttl);  // files have no TTL, and are watched
   if (made.addresses.empty()) return one.finish(failure(to_error(ARES_ENODATA)));
   one.finish(std::move(made));
@@ -315,31 +338,54 @@ resolver::~resolver() {
 
 void resolver::end() noexcept {
   ended_ = true;
-  for (lookup* one : under_way_) {
-    one->finish(failure({fault::canceled, origin::local, false, 0, "the gate is stopping"}));
-  }
+  for (lookup* one : under_way_) one->finish(failure(stopping()));
 }
 
-io::task<result<resolved>> resolver::resolve(std::string_view name, mono_time by) {
+io::task<result<resolved>> resolver::ask(std::string name, families which, mono_time by) {
   lookup one(loop_, under_way_);
   if (ended_) {
-    one.finish(failure({fault::canceled, origin::local, false, 0, "the gate is stopping"}));
+    one.finish(failure(stopping()));
   } else {
-    config::ip16 literal{};
-    if (net::parse_ip(name, literal)) co_return here({literal});
-    one.start(std::string(name), by);
+    one.start(name, which, by);
   }
   co_await one.done();
   one.close();
   co_await one.gone();
-  if (!one.outcome() && one.outcome().error().code != fault::canceled && is_localhost(name)) {
+  co_return std::move(one.outcome());
+}
+
+io::task<result<resolved>> resolver::resolve(std::string_view name, mono_time by,
+                                             const std::vector<config::ip16>& known) {
+  config::ip16 literal{};
+  if (!ended_ && net::parse_ip(name, literal)) co_return here({literal});
+  result<resolved> got = co_await ask(std::string(name), families::both, by);
+  if (!got && got.error().code != fault::canceled && is_localhost(name)) {
     config::ip16 v4{};
     config::ip16 v6{};
     net::parse_ip("127.0.0.1", v4);
     net::parse_ip("::1", v6);
     co_return here({v6, v4});
   }
-  co_return std::move(one.outcome());
+  if (!got) co_return got;
+  for (const bool v4 : {true, false}) {
+    if (got->local || has_family(got->addresses, v4) || !has_family(known, v4)) continue;
+    // The final dot: no search domain may have it that did not have the other family.
+    std::string complete = got->name.empty() ? std::string(name) : got->name;
+    if (!complete.ends_with('.')) complete += '.';
+    const result<resolved> rest =
+        co_await ask(std::move(complete), v4 ? families::v4 : families::v6, by);
+    if (rest) {
+      add_family(got->addresses, rest->addresses, v4);
+    } else if (rest.error().code == fault::canceled) {
+      co_return failure(rest.error());
+    } else if (rest.error().code != fault::not_found) {
+      add_family(got->addresses, known, v4);
+      got->kept = rest.error().text;
+    }
+  }
+  got->addresses = tidy(std::move(got->addresses));
+  drop_family_without_route(got->addresses);
+  co_return got;
 }
 
 }  // namespace rw::control

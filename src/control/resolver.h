@@ -1,7 +1,9 @@
 // Host names to addresses: c-ares, driven by the loop of the control thread.
 #pragma once
 
+#include <cstdint>
 #include <list>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,10 @@ struct resolved {
   std::vector<config::ip16> addresses;
   nanoseconds ttl{0};  // of the answer, within [ttl_min, ttl_max]
   bool local = false;  // from /etc/hosts, or an address in letters: no name server was asked
+  std::string name;    // as it was asked for in the end: with the search domain that had it
+  // Why the addresses of one family are those that were known before; "" where both have been
+  // answered for. A literal.
+  const char* kept = "";
 };
 
 // Of the thread of its loop. Every lookup has a channel of its own: it reads /etc/resolv.conf,
@@ -31,27 +37,32 @@ class resolver {
   static constexpr std::chrono::minutes ttl_max{5};
   // Of one name: what a name server says is not ours, and each address costs a server's memory.
   static constexpr std::size_t addresses_max = 64;
-  // Each server of resolv.conf is asked twice, for 2 s and 4 s.
-  static constexpr std::chrono::seconds patience{2};
-  static constexpr int tries = 2;
-
   explicit resolver(io::loop& on);
   ~resolver();  // nothing may be under way: end(), then turn the loop
   resolver(const resolver&) = delete;
   resolver& operator=(const resolver&) = delete;
 
   // Search domains are tried for a name with fewer dots than `ndots`; one with a final dot is
-  // complete. `name` must stay until the end. Errors: not_found for a name that is not there or
+  // complete. `name` and `known` must stay until the end.
+  //
+  // A name server may answer for one family and fail with the other, which c-ares takes for an
+  // answer. So where `known`, what the name came to before, has addresses of a family that is not
+  // in the answer, that family is asked for again by itself: it is gone when the name server says
+  // so, and kept as it was known when that fails. Errors: not_found for a name that is not there or
   // has no address, timed_out when `by` has come or no name server answers, canceled after end(),
   // refused, unreachable, malformed and system for what else name servers do. The texts are for
   // the log.
-  io::task<result<resolved>> resolve(std::string_view name, mono_time by);
+  io::task<result<resolved>> resolve(std::string_view name, mono_time by,
+                                     const std::vector<config::ip16>& known = {});
 
   // Ends what is under way, and everything that is asked from now on, as canceled.
   void end() noexcept;
 
  private:
   class lookup;
+  enum class families : std::uint8_t { both, v4, v6 };
+
+  io::task<result<resolved>> ask(std::string name, families which, mono_time by);
 
   io::loop& loop_;
   std::list<lookup*> under_way_;

@@ -73,6 +73,11 @@ std::string align(const std::vector<std::vector<std::string>>& rows, std::size_t
   return text;
 }
 
+const char* why_unresolved(const std::string& address, const origin_names* names) {
+  const char* why = names != nullptr ? names->why_unresolved(address) : "";
+  return why[0] != '\0' ? why : "no_address";
+}
+
 }  // namespace
 
 upstream_board::sums upstream_board::count(const upstream::server_health& of) noexcept {
@@ -211,7 +216,7 @@ void upstream_board::look(mono_time now, const observe::log& log) {
   }
 }
 
-std::string upstream_board::table(mono_time now) const {
+std::string upstream_board::table(mono_time now, const origin_names* names) const {
   std::vector<std::vector<std::string>> rows = {{"UPSTREAM", "SERVER", "STATE", "WHY", "SINCE",
                                                  "NOW", "RATE/s", "P50", "P99", "REQUESTS",
                                                  "FAILED", "IDLE"}};
@@ -238,15 +243,15 @@ std::string upstream_board::table(mono_time now) const {
   }
   for (const gateway::upstream_plan& plan : state_->upstreams) {
     for (const std::string& name : plan.without_address) {
-      rows.push_back({plan.settings->name, name, "unresolved", "no_address", "-", "0", "0.0", "-",
-                      "-", "0", "0", "0"});
+      rows.push_back({plan.settings->name, name, "unresolved", why_unresolved(name, names), "-",
+                      "0", "0.0", "-", "-", "0", "0", "0"});
     }
   }
   if (rows.size() == 1) return "no upstreams are configured\n";
   return align(rows, 4);
 }
 
-std::string upstream_board::summary(mono_time now) const {
+std::string upstream_board::summary(mono_time now, const origin_names* names) const {
   std::string text;
   for (const gateway::upstream_plan& plan : state_->upstreams) {
     text += fmt::format("{:<14}{}: {} of {} servers get requests", "upstream", plan.settings->name,
@@ -257,7 +262,7 @@ std::string upstream_board::summary(mono_time now) const {
                           why(one));
     }
     for (const std::string& name : plan.without_address) {
-      text += fmt::format("; {} has no address", name);
+      text += fmt::format("; {} has no address ({})", name, why_unresolved(name, names));
     }
     text += '\n';
   }

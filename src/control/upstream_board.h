@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/origin_names.h"
 #include "gateway/snapshot.h"
 #include "observe/log.h"
 #include "upstream/health.h"
@@ -24,9 +25,11 @@ class upstream_board {
   // Says in the log what has changed since the last time. Often.
   void look(mono_time now, const observe::log& log);
 
-  std::string table(mono_time now) const;
-  std::string summary(mono_time now) const;  // for `ringward status`
-  std::string deadlines() const;             // likewise: those that servers have missed
+  // `names`: who knows why a server has no address; null: nobody.
+  std::string table(mono_time now, const origin_names* names = nullptr) const;
+  // For `ringward status`.
+  std::string summary(mono_time now, const origin_names* names = nullptr) const;
+  std::string deadlines() const;  // likewise: those that servers have missed
   void expose(mono_time now, std::string& out) const;
 
   struct outcome {

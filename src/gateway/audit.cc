@@ -18,7 +18,7 @@ constexpr std::size_t spare_bytes = 128U << 10U;
 // Which step a decision was made at.
 audit_event event_of(const exchange& x) noexcept {
   if (!x.decision.admitted()) {
-    if (x.decision.status == 429) return audit_event::rate_limit;
+    if (x.decision.status == 429 || x.refusing_limit != SIZE_MAX) return audit_event::rate_limit;
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
   }
@@ -39,6 +39,18 @@ observe::refusal describe_refusal(const exchange& x) noexcept {
   return one;
 }
 
+// What of the caller's the identity was taken from, where it has more than the one.
+std::string_view credential_of(const exchange& x) noexcept {
+  switch (x.caller.kind) {
+    case auth::credential_kind::jwt:
+      return x.caller.token_id;
+    case auth::credential_kind::mtls:
+      return x.client->shown->certificate.thumbprint;
+    default:
+      return x.caller.who.view();
+  }
+}
+
 observe::audit_record describe(const exchange& x, std::string_view client) noexcept {
   observe::audit_record r;
   r.at = x.began_at;
@@ -52,7 +64,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   if (x.caller.kind != auth::credential_kind::none) {
     const bool is_token = x.caller.kind == auth::credential_kind::jwt;
     r.credential = auth::name(x.caller.kind);
-    r.credential_id = is_token ? x.caller.token_id : r.identity;
+    r.credential_id = credential_of(x);
     if (is_token) r.issuer = x.state->settings.jwt[x.caller.issuer].name;
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
@@ -138,6 +150,32 @@ void auditor::decide(exchange& x) {
   }
   if (rejects_) {
     x.decision = {503, "audit_full"};
+  } else {
+    queue_->drop();
+  }
+}
+
+// Nobody is let on without a record here: where there is no room one is dropped, and counted.
+void auditor::refuse(const connection& c, const char* reason, mono_time now, wall_time at) {
+  if (!is_on()) return;
+  observe::refusal one;
+  one.ip = c.peer.ip;
+  one.is_unix = c.peer.is_unix;
+  one.what = audit_event::authentication;
+  one.reason = reason;
+  if (fold_.add(one, now, at)) return;
+  const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
+  observe::audit_record r;
+  r.at = at;
+  r.what = one.what;
+  r.outcome = audit_result::deny;
+  r.reason = reason;
+  r.client = client.view();
+  r.port = c.peer.is_unix ? 0 : c.peer.port;
+  format_.begin(r, line_);
+  observe::audit_formatter::end(r, line_);
+  if (has_room(line_.size())) {
+    put(line_);
   } else {
     queue_->drop();
   }

@@ -32,6 +32,8 @@ class auditor {
   // Of an exchange that has been decided on. Where there is no room and `on_full` is reject, the
   // decision becomes 503.
   void decide(exchange& x);
+  // Of a connection whose TLS handshake has failed. `reason`: a literal.
+  void refuse(const connection& c, const char* reason, mono_time now, wall_time at);
   // Of one that has ended; once.
   void end(exchange& x);
   // Once a second: folded refusals, and what has been under way for long.

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "auth/base64url.h"
 #include "gateway/client_address.h"
+#include "gateway/client_bounds.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
 #include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
+#include "tls/holder_name.h"
 
 namespace rw::gateway {
 namespace {
@@ -57,17 +60,74 @@ connection::connection(worker& w, int fd, std::uint32_t l)
   anonymous = !address;
 }
 
-connection::~connection() { on.remove(*this); }
+connection::~connection() {
+  if (bounded_by) bounded_by->leave({.who = place});
+  on.remove(*this);
+}
+
+// Whether a client that has shown what this one has would be let in by what is in force now.
+static bool is_welcome(const connection& c) noexcept {
+  const listener_plan& now = c.on.state().listeners[c.listener];
+  if (!now.tls) return true;
+  const tls::server_options& rules = now.tls->options();
+  if (!c.shown) return !rules.client_required;
+  return rules.client_ca != nullptr &&
+         (rules.client_ca == c.shown->by || rules.client_ca->includes(*c.shown->by));
+}
+
+void send_away_outdated(connection* first) noexcept {
+  for (connection* c = first; c != nullptr; c = c->next) {
+    c->outdated = !is_welcome(*c);
+    if (c->outdated && c->idle) c->downstream.receive_by(c->on.loop().now());
+  }
+}
+
+bool is_outdated(const connection& c) noexcept {
+  return c.outdated || (c.shown && c.on.loop().wall_now() >= c.shown->certificate.until);
+}
+
+namespace {
+
+std::unique_ptr<const shown_certificate> describe(const tls::peer_certificate& peer,
+                                                  const tls::server_context& by) {
+  static_assert(tls::holder_name_bytes_max == auth::identity_bytes_max);
+  auto made = std::make_unique<shown_certificate>();
+  made->certificate.who.assign(peer.name);  // or it stays empty
+  auth::append_base64url(
+      made->certificate.thumbprint,
+      {reinterpret_cast<const char*>(peer.thumbprint.data()), peer.thumbprint.size()});
+  made->certificate.until = peer.not_after;
+  made->by = by.options().client_ca;
+  return made;
+}
+
+// The TLS handshake. False: there is nobody to serve.
+io::task<bool> secure(connection& c) {
+  worker& w = c.on;
+  const mono_time began = w.loop().now();
+  const auto context = w.state().listeners[c.listener].tls;
+  const mono_time by = began + w.state().listeners[c.listener].settings->timeouts.handshake;
+  const result<> secured = co_await c.downstream.handshake(context, by, w.index());
+  record_handshake(c, secured, began);
+  if (!secured) co_return false;
+  if (const auto peer = c.downstream.take_peer()) c.shown = describe(*peer, *context);
+  c.outdated = !is_welcome(c);  // other rules may have come into force meanwhile
+  co_return !c.outdated;
+}
+
+}  // namespace
 
 io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
+  if (const char* too_much = bound_client(c, w.state().listeners[listener]);
+      open && too_much != nullptr) {
+    w.counters().add(observe::counter::connections_refused);
+    w.counters().refusals.add(too_much);
+    open = false;
+  }
   if (open && w.state().listeners[listener].tls) {
-    const mono_time began = w.loop().now();
-    const mono_time by = began + w.state().listeners[listener].settings->timeouts.handshake;
-    const result<> secured = co_await c.downstream.handshake(w.state().listeners[listener].tls, by);
-    record_handshake(c, secured, began);
-    open = secured.has_value();
+    open = co_await secure(c);
   }
 
   while (open) {
@@ -111,12 +171,16 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     } else if (x.decision.status == 499) {
       give_up_client(x);
     } else if (x.decision.status != 0) {
-      if (head == head_state::refused) forget_head(x);
+      if (head == head_state::refused) {
+        forget_head(x);
+        x.decided = x.head_done;
+        w.audit().decide(x);
+      }
       co_await respond(x);
     }
     record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
-    open = x.keep_alive && !w.draining() && !c.downstream.worn_out();
+    open = x.keep_alive && !w.draining() && !c.downstream.worn_out() && !c.outdated;
     w.end(x);
   }
 

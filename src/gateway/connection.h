@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "auth/authenticate.h"
 #include "io/task.h"
+#include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
 
@@ -11,6 +14,13 @@ namespace rw::gateway {
 
 class worker;
 struct exchange;
+struct listener_plan;
+
+// A client's certificate, and the authorities that it was verified by.
+struct shown_certificate {
+  auth::client_certificate certificate;
+  std::shared_ptr<const tls::authorities> by;
+};
 
 // Lives in the frame of serve(); known to its worker so that draining can reach it.
 struct connection {
@@ -25,11 +35,23 @@ struct connection {
   net::endpoint peer;
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
+  bool outdated = false;   // its client would not be let in any more: see send_away_outdated()
   std::uint64_t requests = 0;
-  exchange* current = nullptr;  // null between requests
+  std::unique_ptr<const shown_certificate> shown;    // null: none
+  exchange* current = nullptr;                       // null between requests
+  std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
+  limit::key place;                                  // in those, until its end
   connection* next = nullptr;
   connection* previous = nullptr;
 };
+
+// Of a worker's connections, after it has adopted other rules: those whose clients would not be let
+// in any more, with what they have shown, end with the answer under way, or at once.
+void send_away_outdated(connection* first) noexcept;
+
+// Whether the connection is to end with the answer to come: its client would not be let in any
+// more, or its certificate's time is over.
+bool is_outdated(const connection& c) noexcept;
 
 // Serves `fd` until either side ends it. Owns the descriptor.
 io::task<> serve(worker& on, int fd, std::uint32_t listener);

@@ -17,15 +17,28 @@ namespace rw::gateway {
 // One upstream as one worker uses it.
 struct upstream_use {
   upstream_use(io::loop& on, const upstream_plan& plan,
-               std::vector<upstream::server_pool*> pools_of_servers, std::uint64_t seed)
-      : pools(std::move(pools_of_servers)),
+               std::vector<std::shared_ptr<upstream::server_pool>> pools_of_servers,
+               std::uint64_t seed)
+      : held(std::move(pools_of_servers)),
+        pools(raw(held)),
         picker(plan.health, plan.servers, pools, *plan.settings, seed),
         line(on, plan.health.common(), *plan.settings) {}
 
-  std::vector<upstream::server_pool*> pools;  // in the order of upstream_plan::servers
+  // In the order of upstream_plan::servers. Held as long as an exchange may choose among them.
+  std::vector<std::shared_ptr<upstream::server_pool>> held;
+  std::vector<upstream::server_pool*> pools;
   upstream::picker picker;
   upstream::retry_budget retries;
   upstream::waiting_line line;
+
+ private:
+  static std::vector<upstream::server_pool*> raw(
+      const std::vector<std::shared_ptr<upstream::server_pool>>& from) {
+    std::vector<upstream::server_pool*> made;
+    made.reserve(from.size());
+    for (const auto& one : from) made.push_back(one.get());
+    return made;
+  }
 };
 
 // Counted without atomics: workers share the snapshot, not the line its count is in. Dropped when

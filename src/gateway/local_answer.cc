@@ -37,8 +37,11 @@ std::string expand(const exchange& x, std::string_view target) {
 }
 
 answer mint(exchange& x, std::string& store) {
-  const result<std::string> token =
-      x.under->minter->answer(x.caller.who.view(), x.caller.key_line, x.on->loop().wall_now());
+  // Bound to the certificate where the client has one: what else it may show says nothing here.
+  const auto* shown = x.client->shown.get();
+  const result<std::string> token = x.under->minter->answer(
+      x.caller.key_name, x.caller.key_line, x.on->loop().wall_now(),
+      shown != nullptr ? std::string_view(shown->certificate.thumbprint) : std::string_view{});
   if (!token) {
     x.decision = {500, "mint_failed"};
     return problem(500, store);

@@ -31,6 +31,9 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
   for (const config::listener& one : settings.listeners) {
     for (const config::certificate& pair : one.tls.certificates)
       reader.read_certificate(pair, now, "listener.tls.certificates");
+    if (one.tls.clients == config::client_auth::off) continue;
+    reader.read_authorities(one.tls.client_ca,
+                            {.key = "listener.tls.client_ca", .at = one.tls.client_ca_at}, now);
   }
   for (const config::upstream& one : settings.upstreams) {
     if (one.has_tls && one.tls.verify) {

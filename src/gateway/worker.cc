@@ -88,11 +88,11 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auto made = std::make_unique<epoch>();
   pools_.forget_all();
   for (const upstream_plan& plan : state->upstreams) {
-    std::vector<upstream::server_pool*> pools;
+    std::vector<std::shared_ptr<upstream::server_pool>> pools;
     pools.reserve(plan.servers.size());
     for (std::size_t i = 0; i < plan.servers.size(); ++i) {
       pools.push_back(
-          &pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));
+          pools_.at(*plan.settings, plan.servers[i], plan.health.share(i), parts_.index));
       pools.back()->use_tls(plan.tls, parts_.index, plan.servers[i].tls_name);
     }
     made->upstreams.push_back(
@@ -108,6 +108,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
   if (made && made->users > 0) past_.push_back(std::move(made));
+  send_away_outdated(first_);
 }
 
 void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
@@ -301,7 +302,7 @@ io::task<> worker::keep_house() {
     pause_ = &pause;
     co_await pause;
     pause_ = nullptr;
-    pools_.sweep(past_.empty());
+    pools_.sweep();
     auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);

@@ -98,13 +98,16 @@ class stream {
   // Opens a socket and connects. `address` must stay until then.
   io::task<result<>> open(const sockaddr_storage& address, socklen_t size, mono_time deadline);
   // The server side of a TLS handshake; what was agreed is then in tls(). Waits a moment
-  // for the client's first bytes, so that session tickets need no send of their own.
+  // for the client's first bytes, so that session tickets need no send of their own. `thread`: as
+  // for tls::server_codec.
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
-                               mono_time deadline);
+                               mono_time deadline, unsigned thread = 0);
   // The client's side, which speaks first. What the server sends without being asked, such as
   // session tickets, is read with the rest, or while the stream rests.
   io::task<result<>> handshake(std::shared_ptr<tls::client_target> with, mono_time deadline);
   const tls::codec* tls() const noexcept { return tls_.get(); }
+  // As of tls::codec, after the handshake.
+  std::unique_ptr<tls::peer_certificate> take_peer() noexcept { return tls_->take_peer(); }
   // TLS: the stream has ended without the peer's close_notify, so somebody may have cut it short
   // (RFC 8446 6.1).
   bool truncated() const noexcept { return tls_ && ended_ && !tls_->peer_closed(); }

@@ -86,10 +86,10 @@ void stream::take_control(tls::output& out) {
 }
 
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
-                                     mono_time deadline) {
+                                     mono_time deadline, unsigned thread) {
   const bool offload =
       context->options().kernel_offload && loop_.kernel().sends_tls() != io::kernel_tls::no;
-  tls_ = std::make_unique<tls::server_codec>(std::move(context), offload);
+  tls_ = std::make_unique<tls::server_codec>(std::move(context), offload, thread);
   const result<> done = co_await negotiate(false, !offload, deadline);
   if (!done) co_return done;
   if (offload) let_kernel_send();

@@ -31,6 +31,7 @@ const char* text_of(codec::flaw found) noexcept {
       return "no key in the server's chain is a pinned one";
     case codec::flaw::unfit:
       return "the server's certificate cannot be used for this";
+    case codec::flaw::missing:
     case codec::flaw::none:
       break;
   }

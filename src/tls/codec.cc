@@ -38,6 +38,8 @@ codec::codec(codec&& other) noexcept
 
 codec::~codec() { wolfSSL_free(ssl_); }
 
+std::unique_ptr<peer_certificate> codec::take_peer() noexcept { return nullptr; }
+
 step codec::flush(output& out) {
   if (kept_.empty()) return step::done;
   const std::size_t size = std::min(kept_.size(), out.room());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tls/peer_certificate.h"
 #include "tls/traffic_keys.h"
 #include "tls/version.h"
 
@@ -109,9 +110,10 @@ class codec {
   // The peer has said its close_notify, and it was read: a stream that ends without was cut off.
   bool peer_closed() const noexcept { return peer_closed_; }
 
-  // What a client found wrong with its server.
+  // What was found wrong with the other side's certificate.
   enum class flaw : std::uint8_t {
     none,
+    missing,    // a client's, where one is required
     untrusted,  // no chain to a trusted authority
     name,       // a certificate of another name
     expired,
@@ -129,6 +131,10 @@ class codec {
     flaw found = flaw::none;
   };
   const failure_report& failure() const noexcept { return failure_; }
+
+  // What a client has proven to be, once established; null when it has shown no certificate, of a
+  // server, and when this was asked before.
+  virtual std::unique_ptr<peer_certificate> take_peer() noexcept;
 
   // The rest for the log, once established. Views are valid until the next call.
   protocol_version version() const noexcept;

@@ -12,6 +12,7 @@
 #include "tls/io.h"
 #include "tls/library.h"
 #include "tls/suites.h"
+#include "tls/verification.h"
 
 namespace rw::tls {
 namespace {
@@ -106,6 +107,23 @@ WOLFSSL_METHOD* method(const offer& offered) {
   return wolfSSLv23_server_method();
 }
 
+const unsigned char* bytes_of(std::string_view text) noexcept {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+bool verify_clients(WOLFSSL_CTX* context, const server_options& by) {
+  if (!by.client_ca) return true;
+  wolfSSL_CTX_SetMinRsaKey_Sz(context, 2048);
+  for (const std::string& der : by.client_ca->certificates()) {
+    if (wolfSSL_CTX_load_verify_buffer(context, bytes_of(der), static_cast<long>(der.size()),
+                                       WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
+      return false;
+    }
+  }
+  attach_client_verification(context, by.client_required);
+  return true;
+}
+
 bool set_up(WOLFSSL_CTX* context, const certificate& from, const offer& offered) {
   std::string list;
   for (const suite* each : offered.suites) {
@@ -114,9 +132,6 @@ bool set_up(WOLFSSL_CTX* context, const certificate& from, const offer& offered)
     list += each->library;
   }
   std::vector<int> groups(offered.groups.begin(), offered.groups.end());
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<const unsigned char*>(text.data());
-  };
   const std::string_view chain = from.chain_pem();
   const std::string_view key = from.key_der().view();
   constexpr auto ok = WOLFSSL_SUCCESS;
@@ -124,9 +139,10 @@ bool set_up(WOLFSSL_CTX* context, const certificate& from, const offer& offered)
              ok &&
          wolfSSL_CTX_set_cipher_list(context, list.c_str()) == ok &&
          wolfSSL_CTX_set_groups(context, groups.data(), static_cast<int>(groups.size())) == ok &&
-         wolfSSL_CTX_use_certificate_chain_buffer_format(
-             context, bytes(chain), static_cast<long>(chain.size()), WOLFSSL_FILETYPE_PEM) == ok &&
-         wolfSSL_CTX_use_PrivateKey_buffer(context, bytes(key), static_cast<long>(key.size()),
+         wolfSSL_CTX_use_certificate_chain_buffer_format(context, bytes_of(chain),
+                                                         static_cast<long>(chain.size()),
+                                                         WOLFSSL_FILETYPE_PEM) == ok &&
+         wolfSSL_CTX_use_PrivateKey_buffer(context, bytes_of(key), static_cast<long>(key.size()),
                                            WOLFSSL_FILETYPE_ASN1) == ok &&
          wolfSSL_CTX_set_group_messages(context) == ok &&
          wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF) == ok;
@@ -139,7 +155,9 @@ struct server_context::by_name {
   std::unordered_map<std::string, std::vector<const context_entry*>, hash, std::equal_to<>> all;
 };
 
-context_entry::~context_entry() { wolfSSL_CTX_free(context); }
+context_entry::~context_entry() {
+  for (WOLFSSL_CTX* const one : of_thread) wolfSSL_CTX_free(one);
+}
 
 server_context::server_context() = default;
 server_context::~server_context() = default;
@@ -158,19 +176,24 @@ result<std::shared_ptr<const server_context>> server_context::create(
   made->groups_ = offered.tls13 ? offered.groups : offered.groups_tls12;
   made->groups_tls12_ = offered.groups_tls12;
   made->names_ = std::make_unique<by_name>();
-  made->keys_ = options.session_tickets ? std::move(keys) : nullptr;
+  const unsigned contexts = options.client_ca ? options.threads : 1;
+  made->keys_ = options.session_tickets && !options.client_ca ? std::move(keys) : nullptr;
   made->options_ = std::move(options);
   for (auto& from : certificates) {
     if (!serves(offered, from->kind())) {
       return invalid("none of the ciphers can be used with a certificate's kind of key");
     }
     auto one = std::make_unique<context_entry>();
-    one->context = wolfSSL_CTX_new(method(offered));
-    if (one->context == nullptr || !set_up(one->context, *from, offered)) {
-      return invalid("wolfSSL refuses a certificate, its key, or the listener's TLS options");
+    for (unsigned i = 0; i < contexts; ++i) {
+      WOLFSSL_CTX* const fresh = wolfSSL_CTX_new(method(offered));
+      if (fresh != nullptr) one->of_thread.push_back(fresh);
+      if (fresh == nullptr || !set_up(fresh, *from, offered) ||
+          !verify_clients(fresh, made->options_)) {
+        return invalid("wolfSSL refuses a certificate, its key, or the listener's TLS options");
+      }
+      attach_io(fresh);
     }
     one->served = std::move(from);
-    attach_io(one->context);
     attach_tickets(*one, made->keys_.get(), made->options_.listener);
     for (const std::string& name : one->served->names()) {
       made->names_->all[name].push_back(one.get());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tls/authorities.h"
 #include "tls/certificate.h"
 #include "tls/tickets.h"
 #include "tls/version.h"
@@ -29,6 +30,11 @@ struct server_options {
   bool strict_sni = false;
   bool session_tickets = true;
   bool kernel_offload = true;  // records may be the kernel's work, where it can
+  // Clients are asked for a certificate and verified by these; null: nobody is asked. Sessions are
+  // then never resumed: a ticket would stand for a certificate that nobody looks at again.
+  std::shared_ptr<const authorities> client_ca;
+  bool client_required = false;  // else a client without a certificate comes in all the same
+  unsigned threads = 1;          // that make codecs; matters with client_ca alone
 };
 
 // True for the names that `ciphers` may hold: TLS 1.3 suites and TLS 1.2's ECDHE ones with an AEAD,
@@ -41,7 +47,8 @@ bool is_group(std::string_view name) noexcept;
 
 // Immutable once made, and shared by all workers: wolfSSL counts the references to a WOLFSSL_CTX
 // with atomics and changes nothing else in one after it is set up. One WOLFSSL_CTX per certificate,
-// so that a connection copies none.
+// so that a connection copies none. With client_ca one per thread and certificate, for the reason
+// that client_context has one per thread.
 //
 // Refused whatever the options say: renegotiation, early data, compression, session ids (tickets
 // only), resumption without a fresh key exchange.

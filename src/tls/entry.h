@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "tls/context.h"
 
@@ -17,7 +18,7 @@ struct context_entry {
   context_entry(const context_entry&) = delete;
   context_entry& operator=(const context_entry&) = delete;
 
-  WOLFSSL_CTX* context = nullptr;
+  std::vector<WOLFSSL_CTX*> of_thread;  // one for all threads where clients show no certificate
   std::shared_ptr<const certificate> served;
   const ticket_keys* keys = nullptr;         // null: no tickets
   std::array<std::byte, 32> ticket_binding;  // of listener and certificate

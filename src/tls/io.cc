@@ -130,8 +130,10 @@ void attach_secret(WOLFSSL* ssl) noexcept {
 void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view listener) {
   to.keys = keys;
   if (keys == nullptr) {
-    wolfSSL_CTX_NoTicketTLSv12(to.context);
-    wolfSSL_CTX_no_ticket_TLSv13(to.context);
+    for (WOLFSSL_CTX* const one : to.of_thread) {
+      wolfSSL_CTX_NoTicketTLSv12(one);
+      wolfSSL_CTX_no_ticket_TLSv13(one);
+    }
     return;
   }
   const auto& print = to.served->fingerprint();
@@ -141,12 +143,14 @@ void attach_tickets(context_entry& to, const ticket_keys* keys, std::string_view
                      reinterpret_cast<const unsigned char*>(print.data()), print.size());
   constexpr auto lifetime = static_cast<int>(
       std::chrono::duration_cast<std::chrono::seconds>(ticket_key_lifetime).count());
-  wolfSSL_CTX_set_timeout(to.context, lifetime);
-  wolfSSL_CTX_set_TicketHint(to.context, lifetime);
-  wolfSSL_CTX_set_num_tickets(to.context, 1);
-  wolfSSL_CTX_only_dhe_psk(to.context);
-  wolfSSL_CTX_set_TicketEncCb(to.context, ticket);
-  wolfSSL_CTX_set_TicketEncCtx(to.context, &to);
+  for (WOLFSSL_CTX* const one : to.of_thread) {
+    wolfSSL_CTX_set_timeout(one, lifetime);
+    wolfSSL_CTX_set_TicketHint(one, lifetime);
+    wolfSSL_CTX_set_num_tickets(one, 1);
+    wolfSSL_CTX_only_dhe_psk(one);
+    wolfSSL_CTX_set_TicketEncCb(one, ticket);
+    wolfSSL_CTX_set_TicketEncCtx(one, &to);
+  }
 }
 
 }  // namespace rw::tls

@@ -14,6 +14,7 @@
 #include "tls/entry.h"
 #include "tls/io.h"
 #include "tls/suites.h"
+#include "tls/verification.h"
 
 namespace rw::tls {
 namespace {
@@ -59,10 +60,26 @@ const char* reason(int code, bool established) noexcept {
   }
 }
 
+const char* text_of(codec::flaw found) noexcept {
+  switch (found) {
+    case codec::flaw::missing:
+      return "the client shows no certificate";
+    case codec::flaw::untrusted:
+      return "no authority of client_ca has issued the client's certificate";
+    case codec::flaw::expired:
+      return "the client's certificate, or one above it, has expired";
+    case codec::flaw::not_yet_valid:
+      return "the client's certificate, or one above it, is not valid yet";
+    default:
+      return "the client's certificate cannot be used for this";
+  }
+}
+
 }  // namespace
 
-server_codec::server_codec(std::shared_ptr<const server_context> context, bool exportable) noexcept
-    : context_(std::move(context)) {
+server_codec::server_codec(std::shared_ptr<const server_context> context, bool exportable,
+                           unsigned thread) noexcept
+    : context_(std::move(context)), thread_(thread) {
   export_.wanted = exportable;
 }
 
@@ -78,7 +95,17 @@ server_codec::~server_codec() = default;
 
 void server_codec::explain(int library_code, failure_report& to) const noexcept {
   to.what.text = reason(library_code, stage_ == stage::established);
+  if (!check_) return;
+  if (check_->found != flaw::none) to.found = check_->found;
+  if (library_code == NO_PEER_CERT) to.found = flaw::missing;
+  // The callback is not asked about what does not parse, nor about an intermediate that may not
+  // sign once it has been.
+  if (library_code == ASN_PARSE_E || library_code == MAX_CHAIN_ERROR) to.found = flaw::unfit;
+  if (to.found == flaw::none && library_code == NOT_CA_ERROR) to.found = flaw::untrusted;
+  if (to.found != flaw::none) to.what.text = text_of(to.found);
 }
+
+std::unique_ptr<peer_certificate> server_codec::take_peer() noexcept { return std::move(peer_); }
 
 step server_codec::negotiate(std::span<const std::byte>& in, output& out) {
   return stage_ == stage::hello ? take_hello(in, out) : accept({}, in, out);
@@ -131,8 +158,14 @@ step server_codec::start(std::span<const std::byte> message, std::span<const std
   if (!context_->has_common_group(hello)) {
     return refuse(fault::tls, "the client and we have no group in common", handshake_failure, out);
   }
-  ssl_ = wolfSSL_new(entry->context);
+  WOLFSSL_CTX* const by = context_of(*entry);
+  ssl_ = wolfSSL_new(by);
   if (ssl_ == nullptr) return fail(MEMORY_E, out);
+  if (context_->options().client_ca) {
+    check_ = std::make_unique<client_check>();
+    check_->by = by;
+    wolfSSL_SetCertCbCtx(ssl_, check_.get());
+  }
   if (export_.wanted) {
     export_.seen = std::make_unique<traffic_state>();
     attach_secret(ssl_);
@@ -173,7 +206,25 @@ step server_codec::accept(std::span<const std::byte> hello, std::span<const std:
   now.seen = export_.seen.get();
   now.ticket_chain = &ticket_chain_;
   begin(ssl_, now);
-  return after_handshake_call(wolfSSL_accept(ssl_), out);
+  const step how = after_handshake_call(wolfSSL_accept(ssl_), out);
+  if (check_) end_check();
+  return how;
+}
+
+WOLFSSL_CTX* server_codec::context_of(const context_entry& entry) const noexcept {
+  return entry.of_thread[entry.of_thread.size() > 1 ? thread_ : 0];
+}
+
+// The intermediates that were sent with a certificate have done what they were for, whatever came
+// of it.
+void server_codec::end_check() noexcept {
+  if (std::exchange(check_->asked, false) || stage_ == stage::failed) {
+    wolfSSL_CertManagerUnloadIntermediateCerts(wolfSSL_CTX_GetCertManager(check_->by));
+  }
+  if (stage_ != stage::established) return;
+  wolfSSL_SetCertCbCtx(ssl_, nullptr);
+  peer_ = std::move(check_->shown);
+  check_.reset();
 }
 
 std::string_view server_codec::protocol() const noexcept {

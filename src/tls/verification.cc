@@ -1,11 +1,14 @@
 #include "tls/verification.h"
 
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <wolfssl/error-ssl.h>
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
+#include "tls/holder_name.h"
 #include "tls/x509.h"
 
 namespace rw::tls {
@@ -79,6 +82,48 @@ int on_certificate(int, WOLFSSL_X509_STORE_CTX* store) {
   return 1;
 }
 
+// Whoever can make two texts of one SHA-1 can have signed what nobody has signed. What signs itself
+// is trusted for something else, or not at all.
+bool is_weakly_signed(const decoded& one) noexcept {
+  return (one->signatureOID == CTC_SHAwRSA || one->signatureOID == CTC_SHAwECDSA) &&
+         !std::equal(one->issuerHash, one->issuerHash + KEYID_SIZE, one->subjectHash);
+}
+
+// What is kept of a certificate that was found good, and of those it came with; null: it is not.
+std::unique_ptr<peer_certificate> keep(const WOLFSSL_X509_STORE_CTX& store) {
+  auto kept = std::make_unique<peer_certificate>();
+  const WOLFSSL_BUFFER_INFO& leaf = store.certs[0];
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(kept->thumbprint.data()), leaf.buffer,
+                     leaf.length);
+  for (int i = 0; i < store.totalCerts; ++i) {
+    const decoded one(
+        {reinterpret_cast<const char*>(store.certs[i].buffer), store.certs[i].length});
+    if (!one.ok() || is_weakly_signed(one)) return nullptr;
+    const auto until = parse_time(one->afterDate, one->afterDateLen);
+    if (!until) return nullptr;
+    kept->not_after = std::min(kept->not_after, *until);
+  }
+  if (auto name = holder_name({reinterpret_cast<const char*>(leaf.buffer), leaf.length})) {
+    kept->name = std::move(*name);
+  }
+  return kept;
+}
+
+int on_client_certificate(int, WOLFSSL_X509_STORE_CTX* store) {
+  auto& check = *static_cast<client_check*>(store->userCtx);
+  check.asked = true;
+  if (store->error != 0) {
+    check.found = flaw_of(store->error);
+    check.shown.reset();
+    return 0;
+  }
+  // Also asked, with nothing to look at, about a client that shows no certificate where it may.
+  if (store->error_depth != 0 || store->totalCerts == 0) return 1;
+  check.shown = keep(*store);
+  if (!check.shown) check.found = flaw::unfit;
+  return check.shown ? 1 : 0;
+}
+
 }  // namespace
 
 bool is_for(std::string_view leaf_der, std::string_view name) {
@@ -128,6 +173,11 @@ bool has_pin(std::span<const std::string_view> sent, const client_options& by) {
 
 void attach_verification(WOLFSSL_CTX* context) noexcept {
   wolfSSL_CTX_set_verify(context, WOLFSSL_VERIFY_PEER, &on_certificate);
+}
+
+void attach_client_verification(WOLFSSL_CTX* context, bool required) noexcept {
+  const int how = WOLFSSL_VERIFY_PEER | (required ? WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  wolfSSL_CTX_set_verify(context, how, &on_client_certificate);
 }
 
 }  // namespace rw::tls

@@ -1,11 +1,14 @@
-// Whether a certificate is that of the server which was asked for. Inside tls/ only.
+// Whether a certificate is that of the server which was asked for, or of a client that may come in.
+// Inside tls/ only.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "tls/client_context.h"
 #include "tls/codec.h"
+#include "tls/peer_certificate.h"
 
 struct WOLFSSL_CTX;
 
@@ -18,6 +21,18 @@ struct server_check {
   codec::flaw found = codec::flaw::none;
   bool asked = false;  // certificates have come
 };
+
+// The same for a client that shows a certificate.
+struct client_check {
+  WOLFSSL_CTX* by = nullptr;
+  codec::flaw found = codec::flaw::none;
+  bool asked = false;
+  std::unique_ptr<peer_certificate> shown;  // verified; that the key is the client's is yet to come
+};
+
+// For every WOLFSSL of `context`: clients are asked for a certificate, and the client_check is the
+// one that was given by wolfSSL_SetCertCbCtx. `required`: none is refused like a bad one.
+void attach_client_verification(WOLFSSL_CTX* context, bool required) noexcept;
 
 // For every WOLFSSL of `context`: the certificates are the server_check's that was given by
 // wolfSSL_SetCertCbCtx.

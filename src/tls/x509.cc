@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "tls/der.h"
 #include "tls/pem.h"
 
 namespace rw::tls {
@@ -106,45 +107,21 @@ result<std::vector<std::string>> read_certificates(std::string_view pem, std::si
   return out;
 }
 
-namespace {
-
-// The first element of `der`: what is inside it, and all of it in `whole`. Takes it off. Definite
-// lengths of up to 4 octets (X.690 8.1.3, 10.1).
-std::optional<std::string_view> next_element(std::string_view& der, std::string_view& whole) {
-  if (der.size() < 2) return {};
-  std::size_t length = static_cast<unsigned char>(der[1]);
-  std::size_t header = 2;
-  if (length >= 0x80) {
-    const std::size_t octets = length & 0x7fU;
-    if (octets == 0 || octets > 4 || der.size() < header + octets) return {};
-    length = 0;
-    for (; header < 2 + octets; ++header) {
-      length = length << 8U | static_cast<unsigned char>(der[header]);
-    }
-  }
-  if (der.size() - header < length) return {};
-  whole = der.substr(0, header + length);
-  der.remove_prefix(header + length);
-  return whole.substr(header);
-}
-
-}  // namespace
-
 // wolfSSL 5.7 does not give it.
 std::optional<std::array<std::byte, 32>> key_digest(std::string_view der) {
-  std::string_view whole;
-  auto inside = next_element(der, whole);
-  if (inside) inside = next_element(*inside, whole);  // tbsCertificate
+  auto inside = next_body(der, der_sequence);
+  if (inside) inside = next_body(*inside, der_sequence);  // tbsCertificate
   if (!inside || inside->empty()) return {};
   constexpr char explicit_version = '\xa0';
   // version, serialNumber, signature, issuer, validity, subject
   for (int before = inside->front() == explicit_version ? 6 : 5; before > 0; --before) {
-    if (!next_element(*inside, whole)) return {};
+    if (!next_element(*inside)) return {};
   }
-  if (!next_element(*inside, whole)) return {};
+  const auto key = next_element(*inside);
+  if (!key) return {};
   std::array<std::byte, 32> digest;
   crypto_hash_sha256(reinterpret_cast<unsigned char*>(digest.data()),
-                     reinterpret_cast<const unsigned char*>(whole.data()), whole.size());
+                     reinterpret_cast<const unsigned char*>(key->whole.data()), key->whole.size());
   return digest;
 }
 

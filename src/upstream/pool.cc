@@ -52,12 +52,13 @@ bool server_pool::expired(const connection& one, mono_time now) const noexcept {
   return !one.stream.quiet() || now - one.idle_since >= rules_.idle_timeout || !health_->usable();
 }
 
-server_pool& pools::at(const config::upstream& from, const server& to,
-                       const std::shared_ptr<server_health>& health, unsigned worker) {
+std::shared_ptr<server_pool> pools::at(const config::upstream& from, const server& to,
+                                       const std::shared_ptr<server_health>& health,
+                                       unsigned worker) {
   const std::string key = from.name + " " + to.name;
-  std::unique_ptr<server_pool>& slot = by_name_[key];
-  if (!slot) slot = std::make_unique<server_pool>(to.name, from, health, worker);
-  slot->rules_ = from;
+  std::shared_ptr<server_pool>& slot = by_name_[key];
+  if (!slot) slot = std::make_shared<server_pool>(to.name, from, health, worker);
+  slot->rules_ = server_pool::bounds(from);
   if (slot->health_ != health) {  // taken out of the configuration, and now back in it
     slot->counts_->under_way.set(0);
     slot->health_ = health;
@@ -65,7 +66,7 @@ server_pool& pools::at(const config::upstream& from, const server& to,
     slot->counts_->under_way.set(slot->in_flight);
   }
   slot->wanted = true;
-  return *slot;
+  return slot;
 }
 
 void pools::forget_all() noexcept {
@@ -81,7 +82,7 @@ io::task<> pools::close_one(connection_ptr one) {
 
 void pools::retire(connection_ptr one) { io::spawn(close_one(std::move(one)), closing_); }
 
-void pools::sweep(bool may_forget) {
+void pools::sweep() {
   const mono_time now = loop_.now();
   for (auto& [name, pool] : by_name_) {
     for (connection_ptr& one : std::exchange(pool->unfit_, {})) retire(std::move(one));
@@ -91,16 +92,16 @@ void pools::sweep(bool may_forget) {
     std::erase(pool->idle_, nullptr);
     pool->counts_->idle.set(pool->idle_.size());
   }
-  if (!may_forget) return;
   std::erase_if(by_name_, [](const auto& entry) {
     const server_pool& pool = *entry.second;
-    return !pool.wanted && pool.in_flight == 0 && pool.idle_.empty() && pool.unfit_.empty();
+    const bool used = entry.second.use_count() > 1 || pool.in_flight > 0;
+    return !pool.wanted && !used && pool.idle_.empty() && pool.unfit_.empty();
   });
 }
 
 io::task<> pools::close_all() {
   forget_all();
-  sweep(false);
+  sweep();
   co_await closing_.empty();
 }
 

@@ -77,10 +77,20 @@ class server_pool {
 
  private:
   friend class pools;
+  // Of the configuration, so much: a pool may outlive it, and there may be many.
+  struct bounds {
+    explicit bounds(const config::upstream& from) noexcept
+        : requests_per_connection(from.requests_per_connection),
+          idle_per_worker(from.idle_per_worker),
+          idle_timeout(from.idle_timeout) {}
+    std::uint64_t requests_per_connection;  // 0: without end
+    std::size_t idle_per_worker;
+    nanoseconds idle_timeout;
+  };
   bool expired(const connection& one, mono_time now) const noexcept;
 
   std::string name_;
-  config::upstream rules_;
+  bounds rules_;
   std::shared_ptr<server_health> health_;
   server_counts* counts_;                    // in health_
   std::shared_ptr<tls::client_target> tls_;  // null: plain
@@ -93,16 +103,17 @@ class pools {
  public:
   explicit pools(io::loop& on) noexcept : loop_(on) {}
 
-  // The pool for `to` as used by `from`; made when there is none. Stays where it is until a sweep
-  // finds it neither wanted nor used. `worker` is the index of this one.
-  server_pool& at(const config::upstream& from, const server& to,
-                  const std::shared_ptr<server_health>& health, unsigned worker);
+  // The pool for `to` as used by `from`; made when there is none. A sweep forgets it once the
+  // present configuration does not want it, nobody holds it, and none of its connections is left.
+  // `worker` is the index of this one.
+  std::shared_ptr<server_pool> at(const config::upstream& from, const server& to,
+                                  const std::shared_ptr<server_health>& health, unsigned worker);
   // After a reload, before at() is called for everything the new configuration names.
   void forget_all() noexcept;
 
   // Closes what is dead, too old, or belongs to servers that are gone. About once a second.
-  // `may_forget`: nothing of an older configuration holds a pool any more.
-  void sweep(bool may_forget);
+  void sweep();
+  std::size_t size() const noexcept { return by_name_.size(); }
   // One that no request may follow on: it is told the end, where that takes a word, and closed.
   // Nobody waits for it.
   void retire(connection_ptr one);
@@ -114,7 +125,7 @@ class pools {
 
   io::loop& loop_;
   io::gate closing_;
-  std::unordered_map<std::string, std::unique_ptr<server_pool>> by_name_;
+  std::unordered_map<std::string, std::shared_ptr<server_pool>> by_name_;
 };
 
 }  // namespace rw::upstream

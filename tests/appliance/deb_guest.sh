@@ -26,8 +26,25 @@ first_install() {
   check 'the package itself has none of them' \
     not grep -E '/etc/ringward/(tls|api-keys|first|mint)' <(dpkg -L ringward)
   check 'ringward check, by root, accepts the configuration' ringward check
+  check 'the loader finds every library' has_not "$(ldd /usr/bin/ringward)" 'not found'
+  check 'the bill of materials has each of them' bill_is_whole
   check 'a P-256 certificate, signed by itself' has \
     "$(openssl x509 -in /etc/ringward/tls/cert.pem -noout -text)" 'NIST CURVE: P-256'
+}
+
+# Every library that the loader maps, and wolfSSL, which is in the program itself, has a line with a version.
+bill_is_whole() {
+  local owners
+  mapfile -t owners < <(ldd /usr/bin/ringward | awk '/=> \// { print $3 }' | xargs -n 1 basename |
+    xargs -n 1 dpkg -S | cut -d: -f1 | sort -u)
+  python3 - /usr/share/ringward/ringward.cdx.json wolfssl "${owners[@]}" <<'END'
+import json
+import sys
+bill = {c["name"]: c.get("version") for c in json.load(open(sys.argv[1]))["components"]}
+print("wanted:", *sys.argv[2:])
+print("there:", bill)
+assert len(sys.argv) > 8 and all(bill.get(name) for name in sys.argv[2:])
+END
 }
 
 serving() {

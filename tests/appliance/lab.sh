@@ -33,10 +33,11 @@ need_lab() {
 need_image() { [ -s "$LAB_DIR/$1/disk.raw" ] || "$here/build-image.sh" "$1"; }
 
 # built_package KIND [SUITE]: the path of the package of this tree. What lies in build/package is built
-# anew, unless it is of this commit and nothing is there that is not committed.
+# anew, unless it is of this commit and nothing is there that is not committed, or LAB_KEEP is set.
 built_package() {
   local kind=$1 out=$root/build/package/${2:-$1}
-  if [ -n "$(git -C "$root" status --porcelain)" ] ||
+  if [ -n "${LAB_KEEP:-}" ]; then :
+  elif [ -n "$(git -C "$root" status --porcelain)" ] ||
     [ "$(cat "$out/commit" 2>/dev/null)" != "$(git -C "$root" rev-parse HEAD)" ]; then
     "$root/dev" package "$kind" ${2:+"$2"} >&2 || return
   fi

@@ -3,15 +3,15 @@
 
     readme_tour.py NAME [DIRECTORY] [--readme FILE] [--inside COMMAND]
 
-NAME is `demo`, in a clean clone, or `package`, as root on a machine that has nothing of Ringward's
-but the .deb in DIRECTORY. COMMAND runs a bash there when that machine is another one (nsenter,
+NAME is `demo`, in a clean clone, or `package` or `rpm`, as root on a machine that has nothing of
+Ringward's but the .deb or the .rpm in DIRECTORY. COMMAND runs a bash there when that machine is another one (nsenter,
 ssh); nothing but bash and coreutils has to be on it. A block belongs to a tour by the comment in the line before its fence:
 
-    <!-- tour: NAME -->                 lines with `$ ` or `# ` are typed into one shell, one after
+    <!-- tour: NAME... -->              lines with `$ ` or `# ` are typed into one shell, one after
                                         the other, in the order of the README; what follows such a
                                         line is what it prints
     <!-- tour: NAME, stays -->          its one command stays in a terminal of its own until the end
-    <!-- tour: NAME, file /PATH -->     the block is what is saved as that file
+    <!-- tour: NAME..., file /PATH -->  the block is what is saved as that file
 
 `...` in what is printed stands for anything; in a command, for what the command that stays has
 printed: the one line of it that fits. A command that prints nothing in the README may print what it
@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PATIENCE = 1800  # seconds for one command: the first ./dev run builds everything
-MARK = re.compile(r"<!-- tour: (\w+)(?:, (stays|file (\S+)))? -->\n```\w+\n(.*?)^```$", re.M | re.S)
+MARK = re.compile(r"<!-- tour: ([\w ]+)(?:, (stays|file (\S+)))? -->\n```\w+\n(.*?)^```$", re.M | re.S)
 END = "tour-step-ended"
 
 
@@ -49,7 +49,7 @@ def read_tour(readme, name):
     """The steps of a tour, in order."""
     steps = []
     for tour, how, path, block in MARK.findall(readme):
-        if tour != name:
+        if name not in tour.split():
             continue
         if path:
             steps.append(save(path, block))
@@ -196,7 +196,7 @@ class Tour:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=("demo", "package"))
+    parser.add_argument("name", choices=("demo", "package", "rpm"))
     parser.add_argument("directory", nargs="?", type=Path, default=Path("."))
     parser.add_argument("--readme", type=Path, default=Path("README.md"))
     parser.add_argument("--inside", type=shlex.split, default=["bash", "--norc", "--noprofile"])
@@ -217,6 +217,7 @@ def main():
         tour.close()
     print(f"readme_tour: {args.name}: {len(steps)} steps, {compared} of them compared: as the README "
           "says")
+    print(f"{len(steps)} passed, 0 failed")
 
 
 if __name__ == "__main__":

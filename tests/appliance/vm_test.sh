@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# The Debian package on that Debian's own kernel, under qemu: limits on locked memory and on memory.
+# The Debian package on that Debian's own kernel, under qemu: limits on locked memory and on memory, what
+# outlives a boot, and what outlives a loss of power, right behind a first start and under load.
 #
 #   tests/appliance/vm_test.sh [SUITE...]    bookworm (kernel 6.1) and trixie (6.12) without arguments
 #
 # Emulated, where there is no KVM: for correctness, never for speed. Needs root, what deb_test.sh needs,
-# and qemu; LAB_DIR says where images are. vm_guest.sh is what runs inside.
+# and qemu; LAB_DIR says where images are. vm_guest.sh is what runs inside, a part at a time.
 set -euo pipefail
 # shellcheck source=tests/appliance/lab.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 need_lab qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils
 machine=$here/vm.sh
 export LAB_BOOT_TIMEOUT=${LAB_BOOT_TIMEOUT:-600}
+# What the guest takes for flushed has to outlive the emulator.
+export LAB_CACHE=writeback
 
 # with_dependencies SUITE PACKAGE TO: copies it and what it depends on, which the same image is asked for,
 # with this machine's network: the emulated one has none.
@@ -25,13 +28,23 @@ with_dependencies() (
 )
 
 test_suite() {
-  local suite=$1 package
+  local suite=$1 package bad=0
   package=$(built_package deb "$suite")
   need_image "$suite"
   with_dependencies "$suite" "$package" "$work/$suite/debs"
   "$here/vm.sh" up "$suite"
   "$here/vm.sh" push "$suite" "$work/$suite/debs" "$here"/{checks,vm_guest}.sh /lab
-  "$here/vm.sh" exec "$suite" bash /lab/vm_guest.sh
+  part() { "$here/vm.sh" exec "$suite" bash /lab/vm_guest.sh "$1" || bad=1; }
+  part installed
+  part bounded
+  part prepared
+  "$here/vm.sh" reboot "$suite"
+  part rebooted
+  "$here/vm.sh" cut "$suite"
+  part first_start_lost
+  "$here/vm.sh" cut "$suite"
+  part load_lost
+  return "$bad"
 }
 
 [ $# -gt 0 ] || set -- bookworm trixie

@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import stat
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -156,6 +158,27 @@ class Chain(audit_log.AuditTest):
         self.start()
         got = harness.ringward("audit", "public-key", "--config", self.directory / "config")
         self.assertEqual(got.stdout.strip(), audit_log.PUBLIC)
+
+    def test_root_reads_the_seed_as_the_service_that_it_is_for(self):
+        seed = self.write("seed", audit_log.SEED + "\n", 0o640)
+        config = self.write_config("\n".join([configs.LISTENER, """
+[[route]]
+name = "all"
+path_prefix = "/"
+action = "respond"
+auth = []
+[log]
+audit = { path = "$dir/audit.jsonl", sign = { file = "$dir/seed" } }
+"""]))
+        # As a package and docs/audit.md have it; `daemon` is a user and a group of every Debian.
+        others_may_pass = all(p.stat().st_mode & stat.S_IXOTH for p in self.directory.parents)
+        if os.geteuid() == 0 and others_may_pass:
+            for path, mode in ((self.directory, 0o750), (config, 0o750), (seed, 0o640),
+                               (config / "ringward.toml", 0o640)):
+                shutil.chown(path, "root", "daemon")
+                path.chmod(mode)
+        got = harness.ringward("audit", "public-key", "--config", config)
+        self.assertEqual(got.stdout.strip(), audit_log.PUBLIC, got.stderr)
 
     def test_a_thousand_records_have_a_checkpoint_and_the_journal_has_the_last(self):
         gate = self.start()

@@ -158,10 +158,10 @@ class Authority:
         root = _common_name(name)
         self._name = _common_name(name + ", intermediate")
         self.root = _pem(_issued(root, root, self._root_key.public_key(), ca=True)
-                         .add_extension(_usage_of_authority(True), True)
+                         .add_extension(usage_of_authority(True), True)
                          .sign(self._root_key, hashes.SHA256()))
         self.intermediate = _pem(_issued(self._name, root, self._key.public_key(), ca=True)
-                                 .add_extension(_usage_of_authority(signs), True)
+                                 .add_extension(usage_of_authority(signs), True)
                                  .sign(self._root_key, hashes.SHA256()))
 
     def issue(self, *names, days=1.0, since=-1.0, usage=None, with_intermediate=True):
@@ -178,7 +178,7 @@ class Authority:
         return Certificate(chain, private_pem(key))
 
 
-def _usage_of_authority(signs):
+def usage_of_authority(signs):
     """RFC 5280 4.2.1.3: an authority's certificate has it, and wolfSSL 5.7.2 wants it there."""
     return x509.KeyUsage(
         key_cert_sign=signs, crl_sign=True, digital_signature=False, content_commitment=False,
@@ -215,3 +215,13 @@ def pin(pem):
     digest = hashes.Hash(hashes.SHA256())
     digest.update(key)
     return "sha256/" + base64.b64encode(digest.finalize()).decode()
+
+
+def load_private(pem):
+    return serialization.load_pem_private_key(pem.encode(), None)
+
+
+def unverified_claims(token):
+    """What a compact JWS says, whoever signed it."""
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

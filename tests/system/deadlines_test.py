@@ -1,8 +1,10 @@
 """Every deadline is told apart: the status, the reason in the log, the metric, `ringward status`."""
 
+import contextlib
 import re
 import socket
 import threading
+import time
 
 import client
 import configs
@@ -34,6 +36,19 @@ class Deadlines(harness.SystemTest):
     def timeouts(**of):
         return "[upstream.timeouts]\n" + "".join(f"{k} = {v}\n" for k, v in of.items())
 
+    def narrow(self, gate):
+        """A connection whose receiving side holds little."""
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        raw.settimeout(harness.patience(30))
+        raw.connect(gate.address())
+        return client.Connection(raw, "localhost")
+
+    def status(self):
+        done = harness.ringward("status", "--socket", self.directory / "admin.sock")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
     def told(self, gate, which, **access):
         """One miss of that deadline, and of no other, wherever such are told."""
         line = gate.wait_for_access(**access)
@@ -42,8 +57,7 @@ class Deadlines(harness.SystemTest):
         self.assertEqual(counted, [(which, "1")])
         if access.get("reason"):
             self.assertIn(f'ringward_refusals_total{{reason="{access["reason"]}"}} 1\n', metrics)
-        done = harness.ringward("status", "--socket", self.directory / "admin.sock")
-        said = [x.split(None, 1)[1] for x in done.stdout.splitlines() if x.startswith("timeouts")]
+        said = [x.split(None, 1)[1] for x in self.status().splitlines() if x.startswith("timeouts")]
         whose = "upstream origin" if which in SERVERS else "clients"
         self.assertEqual(said, [f"{whose}: {which} 1"])
         return line
@@ -60,8 +74,7 @@ class OfServers(Deadlines):
                           f"{self.upstream.address}\",deadline=\"{which}\"}} 0\n", metrics)
         for which in CLIENTS:
             self.assertIn(f'ringward_client_timeouts_total{{deadline="{which}"}} 0\n', metrics)
-        done = harness.ringward("status", "--socket", self.directory / "admin.sock")
-        self.assertNotIn("timeouts", done.stdout)
+        self.assertNotIn("timeouts", self.status())
 
     def full_listener(self):
         """An address whose queue of connections is full: what comes next is not answered."""
@@ -155,14 +168,6 @@ class OfServers(Deadlines):
 class OfClients(Deadlines):
     """listener.timeouts: who is slow is not the server's fault, and each way has its own reason."""
 
-    def narrow(self, gate):
-        """A connection whose receiving side holds little."""
-        raw = socket.socket()
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        raw.settimeout(harness.patience(30))
-        raw.connect(gate.address())
-        return client.Connection(raw, "localhost")
-
     def listener(self, **of):
         return "[listener.timeouts]\n" + "".join(f"{k} = {v}\n" for k, v in of.items())
 
@@ -244,6 +249,26 @@ class Blame(Deadlines):
                 self.assertEqual(slow.read_response().status, 504)
             gate.wait_for_access(path=f"/{i}", reason="upstream_total_timeout")
         self.assertEqual(self.states(), ["up", "up"])
+
+    def test_a_slow_reader_that_takes_all_the_time(self):
+        def much(c, _):
+            c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 << 20))
+            for _ in range(64):
+                c.send(b"x" * (1 << 20))
+        gate = self.start_two(much)
+        for i in range(6):
+            with self.narrow(gate) as slow:
+                slow.send_request("GET", f"/{i}")
+                self.assertEqual(slow.read_head().status, 200)
+                got = 0
+                with contextlib.suppress(client.Closed, ConnectionResetError):
+                    while got < 64 << 20 and (data := slow.receive(8192)):
+                        got += len(data)
+                        time.sleep(0.01)
+                self.assertLess(got, 64 << 20)
+            gate.wait_for_access(path=f"/{i}", status=200, reason="upstream_total_timeout")
+        self.assertEqual(self.states(), ["up", "up"])
+        self.assertIn('timeouts      upstream origin: total 6', self.status())
 
     def test_a_server_that_ends_an_upload_it_does_not_want(self):
         """Its answer may be lost to the reset: the next client is not to suffer for that."""

@@ -1,5 +1,5 @@
 """TLS whose records the kernel makes on the sending side, where it can; what clients see is the
-same where it cannot. `tests/appliance/ktls.sh` runs this on kernels that can."""
+same where it cannot. `tests/appliance/ktls_test.sh` runs this on kernels that can."""
 
 import hashlib
 import re

@@ -3,6 +3,7 @@
     names = NameServer()
     names.records["origin.example"] = ["127.0.0.2", "::1"]
     names.mode = "servfail"          for all names; see MODES
+    names.modes[AAAA] = "silent"     for one type, of names that have records
 
 Over UDP and TCP; takes root, for the port. What it was asked is in `asked`: (name, type, "udp" or
 "tcp").
@@ -43,6 +44,8 @@ class NameServer:
     def __init__(self):
         self.records = {}
         self.mode = "well"
+        self.modes = {}
+        self.turns = False  # each answer with other addresses than the one before
         self.ttl = 1
         self.asked = []
         self.host, self.udp, self.tcp = bind_somewhere()
@@ -85,7 +88,7 @@ class NameServer:
         name = ".".join(labels).lower()
         kind = struct.unpack("!H", query[at + 1:at + 3])[0]
         question = query[12:at + 5]
-        mode = self.mode
+        mode = self.modes.get(kind, self.mode) if name in self.records else self.mode
         self.asked.append((name, kind, how))
         if mode == "silent":
             return None
@@ -101,6 +104,9 @@ class NameServer:
         elif mode != "empty":
             found = [ipaddress.ip_address(one) for one in self.records[name]]
             data = [one.packed for one in found if kind == (A if one.version == 4 else AAAA)]
+            if self.turns and kind == A:
+                turn = sum(asked[1] == A for asked in self.asked) % 250
+                data = [bytes([127, 8, turn, 1 + i]) for i in range(len(data))]
         records = [struct.pack("!HHHIH", 0xc00c, kind, 1, self.ttl, len(one)) + one for one in data]
         return query[:2] + struct.pack("!HHHHH", flags, 1, len(data), 0, 0) + question + b"".join(
             records)

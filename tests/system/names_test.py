@@ -185,8 +185,10 @@ class Failures(Names):
         gate.wait_for_log(f"warning: name {NAME}: no such host name; it has no address, and its "
                           "requests get 503")
         gate.wait_for_log("error: upstream origin: no server is left, requests get 503")
-        self.assertEqual(self.rows()[f"{NAME}:{origin.port}"]["STATE"], "unresolved")
-        self.assertIn(f"{NAME}:{origin.port} has no address", self.command("status"))
+        row = self.rows()[f"{NAME}:{origin.port}"]
+        self.assertEqual((row["STATE"], row["WHY"]), ("unresolved", "no such host name"))
+        self.assertIn(f"{NAME}:{origin.port} has no address (no such host name)",
+                      self.command("status"))
         done = subprocess.run(self.apart([harness.BINARY, "check", "--config",
                                           self.directory / "config"]), capture_output=True,
                               text=True, timeout=harness.patience(30), check=False)

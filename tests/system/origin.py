@@ -74,14 +74,15 @@ class OriginConnection(Stream):
 
 
 class Origin:
-    """Listens on a free port of 127.0.0.1 from the start.
+    """Listens on a free port of 127.0.0.1, or of `host`, from the start.
 
     address       "127.0.0.1:PORT", for `servers`
     requests      every request read so far, in order of arrival, with its body
     connections   how many it has accepted
     """
 
-    def __init__(self, script=None, per_connection=None, read_body=True, tls=None, port=0):
+    def __init__(self, script=None, per_connection=None, read_body=True, tls=None, port=0,
+                 host="127.0.0.1"):
         """script(connection, request) answers a request; per_connection(connection) replaces the
         whole loop. read_body=False leaves request bodies to the script. tls: an SSLContext."""
         self._script = script
@@ -95,9 +96,9 @@ class Origin:
         self.errors = []
         self.requests = []
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._listener = socket.create_server((host, port), backlog=1024)
         self.port = self._listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 

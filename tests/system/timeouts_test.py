@@ -77,6 +77,15 @@ class Total(Timeouts):
         gate = self.start(slowly, upstream='[upstream.timeouts]\ngap = "500ms"')
         self.assertEqual(gate.get("/").body, b"x" * 40)
 
+    def test_a_byte_a_second_is_an_answer(self):
+        """Head and body."""
+        def a_byte_a_second(c, _):
+            c.send(b"HTTP/1.1 200 O")
+            for some in (b"K", b"\r", b"\nContent-Length: 3\r\n\r\n", b"1", b"2", b"3"):
+                time.sleep(1)
+                c.send(some)
+        self.assertEqual(self.start(a_byte_a_second).get("/").body, b"123")
+
 
 class Pool(Timeouts):
     def test_an_idle_connection_is_closed_after_its_time(self):

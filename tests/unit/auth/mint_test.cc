@@ -51,6 +51,27 @@ verdict verify(std::string_view token, const private_key& key) {
   return worker.authenticate(bearer(storage, token), {&jwt, 1}, {}, state, now);
 }
 
+TEST(Mint, ATokenIsBoundToACertificateWhereThereIsOne) {
+  random_init();
+  const auto key = load(*generate_private_jwk(algorithm::es256));
+  auto mint = minter::make(key, mint_rules());
+  ASSERT_TRUE(mint);
+  constexpr std::string_view thumbprint = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
+  const auto claims_of = [](const std::string& token) {
+    const std::size_t dot = token.find('.');
+    return decode_base64url(token.substr(dot + 1, token.rfind('.') - dot - 1)).value_or("");
+  };
+  const auto bound = mint->token("alice", {}, now, thumbprint);
+  ASSERT_TRUE(bound);
+  EXPECT_NE(claims_of(*bound).find(fmt::format(R"(,"cnf":{{"x5t#S256":"{}"}}}})", thumbprint)),
+            std::string::npos)
+      << claims_of(*bound);
+  EXPECT_EQ(verify(*bound, *key).why, reason::certificate);
+  const auto free = mint->token("alice", {}, now);
+  EXPECT_EQ(claims_of(*free).find("cnf"), std::string::npos);
+  EXPECT_TRUE(verify(*free, *key).allowed());
+}
+
 TEST(Mint, TokensOfEveryGeneratedKeyVerify) {
   random_init();
   for (algorithm alg : {algorithm::es256, algorithm::es384, algorithm::es512, algorithm::eddsa}) {

@@ -45,8 +45,9 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{
             "[[route]]\nname = \"r\"\npath = \"/\"\nauth = [\"jwt:main\"]\nupstream = \"origin\"",
             "t:21:9: error: route.auth: there is no [auth.jwt.main]"},
-        refusal{"[[route]]\nname = \"r\"\npath = \"/\"\nauth = [\"mtls\"]\nupstream = \"origin\"",
-                "t:21:9: error: route.auth: \"mtls\" is not yet supported"},
+        refusal{
+            "[[route]]\nname = \"r\"\npath = \"/\"\nauth = [\"mtls\"]\nupstream = \"origin\"",
+            "t:21:9: error: route.auth: \"mtls\" needs a [[listener]] whose tls has client_auth"},
         refusal{
             "[[route]]\nname = \"r\"\npath = \"/\"\nauth = [\"api_key\"]\nupstream = \"origin\"",
             "t:21:9: error: route.auth: must be one of \"api_keys\", \"jwt:NAME\", \"mtls\"; did "

@@ -1,6 +1,8 @@
 #include "control/audit_files.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -61,6 +63,63 @@ TEST_F(AuditFiles, OrNothing) {
   const earlier_end end = find_earlier(folder_ / "a");
   EXPECT_EQ(end.digest, observe::no_digest);
   EXPECT_TRUE(end.file.empty());
+}
+
+wall_time day(int n) {
+  return wall_time{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1} + std::chrono::days{n}};
+}
+
+class OldAuditFiles : public AuditFiles {
+ protected:
+  std::string put_at(const char* name, wall_time written) const {
+    std::string made = put(name, "x\n");
+    const auto s = std::chrono::duration_cast<std::chrono::seconds>(written.time_since_epoch());
+    const timespec both[2] = {{s.count(), 0}, {s.count(), 0}};
+    EXPECT_EQ(::utimensat(AT_FDCWD, made.c_str(), both, 0), 0);
+    return made;
+  }
+};
+
+TEST_F(OldAuditFiles, GoOneAtATimeAndTheOldestFirst) {
+  const std::string path = put_at("a", day(50));
+  const std::string young = put_at("a.1", day(40));
+  const std::string oldest = put_at("a.3.gz", day(10));
+  const std::string old = put_at("a.2", day(20));
+  EXPECT_EQ(remove_oldest(path, day(10)), std::nullopt);
+  EXPECT_EQ(remove_oldest(path, day(30)), oldest);
+  EXPECT_TRUE(fs::exists(old));
+  EXPECT_EQ(remove_oldest(path, day(30)), old);
+  EXPECT_EQ(remove_oldest(path, day(30)), std::nullopt);
+  EXPECT_TRUE(fs::exists(young));
+  EXPECT_TRUE(fs::exists(path));
+}
+
+TEST_F(OldAuditFiles, TheLastWriteIsThatOfAnyOfThem) {
+  EXPECT_EQ(find_earlier(folder_ / "a").written, std::nullopt);
+  const std::string path = put_at("a", day(5));
+  put_at("a.1", day(7));
+  put_at("a.2.gz", day(6));
+  put_at("a.bak", day(9));
+  EXPECT_EQ(find_earlier(path).written, day(7));
+  put_at("a", day(8));
+  EXPECT_EQ(find_earlier(path).written, day(8));
+}
+
+TEST(BelievedClock, MayStandStillAndGoBackButNotRunAhead) {
+  const mono_time begin{std::chrono::hours{5}};
+  const auto after = [&](int hours) { return begin + std::chrono::hours{hours}; };
+  const believed_clock usual(day(9) + std::chrono::hours{20}, day(10), begin);
+  EXPECT_EQ(usual.at(day(10), begin), day(10));
+  EXPECT_EQ(usual.at(day(11), after(24)), day(11));
+  EXPECT_EQ(usual.at(day(4000), after(24)), day(11));  // it jumped
+  EXPECT_EQ(usual.at(day(3), after(24)), day(3));
+  const believed_clock ahead(day(9), day(4000), begin);  // before the start
+  EXPECT_EQ(ahead.at(day(4000), begin), day(10));
+  EXPECT_EQ(ahead.at(day(4001), after(24)), day(11));
+  const believed_clock first(std::nullopt, day(4000), begin);
+  EXPECT_EQ(first.at(day(4000), begin), day(4000));
+  const believed_clock behind(day(9), day(3), begin);
+  EXPECT_EQ(behind.at(day(3), begin), day(3));
 }
 
 }  // namespace

@@ -85,6 +85,23 @@ TEST(Resolver, WhatHasChangedIsSaidByAddress) {
   EXPECT_EQ(difference({}, before), "+ 192.0.2.1, + 192.0.2.2");
 }
 
+TEST(Resolver, ANameMayChangeSoOftenAtOnceAndThenNowAndThen) {
+  mono_time now{1h};
+  change_allowance of(now);
+  for (unsigned i = 0; i < change_allowance::at_once; ++i) EXPECT_TRUE(of.take(now));
+  EXPECT_FALSE(of.take(now));
+  EXPECT_FALSE(of.take(now + change_allowance::every - 1s));
+  now += change_allowance::every;
+  EXPECT_TRUE(of.take(now));
+  EXPECT_FALSE(of.take(now));
+  now += 3 * change_allowance::every + 1s;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(of.take(now));
+  EXPECT_FALSE(of.take(now));
+  now += 1000h;
+  for (unsigned i = 0; i < change_allowance::at_once; ++i) EXPECT_TRUE(of.take(now));
+  EXPECT_FALSE(of.take(now));
+}
+
 TEST(Resolver, AnAddressIsReadyForConnect) {
   const config::address v4 = net::to_socket_address(ip("192.0.2.1"), 443);
   EXPECT_EQ(v4.socket.ss_family, AF_INET);

@@ -92,8 +92,8 @@ TEST_F(StreamTls, ShakesHandsAndEchoes) {
   }
 }
 
-// On most machines that build this it cannot; tests/appliance/ktls.sh runs all of these on one that
-// can.
+// On most machines that build this it cannot; tests/appliance/ktls_test.sh runs all of these on one
+// that can.
 TEST_F(StreamTls, TheKernelSendsWhereItCan) {
   stream& s = make(sockets_->ours.release());
   tls::testing::client client;

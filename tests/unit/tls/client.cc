@@ -114,6 +114,18 @@ client::client(client_options options) : options_(std::move(options)) {
       wolfSSL_CTX_UseSupportedCurve(context_, static_cast<unsigned short>(each));
     }
   }
+  if (!options_.own_chain.empty()) {
+    const auto raw = [](const std::string& pem) {
+      return reinterpret_cast<const unsigned char*>(pem.data());
+    };
+    EXPECT_EQ(wolfSSL_CTX_use_certificate_chain_buffer(
+                  context_, raw(options_.own_chain), static_cast<long>(options_.own_chain.size())),
+              WOLFSSL_SUCCESS);
+    EXPECT_EQ(wolfSSL_CTX_use_PrivateKey_buffer(context_, raw(options_.own_key),
+                                                static_cast<long>(options_.own_key.size()),
+                                                WOLFSSL_FILETYPE_PEM),
+              WOLFSSL_SUCCESS);
+  }
   ssl_ = wolfSSL_new(context_);
   EXPECT_NE(ssl_, nullptr);
   if (!options_.groups.empty())

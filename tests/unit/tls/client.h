@@ -32,6 +32,8 @@ struct client_options {
   std::string protocols;   // ALPN, ',' between
   std::string trusted;     // PEM; empty: verifies nothing
   bool check_name = true;  // that the certificate is for server_name; with `trusted` only
+  std::string own_chain;   // PEM; empty: it has no certificate to show
+  std::string own_key;     // PEM
 };
 
 // What a client keeps to resume with.
@@ -97,8 +99,9 @@ class client {
 // A codec with its output buffer, driven against a client.
 class server {
  public:
-  explicit server(std::shared_ptr<const server_context> context, std::size_t capacity = 32768)
-      : codec(std::move(context)), room_(capacity) {
+  explicit server(std::shared_ptr<const server_context> context, std::size_t capacity = 32768,
+                  unsigned thread = 0)
+      : codec(std::move(context), false, thread), room_(capacity) {
     out.data = room_.data();
     out.capacity = room_.size();
   }

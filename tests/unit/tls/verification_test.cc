@@ -78,6 +78,14 @@ TEST(Verification, APinIsReadStrictly) {
   }
 }
 
+TEST(Authorities, LeaveOutKeysThatAreTooShort) {
+  const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
+  const auto found = authorities::load(vector_file("root.pem") + vector_file("rsa1024.pem"), now);
+  ASSERT_TRUE(found);
+  EXPECT_EQ((*found)->left_out(), 1U);
+  EXPECT_FALSE(authorities::load(vector_file("rsa1024.pem"), now));
+}
+
 TEST(Authorities, LeaveOutWhatIsNotValidNow) {
   const std::string both = vector_file("root.pem") + vector_file("intermediate.pem");
   const wall_time now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());

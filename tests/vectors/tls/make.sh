@@ -13,12 +13,12 @@ self() {
   openssl req -x509 -new -key "$name.key" -subj "$subject" -days $DAYS -out "$name.pem" "$@"
 }
 
-# issue NAME SUBJECT ISSUER EXTENSIONS : a certificate for NAME.key signed by ISSUER
+# issue NAME SUBJECT ISSUER EXTENSIONS [OPTIONS] : a certificate for NAME.key signed by ISSUER
 issue() {
   openssl req -new -key "$1.key" -subj "$2" -out request.tmp
   printf '%s\n' "$4" >extensions.tmp
   openssl x509 -req -in request.tmp -CA "$3.pem" -CAkey "$3.key" -days $DAYS -extfile extensions.tmp \
-    -out "$1.pem"
+    -out "$1.pem" ${5:+"$5"}
   rm request.tmp extensions.tmp
 }
 
@@ -33,6 +33,10 @@ authorityKeyIdentifier=keyid"
 issue leaf "/CN=not.used.example" intermediate "subjectAltName=DNS:Www.Example.org,DNS:*.example.org,IP:192.0.2.1,IP:2001:db8::1,email:a@example.org
 authorityKeyIdentifier=keyid"
 cat leaf.pem intermediate.pem root.pem >chain.pem
+p256 sha1
+issue sha1 "/CN=sha1.example" intermediate "subjectAltName=DNS:sha1.example
+authorityKeyIdentifier=keyid" -sha1
+cat intermediate.pem >>sha1.pem
 cat leaf.pem root.pem >gap.pem
 cat intermediate.pem leaf.pem >reversed.pem
 
