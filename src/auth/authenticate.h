@@ -80,6 +80,7 @@ struct verdict {
   std::uint32_t issuer = 0;                      // for kind jwt: index into snapshot::issuers
   identity who;                                  // empty on an open route
   numeric_date expires = numeric_date::max();    // the token's exp; max() where there is none
+  config::rate rate;          // its own, by the key file or the token's claim; count 0: none
   std::string_view key_name;  // of the API key that was presented; in the snapshot's store
   line_tag key_line{};        // of that key; what a token minted for it is bound to
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()

@@ -7,6 +7,7 @@
 #include "auth/identity.h"
 #include "auth/json.h"
 #include "base/text.h"
+#include "config/values.h"
 
 namespace rw::auth {
 
@@ -152,6 +153,16 @@ reason read_binding(const json_object& claims, std::string_view& out) {
   return out.empty() ? reason::bad_claim : reason::none;
 }
 
+// A caller's own rate is the issuer's to say, so one that cannot be read is not passed over.
+reason read_rate(const json_object& claims, const token_rules& rules, std::string_view& out) {
+  if (rules.rate_claim.empty()) return reason::none;
+  const auto rate = claims.find(rules.rate_claim);
+  if (!rate) return reason::none;
+  const bool good = rate->get_string().get(out) == simdjson::SUCCESS &&
+                    out.size() <= rate_text_bytes_max && config::parse_rate(out);
+  return good ? reason::none : reason::bad_claim;
+}
+
 bool has_scope(std::string_view scopes, std::string_view wanted) {
   while (!scopes.empty()) {
     const std::size_t end = scopes.find(' ');
@@ -173,6 +184,7 @@ token_rules::token_rules(const config::jwt_issuer& from)
       max_age(std::chrono::duration_cast<microseconds>(from.max_age)),
       require(from.require),
       identity(from.identity),
+      rate_claim(from.rate_claim),
       scopes(from.scopes),
       once(from.replay_by_jti),
       max_token_bytes(from.max_token_bytes) {}
@@ -211,6 +223,9 @@ std::expected<checked_claims, reason> check_claims(const json_object& claims,
 
   if (const reason why = read_id(claims, rules, out.jti); why != reason::none) return refused(why);
   if (const reason why = read_binding(claims, out.bound); why != reason::none) return refused(why);
+  if (const reason why = read_rate(claims, rules, out.rate); why != reason::none) {
+    return refused(why);
+  }
   if (const reason why = read_scopes(claims, out.scopes); why != reason::none) return refused(why);
   for (const std::string& wanted : rules.scopes) {
     if (!has_scope(out.scopes, wanted)) out.why = reason::insufficient_scope;

@@ -35,7 +35,8 @@ struct token_rules {
   std::chrono::microseconds leeway{0};
   std::chrono::microseconds max_age{0};  // 0: no bound
   std::vector<std::string> require;
-  std::string identity;  // the name of the claim
+  std::string identity;    // the name of the claim
+  std::string rate_claim;  // names the claim with the caller's own rate; empty: none does
   std::vector<std::string> scopes;
   bool once = false;  // replay = "jti"
   std::size_t max_token_bytes = 0;
@@ -44,6 +45,7 @@ struct token_rules {
 };
 
 inline constexpr std::size_t jti_bytes_max = 256;
+inline constexpr std::size_t rate_text_bytes_max = 24;
 inline constexpr std::size_t thumbprint_chars = 43;  // a SHA-256 in base64url
 
 // What a token says once it is believed. The views live as long as the parsed claims do.
@@ -53,6 +55,7 @@ struct checked_claims {
   std::string scopes;         // space-separated, whatever form they came in
   std::string_view jti;       // at most jti_bytes_max octets; empty: it has none
   std::string_view bound;     // cnf.x5t#S256 (RFC 8705 3.1), as it stands there; empty: not bound
+  std::string_view rate;      // "100/s" of rate_claim, as config::parse_rate() takes it, or empty
   numeric_date expires = numeric_date::max();  // exp; max() where there is none
   // The token passes from the first moment up to, not including, the second; leeway included.
   numeric_date valid_from = numeric_date::min();

@@ -12,6 +12,7 @@
 #include "auth/slow_hash.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "config/values.h"
 
 namespace rw::auth {
 
@@ -100,7 +101,29 @@ class file_reader {
     return wall_time{std::chrono::sys_days{date}};
   }
 
+  // False, and reported, when something else follows the key.
+  bool read_options(std::uint32_t number, const owner& whose, std::string_view& value) {
+    const std::size_t blank = value.find_first_of(" \t");
+    if (blank == std::string_view::npos) return true;
+    constexpr std::string_view name = "rate=";
+    const std::string_view option = trim_ows(value.substr(blank));
+    value = value.substr(0, blank);
+    const auto rate = option.starts_with(name) ? config::parse_rate(option.substr(name.size()))
+                                               : std::optional<config::rate>{};
+    if (!rate) {
+      error(number,
+            "a key is visible ASCII without spaces; after it there can only be its name's "
+            "rate, as rate=100/s");
+    } else if (!store_.set_rate(whose.name, *rate)) {
+      error(number, "an earlier line gives this name another rate");
+    } else {
+      return true;
+    }
+    return false;
+  }
+
   void read_value(std::uint32_t number, owner whose, std::string_view value) {
+    if (!read_options(number, whose, value)) return;
     if (value.starts_with(hash_tag)) {
       read_hash(number, whose, value.substr(hash_tag.size()));
     } else if (looks_slow(value)) {

@@ -4,6 +4,8 @@
 //   name:$2b$..., $2a$, $2y$  bcrypt, also without a name
 //   name:$argon2id$...        also without a name
 //   name:key                  in the clear, with a warning; so is a key alone
+// After any of them ` rate=100/s`: what the limits by identity grant its name in place of their own
+// rate; one line of a name is enough, and two that differ are an error.
 // A line without a name is called key-LINE. `name@2027-01-01:` expires at the beginning of that
 // day, UTC. `#` starts a comment line; blank lines count for nothing. One name may have several
 // keys.

@@ -167,12 +167,26 @@ bool key_store::has_line(const line_tag& tag, wall_time now) const noexcept {
   return place != tagged_.end() && now < place->second;
 }
 
+config::rate key_store::rate_of(std::string_view name) const noexcept {
+  if (rates_.empty()) return {};
+  const auto place = rates_.find(name);
+  return place == rates_.end() ? config::rate{} : place->second;
+}
+
+bool key_store::set_rate(std::string_view name, const config::rate& rate) {
+  const config::rate& held = rates_.emplace(name, rate).first->second;
+  return held.count == rate.count && held.per == rate.per;
+}
+
 std::vector<key_store::listed> key_store::list() const {
   std::vector<listed> all;
   all.reserve(entries_.size() + slow_.size());
-  for (const entry& one : entries_) all.push_back({*one.name, "rwk1", one.expires});
+  for (const entry& one : entries_) {
+    all.push_back({*one.name, "rwk1", one.expires, rate_of(*one.name)});
+  }
   for (const slow_line& one : slow_) {
-    all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires});
+    all.push_back({one.name, one.hash.starts_with("$2") ? "bcrypt" : "argon2id", one.expires,
+                   rate_of(one.name)});
   }
   return all;
 }

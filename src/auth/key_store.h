@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "config/config.h"
 
 namespace rw::auth {
 
@@ -94,12 +95,18 @@ class key_store {
   // Whether the line of this tag is there and in force.
   bool has_line(const line_tag& tag, wall_time now) const noexcept;
 
+  // Of the name, for all of its keys; count 0: none of its own.
+  config::rate rate_of(std::string_view name) const noexcept;
+  // False when the name has another already.
+  bool set_rate(std::string_view name, const config::rate& rate);
+
   // Every line, in no order to rely on. `kind`: rwk1, which those in the clear have become, bcrypt
   // or argon2id. The views live as long as the store.
   struct listed {
     std::string_view name;
     std::string_view kind;
     wall_time expires;
+    config::rate rate;
   };
   std::vector<listed> list() const;
   // Of both kinds.
@@ -140,6 +147,7 @@ class key_store {
   std::vector<entry> entries_;
   std::unordered_map<std::string, std::uint32_t, name_hasher, std::equal_to<>> first_of_name_;
   std::unordered_map<key_salt, std::uint32_t, salt_hasher> by_salt_;
+  std::unordered_map<std::string, config::rate, name_hasher, std::equal_to<>> rates_;
   std::vector<slow_line> slow_;
   std::unordered_map<line_tag, wall_time, salt_hasher> tagged_;  // when each expires
   record_id slow_id_{};

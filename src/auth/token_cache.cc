@@ -60,6 +60,7 @@ std::optional<token_cache::hit> token_cache::find(std::string_view token, std::u
                .jti = next(one->jti_bytes),
                .kid = next(one->kid_bytes),
                .bound = next(one->is_bound ? thumbprint_chars : 0),
+               .rate = next(one->rate_bytes),
                .until = one->valid_until,
                .why = one->why};
   }
@@ -68,8 +69,8 @@ std::optional<token_cache::hit> token_cache::find(std::string_view token, std::u
 
 void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint64_t generation,
                          const checked_claims& claims, std::string_view kid) noexcept {
-  const std::array<std::string_view, 6> parts{token, claims.identity, claims.scopes, claims.jti,
-                                              kid,   claims.bound};
+  const std::array<std::string_view, 7> parts{token, claims.identity, claims.scopes, claims.jti,
+                                              kid,   claims.bound,    claims.rate};
   std::size_t bytes = 0;
   for (const std::string_view part : parts) bytes += part.size();
   if (token.size() < hashed_bytes || issuer > issuer_max || bytes > ring_bytes_ / 4 ||
@@ -105,6 +106,7 @@ void token_cache::insert(std::string_view token, std::uint32_t issuer, std::uint
              .scopes_bytes = static_cast<std::uint16_t>(claims.scopes.size()),
              .jti_bytes = static_cast<std::uint16_t>(claims.jti.size()),
              .kid_bytes = static_cast<std::uint16_t>(kid.size()),
+             .rate_bytes = static_cast<std::uint8_t>(claims.rate.size() & 0x7fU),
              .is_bound = !claims.bound.empty(),
              .why = claims.why};
   written_ += bytes;

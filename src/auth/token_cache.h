@@ -33,6 +33,7 @@ class token_cache {
     std::string_view jti;    // empty: none
     std::string_view kid;    // likewise
     std::string_view bound;  // checked_claims::bound
+    std::string_view rate;   // checked_claims::rate
     numeric_date until;      // the token is refused from then on
     reason why;              // none, or insufficient_scope
   };
@@ -61,7 +62,8 @@ class token_cache {
     std::uint16_t scopes_bytes = 0;
     std::uint16_t jti_bytes = 0;
     std::uint16_t kid_bytes = 0;
-    bool is_bound = false;
+    std::uint8_t rate_bytes : 7 = 0;
+    bool is_bound : 1 = false;
     reason why = reason::none;
   };
   static_assert(sizeof(slot) == 64);

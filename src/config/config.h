@@ -118,6 +118,9 @@ struct listener {
   std::vector<std::string> protocols = {"h2", "http/1.1"};
   std::vector<std::string> client_address_from;  // CIDRs
   std::uint32_t max_connections = 65536;
+  // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
+  std::uint32_t max_connections_per_client = 0;  // 0: no bound
+  rate handshakes_per_client;                    // count 0: none
   listener_timeouts timeouts;
   listener_limits limits;
   bool has_tls = false;
@@ -169,6 +172,7 @@ struct jwt_issuer {
   std::vector<std::string> require = {"exp"};
   nanoseconds max_age = std::chrono::hours{24};
   std::string identity = "sub";
+  std::string rate_claim;  // empty: no claim gives a caller a rate of its own
   std::vector<std::string> scopes;
   bool replay_by_jti = false;  // a jti is accepted once
   std::uint32_t max_token_bytes = 8U << 10U;
@@ -186,11 +190,19 @@ struct mint {
 
 enum class limit_key : std::uint8_t { client_ip, identity, route };
 
+enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
+
+inline constexpr std::size_t limit_headers_max = 4;
+
 struct limit {
   std::string name;
-  std::vector<limit_key> by = {limit_key::client_ip};  // joined
-  config::rate rate;
+  std::vector<limit_key> by = {limit_key::client_ip};  // joined, with those of by_headers
+  std::vector<std::string> by_headers;                 // lower case
+  config::rate rate;                                   // none with `concurrent` alone
   std::uint64_t burst = 20;
+  std::uint32_t concurrent = 0;  // requests under way at once; 0: no bound
+  limit_cost cost = limit_cost::request;
+  bool shadow = false;  // counts and says what it would refuse, and refuses nothing
   unsigned ipv6_prefix = 64;
   bool headers = true;
   std::uint32_t capacity = 262144;

@@ -132,7 +132,7 @@ void read_issuer(table_reader& in, jwt_issuer& out) {
   if (out.identity.empty()) in.error("identity", "must not be empty");
   in.texts("scopes", out.scopes);
   in.size<std::uint32_t>("max_token_bytes", out.max_token_bytes, {256, 64U << 10U});
-  in.later("rate_claim", "");
+  in.text("rate_claim", out.rate_claim);
   in.choice("replay", out.replay_by_jti, {{"off", false}, {"jti", true}});
 }
 

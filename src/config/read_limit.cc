@@ -2,30 +2,48 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+#include "config/names.h"
 #include "config/sections.h"
 
 namespace rw::config {
 namespace {
 
 // "client.ip+route"
-void read_by(table_reader& in, std::vector<limit_key>& out) {
+void read_header(table_reader& in, const node& at, std::string name,
+                 std::vector<std::string>& out) {
+  if (const std::string_view why = refuse_field_name(name); !why.empty()) {
+    in.error(at, "by", std::string(why));
+  } else if (std::ranges::find(out, name) != out.end()) {
+    in.error(at, "by", "names one thing twice");
+  } else if (out.size() == limit_headers_max) {
+    in.error(at, "by", "joins more than 4 headers");
+  } else {
+    out.push_back(std::move(name));
+  }
+}
+
+void read_by(table_reader& in, limit& out) {
   std::string written;
   const node* at = in.text("by", written);
   if (at == nullptr) return;
   // In the order of limit_key.
   constexpr std::array<std::string_view, 3> known{"client.ip", "identity", "route"};
+  constexpr std::array<std::string_view, 4> shown{"client.ip", "identity", "route", "header:NAME"};
+  constexpr std::string_view by_header = "header:";
   std::vector<limit_key> keys;
+  std::vector<std::string> headers;
   for (std::string_view rest = written;;) {
     const std::size_t plus = rest.find('+');
     const std::string_view word = rest.substr(0, plus);
     const auto same = std::ranges::find(known, word);
     const auto key = static_cast<limit_key>(same - known.begin());
-    if (word == "country" || word.starts_with("header:")) {
-      in.error(*at, "by",
-               std::string(word == "country" ? "\"country\"" : "\"header:NAME\"") +
-                   " is not yet supported");
+    if (word == "country") {
+      in.error(*at, "by", "\"country\" is not yet supported");
+    } else if (word.starts_with(by_header)) {
+      read_header(in, *at, lower_case(word.substr(by_header.size())), headers);
     } else if (same == known.end()) {
-      in.refuse_word(*at, "by", word, known);
+      in.refuse_word(*at, "by", word, shown);
     } else if (std::ranges::find(keys, key) != keys.end()) {
       in.error(*at, "by", "names one thing twice");
     } else {
@@ -34,21 +52,24 @@ void read_by(table_reader& in, std::vector<limit_key>& out) {
     if (plus == std::string_view::npos) break;
     rest.remove_prefix(plus + 1);
   }
-  out = std::move(keys);
+  out.by = std::move(keys);
+  out.by_headers = std::move(headers);
 }
 
 }  // namespace
 
 void read_limit(table_reader& in, limit& out) {
-  read_by(in, out.by);
-  in.rate("rate", out.rate, need::required);
+  read_by(in, out);
+  const node* bound = in.number<std::uint32_t>("concurrent", out.concurrent, {0, 1'000'000});
+  const bool has_bound = bound != nullptr ? out.concurrent != 0 : in.wrote("concurrent");
+  in.rate("rate", out.rate, has_bound ? need::optional : need::required);
   in.number<std::uint64_t>("burst", out.burst, {1, 1'000'000'000});
   in.number<unsigned>("ipv6_prefix", out.ipv6_prefix, {1, 128});
   in.flag("headers", out.headers);
   in.number<std::uint32_t>("capacity", out.capacity, {1024, 1U << 28U});
-  in.later("concurrent", 0);
-  in.later("cost", "1");
-  in.later("shadow", false);
+  in.choice("cost", out.cost,
+            {{"1", limit_cost::request}, {"request_bytes", limit_cost::request_bytes}});
+  in.flag("shadow", out.shadow);
   in.later("shared", "off");
 }
 

@@ -185,8 +185,9 @@ void read_listener(table_reader& in, listener& out) {
   read_networks(in, "client_address_from", out.client_address_from);
   in.number<std::uint32_t>("max_connections", out.max_connections, {1, 10'000'000});
   in.later_list("proxy_protocol_from");
-  in.later("max_connections_per_client", 0);
-  in.later("handshakes_per_client", "off");
+  in.number<std::uint32_t>("max_connections_per_client", out.max_connections_per_client,
+                           {0, 1'000'000});
+  in.rate_or_off("handshakes_per_client", out.handshakes_per_client);
   in.later("redirect_to_https", false);
   in.table("timeouts", [&](table_reader& timeouts) { read_timeouts(timeouts, out.timeouts); });
   in.table("limits", [&](table_reader& limits) { read_limits(limits, out.limits); });

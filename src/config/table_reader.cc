@@ -154,12 +154,21 @@ const node* table_reader::duration(std::string_view name, nanoseconds& out,
 
 const node* table_reader::duration_or_off(std::string_view name, nanoseconds& out,
                                           range<nanoseconds> within) {
+  if (!is_off(name)) return duration(name, out, within);
+  out = nanoseconds{0};
+  return value_of(name);
+}
+
+bool table_reader::is_off(std::string_view name) const {
   const member* one = find(table_, name);
   const std::string* word = one == nullptr ? nullptr : one->value.as<std::string>();
-  if (word == nullptr || *word != "off") return duration(name, out, within);
-  known_.push_back(name);
-  out = nanoseconds{0};
-  return &one->value;
+  return word != nullptr && *word == "off";
+}
+
+const node* table_reader::rate_or_off(std::string_view name, config::rate& out) {
+  if (!is_off(name)) return rate(name, out);
+  out = {};
+  return value_of(name);
 }
 
 const node* table_reader::rate(std::string_view name, config::rate& out, need how) {

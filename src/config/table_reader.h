@@ -54,6 +54,8 @@ class table_reader {
   // "off" is 0.
   const node* duration_or_off(std::string_view name, nanoseconds& out, range<nanoseconds> within);
   const node* rate(std::string_view name, config::rate& out, need how = need::optional);
+  // "off" is a count of 0.
+  const node* rate_or_off(std::string_view name, config::rate& out);
   // A list of two whole numbers, the lower one first.
   const node* bounds(std::string_view name, std::uint32_t& min, std::uint32_t& max,
                      range<std::uint32_t> within);
@@ -168,6 +170,7 @@ class table_reader {
   void finish();
 
  private:
+  bool is_off(std::string_view name) const;
   template <class F>
   void read_node(const node& from, std::string_view name, F&& read) {
     table_reader inner(out_, std::get<members>(from.value), from.at, join(name));

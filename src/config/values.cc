@@ -80,6 +80,13 @@ std::string duration_text(nanoseconds value) {
   return with_unit(count, duration_units);
 }
 
+std::string rate_text(const rate& value) {
+  const char* per = "h";
+  if (value.per == std::chrono::seconds{1}) per = "s";
+  if (value.per == std::chrono::minutes{1}) per = "m";
+  return fmt::format("{}/{}", value.count, per);
+}
+
 std::string size_text(std::uint64_t octets) {
   return octets == 0 ? "0" : with_unit(octets, size_units);
 }

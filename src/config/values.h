@@ -23,5 +23,6 @@ std::optional<rate> parse_rate(std::string_view text) noexcept;
 // In the largest unit that leaves no rest, as in "90s" or "2h".
 std::string duration_text(nanoseconds value);
 std::string size_text(std::uint64_t octets);
+std::string rate_text(const rate& value);  // of what parse_rate() gives
 
 }  // namespace rw::config

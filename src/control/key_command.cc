@@ -11,6 +11,7 @@
 #include "auth/slow_hash.h"
 #include "base/secret.h"
 #include "config/load.h"
+#include "config/values.h"
 #include "gateway/snapshot_files.h"
 
 namespace rw::control {
@@ -65,9 +66,11 @@ int list_keys(const std::string& config) {
   if (!keys) return 1;
   auto all = keys->list();
   std::ranges::sort(all, {}, &auth::key_store::listed::name);
-  fmt::print("{:<32} {:<10} {}\n", "NAME", "HASH", "ENDS");
+  constexpr auto row = "{:<32} {:<10} {:<12} {}\n";
+  fmt::print(row, "NAME", "HASH", "RATE", "ENDS");
   for (const auto& one : all) {
-    fmt::print("{:<32} {:<10} {}\n", one.name, one.kind, describe(one.expires));
+    const std::string rate = one.rate.count == 0 ? "" : config::rate_text(one.rate);
+    fmt::print(row, one.name, one.kind, rate, describe(one.expires));
   }
   return 0;
 }

@@ -18,7 +18,7 @@ constexpr std::size_t spare_bytes = 128U << 10U;
 // Which step a decision was made at.
 audit_event event_of(const exchange& x) noexcept {
   if (!x.decision.admitted()) {
-    if (x.decision.status == 429) return audit_event::rate_limit;
+    if (x.decision.status == 429 || x.refusing_limit != SIZE_MAX) return audit_event::rate_limit;
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
   }

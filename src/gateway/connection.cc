@@ -4,6 +4,7 @@
 
 #include "auth/base64url.h"
 #include "gateway/client_address.h"
+#include "gateway/client_bounds.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
 #include "gateway/record.h"
@@ -59,7 +60,10 @@ connection::connection(worker& w, int fd, std::uint32_t l)
   anonymous = !address;
 }
 
-connection::~connection() { on.remove(*this); }
+connection::~connection() {
+  if (bounded_by) bounded_by->leave({.who = place});
+  on.remove(*this);
+}
 
 // Whether a client that has shown what this one has would be let in by what is in force now.
 static bool is_welcome(const connection& c) noexcept {
@@ -116,6 +120,12 @@ io::task<bool> secure(connection& c) {
 io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
+  if (const char* too_much = bound_client(c, w.state().listeners[listener]);
+      open && too_much != nullptr) {
+    w.counters().add(observe::counter::connections_refused);
+    w.counters().refusals.add(too_much);
+    open = false;
+  }
   if (open && w.state().listeners[listener].tls) {
     open = co_await secure(c);
   }

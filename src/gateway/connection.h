@@ -6,6 +6,7 @@
 
 #include "auth/authenticate.h"
 #include "io/task.h"
+#include "limit/limiter.h"
 #include "net/address.h"
 #include "net/stream.h"
 
@@ -36,8 +37,10 @@ struct connection {
   bool idle = false;       // between requests: nothing is lost by closing it
   bool outdated = false;   // its client would not be let in any more: see send_away_outdated()
   std::uint64_t requests = 0;
-  std::unique_ptr<const shown_certificate> shown;  // null: none
-  exchange* current = nullptr;                     // null between requests
+  std::unique_ptr<const shown_certificate> shown;    // null: none
+  exchange* current = nullptr;                       // null between requests
+  std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
+  limit::key place;                                  // in those, until its end
   connection* next = nullptr;
   connection* previous = nullptr;
 };

@@ -1,6 +1,7 @@
 #include "gateway/decide.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
@@ -58,30 +59,67 @@ std::string_view realm_of(const exchange& x) noexcept {
   return by.jwks_mint ? std::string_view{} : by.name;
 }
 
+// What a limit is asked for this request.
+limit::demand demand_of(const exchange& x, std::uint32_t index) noexcept {
+  const config::limit& rules = x.state->limits->at(index);
+  std::array<std::string_view, config::limit_headers_max> values;
+  for (std::size_t i = 0; i < rules.by_headers.size(); ++i) {
+    if (const http::field* one = x.request.find(rules.by_headers[i])) values[i] = one->value;
+  }
+  const limit::caller who{.client = x.client_ip,
+                          .identity = x.caller.who.view(),
+                          .realm = realm_of(x),
+                          .route = x.route->index,
+                          .headers = std::span(values.data(), rules.by_headers.size()),
+                          .own = x.caller.rate};
+  limit::demand made = x.state->limits->make_demand(index, who);
+  // Of a body that comes in chunks each is charged as it comes: charge_body().
+  if (rules.cost == config::limit_cost::request_bytes) {
+    made.cost = x.request.body == http::framing::length ? x.request.content_length : 0;
+  }
+  return made;
+}
+
+verdict refusal_of(limit::bound met) noexcept {
+  switch (met) {
+    case limit::bound::under_way:
+      return {429, "too_many_under_way"};
+    case limit::bound::size:
+      return {413, "over_the_burst"};
+    case limit::bound::room:
+      return {503, "limit_full"};
+    case limit::bound::none:
+    case limit::bound::rate:
+      break;
+  }
+  return {429, "rate_limited"};
+}
+
 // Takes from the budgets of `which`, all or none. What other limits of this request took is given
 // back on a refusal: the request did not happen for them.
 verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   if (which.empty()) return {};
-  const limit::caller who{x.client_ip, x.caller.who.view(), realm_of(x), x.route->index};
   const std::size_t before = x.limit_count;
-  std::array<limit::demand, limits_per_route_max> demands;
-  std::array<limit::decision, limits_per_route_max> outcomes;
+  x.limit_count += which.size();
+  const std::span demands = std::span(x.limits).subspan(before, which.size());
+  const std::span outcomes = std::span(x.outcomes).subspan(before, which.size());
   for (std::size_t i = 0; i < which.size(); ++i) {
-    demands[i] = {which[i], x.state->limits->make_key(which[i], who)};
+    demands[i] = demand_of(x, which[i]);
+    outcomes[i] = {};  // a shadow is not always asked
   }
+  const limit::limiter& limits = *x.state->limits;
   const mono_time now = x.on->loop().now();
-  const auto refused =
-      x.state->limits->admit_all(std::span(demands.data(), which.size()), now, outcomes);
+  const auto refused = limits.admit_all(demands, now, outcomes);
   for (std::size_t i = 0; i < which.size(); ++i) {
-    x.limits[x.limit_count++] = {demands[i], outcomes[i]};
+    x.taken[before + i] = !refused && outcomes[i].admitted;
   }
   if (!refused) return {};
   for (std::size_t i = 0; i < before; ++i) {
-    x.state->limits->give_back(x.limits[i].what.index, x.limits[i].what.who, now, now);
+    if (std::exchange(x.taken[i], false)) limits.give_back(x.limits[i], now, now);
   }
   // Only the one that refused says anything of use to the client.
   x.refusing_limit = before + *refused;
-  return {429, "rate_limited"};
+  return refusal_of(outcomes[*refused].met);
 }
 
 // What the mint reads of an Authorization line: no key is as long, and a longer one is no attempt
@@ -192,6 +230,23 @@ auth::presented presented_by(const exchange& x) noexcept {
     }
   }
   return given;
+}
+
+bool charge_body(exchange& x, std::size_t octets) noexcept {
+  for (std::size_t i = 0; i < x.limit_count; ++i) {
+    const config::limit& rules = x.state->limits->at(x.limits[i].index);
+    if (rules.cost != config::limit_cost::request_bytes) continue;
+    // The place among the requests under way is taken already.
+    limit::demand more = x.limits[i];
+    more.cost = octets;
+    const limit::decision made = x.state->limits->charge(more, x.on->loop().now());
+    if (made.admitted) continue;
+    x.outcomes[i] = made;
+    if (rules.shadow) continue;
+    x.refusing_limit = i;
+    return false;
+  }
+  return true;
 }
 
 bool is_forwarded(const exchange& x) noexcept {

@@ -18,6 +18,10 @@ io::task<> settle(exchange& x);
 // wait has brought, where there was one.
 verdict judge_caller(exchange& x, const auth::slow_answer* answer = nullptr);
 
+// `octets` more of a request body that came in chunks, for the limits whose cost that is. False,
+// and `refusing_limit` set, when one has no more to give.
+bool charge_body(exchange& x, std::size_t octets) noexcept;
+
 // The exchange's credentials, as its head has them.
 auth::presented presented_by(const exchange& x) noexcept;
 

@@ -1,6 +1,16 @@
 #include "gateway/exchange.h"
 
+#include <utility>
+
+#include "gateway/snapshot.h"
+
 namespace rw::gateway {
+
+void exchange::leave_limits() noexcept {
+  for (std::size_t i = 0; i < limit_count; ++i) {
+    if (std::exchange(taken[i], false)) state->limits->leave(limits[i]);
+  }
+}
 
 // Field by field: the heads and the arrays are large, and are only read where they were written.
 void exchange::reset() noexcept {
@@ -26,6 +36,7 @@ void exchange::reset() noexcept {
   waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
+  caller.rate = {};
   caller.slow_key = {};
   caller.key_name = {};
   caller.expires = auth::numeric_date::max();

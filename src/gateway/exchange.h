@@ -41,11 +41,6 @@ struct verdict {
   bool pending() const noexcept { return status == undecided; }
 };
 
-struct limit_taken {
-  limit::demand what;
-  limit::decision outcome;
-};
-
 inline constexpr std::size_t limits_per_route_max = 16;  // config::load() refuses more
 inline constexpr std::size_t request_id_bytes_max = 128;
 
@@ -76,9 +71,11 @@ struct exchange {
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
   bool waited_for_keys = false;
-  std::array<limit_taken, limits_per_route_max> limits;
-  std::size_t limit_count = 0;
-  std::size_t refusing_limit = SIZE_MAX;  // index into `limits`
+  std::size_t limit_count = 0;  // that were asked; what of each:
+  std::array<limit::demand, limits_per_route_max> limits;
+  std::array<limit::decision, limits_per_route_max> outcomes;
+  std::array<bool, limits_per_route_max> taken{};  // and not given back
+  std::size_t refusing_limit = SIZE_MAX;           // index into `limits`
 
   std::string audit_line;       // its record as far as it is known; keeps its memory
   std::size_t audit_bytes = 0;  // set aside for it; 0: it has none
@@ -125,6 +122,9 @@ struct exchange {
   mono_time first_byte;         // of the upstream's answer
 
   void reset() noexcept;
+  // Gives up its places among the requests under way, of the limits that bound those: its answer is
+  // out.
+  void leave_limits() noexcept;
 };
 
 }  // namespace rw::gateway

@@ -115,7 +115,7 @@ bool hash_pool::charge(limit::key client, mono_time now) const noexcept {
 }
 
 void hash_pool::give_back(limit::key client, mono_time now) const noexcept {
-  guesses_.give_back(0, client, now, now);
+  guesses_.give_back({.who = client}, now, now);
 }
 
 hash_pool::shared::~shared() {

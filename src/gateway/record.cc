@@ -17,6 +17,18 @@ std::string_view tls_name(const exchange& x) noexcept {
   return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
+bool is_shadow_refusal(const exchange& x, std::size_t i) noexcept {
+  return !x.outcomes[i].admitted && x.state->limits->at(x.limits[i].index).shadow;
+}
+
+// The first limit in shadow mode that would have refused it.
+std::string_view shadow_of(const exchange& x) noexcept {
+  for (std::size_t i = 0; i < x.limit_count; ++i) {
+    if (is_shadow_refusal(x, i)) return x.state->limits->at(x.limits[i].index).name;
+  }
+  return {};
+}
+
 observe::access_record describe(const exchange& x, std::string_view client,
                                 mono_time now) noexcept {
   observe::access_record r;
@@ -41,6 +53,7 @@ observe::access_record describe(const exchange& x, std::string_view client,
   r.referer = x.request.value(http::field_id::referer);
   r.status = x.status;
   r.reason = x.reason;
+  r.shadow = shadow_of(x);
   r.attempts = x.attempts;
   r.bytes_in = x.bytes_in;
   r.bytes_out = x.bytes_out;
@@ -67,10 +80,14 @@ void count(const exchange& x, mono_time now) noexcept {
     if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
   }
   for (std::size_t i = 0; i < x.limit_count; ++i) {
-    // The others were not asked, or got back what they gave.
-    if (x.refusing_limit != SIZE_MAX && i != x.refusing_limit) continue;
-    auto& limit = c.limit(x.state->limit_labels[x.limits[i].what.index]);
-    (i == x.refusing_limit ? limit.refused : limit.admitted).add();
+    auto& limit = c.limit(x.state->limit_labels[x.limits[i].index]);
+    if (i == x.refusing_limit) {
+      limit.refused.add();
+    } else if (is_shadow_refusal(x, i)) {
+      limit.shadow_refused.add();
+    } else if (x.taken[i]) {  // others were not asked, or got back what they gave
+      limit.admitted.add();
+    }
   }
   c.add(observe::counter::request_bytes, x.bytes_in);
   c.add(observe::counter::response_bytes, x.bytes_out);
@@ -118,6 +135,7 @@ void record(exchange& x) {
       x.reason = x.decision.reason[0] != '\0' ? x.decision.reason : "client_closed";
   }
   count(x, now);
+  x.leave_limits();
   x.on->audit().end(x);
   if (x.on->access_log() == nullptr) return;
   const double sample = x.state->settings.log.access_sample;

@@ -49,7 +49,7 @@ void write_refusal_fields(const exchange& x, std::string& store, http::head_writ
   }
   if (status == 429 && x.refusing_limit < x.limit_count) {
     std::array<char, limit::retry_after_bytes_max> text;
-    const nanoseconds wait = x.limits[x.refusing_limit].outcome.retry_after;
+    const nanoseconds wait = x.outcomes[x.refusing_limit].retry_after;
     out.field("retry-after", std::string_view(text.data(), limit::write_retry_after(wait, text)));
   }
   if (status == 429 && x.refusing_limit >= x.limit_count) out.field("retry-after", "2");
@@ -142,6 +142,8 @@ verdict refusal_of_body(const exchange& x) noexcept {
       return {408, "body_timeout", deadline::body_gap};
     case fault::too_large:
       return {413, "body_too_large"};
+    case fault::exhausted:
+      return {429, "rate_limited"};
     case fault::malformed:
       return {400, x.upload_error.text};
     default:

@@ -16,11 +16,14 @@ void write_limits(const exchange& x, http::head_writer& out) {
   std::array<limit::field_item, limits_per_route_max> items;
   std::size_t count = 0;
   for (std::size_t i = 0; i < x.limit_count; ++i) {
-    const std::uint32_t index = x.limits[i].what.index;
+    const std::uint32_t index = x.limits[i].index;
     const config::limit& rules = x.state->limits->at(index);
     const bool decided = x.refusing_limit == SIZE_MAX || x.refusing_limit == i;
-    if (!rules.headers || rules.rate.count == 0 || !decided) continue;
-    items[count++] = {rules.name, x.state->limits->pace_of(index), x.limits[i].outcome};
+    const limit::bound met = x.outcomes[i].met;
+    const bool told = met == limit::bound::none || met == limit::bound::rate;
+    if (!rules.headers || rules.shadow || rules.rate.count == 0 || !decided || !told) continue;
+    const bool in_bytes = rules.cost == config::limit_cost::request_bytes;
+    items[count++] = {rules.name, in_bytes, x.state->limits->pace_of(x.limits[i]), x.outcomes[i]};
   }
   if (count == 0) return;
   std::array<char, limits_per_route_max * limit::field_item_bytes_max> text;

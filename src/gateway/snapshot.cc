@@ -7,6 +7,7 @@
 #include "auth/private_key.h"
 #include "base/assert.h"
 #include "config/address.h"
+#include "gateway/client_bounds.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
 
@@ -59,9 +60,13 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
     const std::size_t index = s.listeners.size();
-    plan.open = with.previous != nullptr && index < with.previous->listeners.size()
-                    ? with.previous->listeners[index].open
-                    : std::make_shared<std::atomic<std::uint32_t>>(0);
+    const listener_plan* before = nullptr;
+    if (with.previous != nullptr && index < with.previous->listeners.size()) {
+      before = &with.previous->listeners[index];
+    }
+    plan.open = before != nullptr ? before->open : std::make_shared<std::atomic<std::uint32_t>>(0);
+    plan.per_client = make_client_bounds(one, with.workers,
+                                         before != nullptr ? before->per_client.get() : nullptr);
     s.listeners.push_back(std::move(plan));
   }
 }

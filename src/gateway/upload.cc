@@ -1,5 +1,6 @@
 #include "gateway/body.h"
 #include "gateway/connection.h"
+#include "gateway/decide.h"
 #include "gateway/forward.h"
 #include "gateway/splice.h"
 #include "gateway/worker.h"
@@ -136,6 +137,10 @@ io::task<> upload(exchange& x) {
     }
     if (x.bytes_in > x.route->settings->max_body_bytes) {
       fail(x, {fault::too_large, origin::downstream, false, 0, "body_too_large"});
+      co_return;
+    }
+    if (x.request.body == http::framing::chunked && !charge_body(x, s->data.size())) {
+      fail(x, {fault::exhausted, origin::downstream, false, 0, "over a limit by bytes"});
       co_return;
     }
     if (!floor.keeps_up(s->data.size(), waited)) {

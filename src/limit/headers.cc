@@ -63,6 +63,7 @@ std::size_t write_policy(std::span<const field_item> items, std::span<char> out)
     at.number(std::min(item.pace.burst, integer_max));
     at.text(";w=");
     at.number(seconds_up(item.pace.window_ns));
+    if (item.in_bytes) at.text(";qu=\"content-bytes\"");
   }
   return at.used();
 }

@@ -14,18 +14,20 @@ namespace rw::limit {
 // A name longer than this is cut in the fields.
 inline constexpr std::size_t field_name_bytes_max = 64;
 // What one limit may need in either field, its separator included.
-inline constexpr std::size_t field_item_bytes_max = 2 * field_name_bytes_max + 64;
+inline constexpr std::size_t field_item_bytes_max = 2 * field_name_bytes_max + 96;
 inline constexpr std::size_t retry_after_bytes_max = 20;
 
 // A limit as the fields show it. Views live as long as the call.
 struct field_item {
   std::string_view name;
+  bool in_bytes = false;  // its quota unit is "content-bytes"
   limit::pace pace;
   limit::decision decision;
 };
 
 // `"per-ip";q=20;w=2, "per-key";q=100;w=60`: the burst, and the seconds to it from nothing, rounded
-// up. The octets written; `out` must have field_item_bytes_max for each item.
+// up; `;qu="content-bytes"` where it is not requests that count. The octets written; `out` must
+// have field_item_bytes_max for each item.
 std::size_t write_policy(std::span<const field_item> items, std::span<char> out) noexcept;
 
 // `"per-ip";r=5;t=1`: what is left, and the seconds until it grows, rounded up. Likewise.

@@ -45,18 +45,25 @@ key_recipe make_recipe(const config::limit& limit) noexcept {
     if (part == config::limit_key::identity) recipe.identity = true;
     if (part == config::limit_key::route) recipe.route = true;
   }
+  recipe.headers = !limit.by_headers.empty();
   return recipe;
 }
 
-// An identity may be long, so it is hashed where it lies, and its hash is what gets joined: all
+// Texts may be long, so each is hashed where it lies, and its hash is what gets joined: all
 // joined parts have a fixed place, so that no two callers write the same octets.
 key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret) noexcept {
   struct {
     address client{};
     std::uint64_t identity = 0;
     std::uint64_t route = 0;
+    std::uint64_t headers = 0;
   } parts;
-  static_assert(sizeof parts == 32, "no padding: every octet is hashed");
+  static_assert(sizeof parts == 40, "no padding: every octet is hashed");
+  for (const std::string_view value : who.headers) {
+    const std::array<std::uint64_t, 2> both = {parts.headers,
+                                               sip_hash(value.data(), value.size(), secret)};
+    parts.headers = sip_hash(both.data(), sizeof both, secret);
+  }
   if (recipe.identity) {
     parts.identity = sip_hash(who.identity.data(), who.identity.size(), secret);
     if (!who.realm.empty()) {
@@ -67,7 +74,7 @@ key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret
   }
   if (recipe.client) parts.client = masked(who.client, recipe.ipv6_prefix);
   if (recipe.route) parts.route = std::uint64_t{who.route} + 1;
-  const bool alone = recipe.identity && !recipe.client && !recipe.route;
+  const bool alone = recipe.identity && !recipe.client && !recipe.route && !recipe.headers;
   const std::uint64_t hash = alone ? parts.identity : sip_hash(&parts, sizeof parts, secret);
   return {hash == 0 ? 1 : hash};
 }

@@ -9,16 +9,23 @@ namespace rw::limit {
 
 namespace {
 
+bool same_keys(const config::limit& a, const config::limit& b) noexcept {
+  return a.name == b.name && a.capacity == b.capacity && a.by_headers == b.by_headers &&
+         make_recipe(a) == make_recipe(b);
+}
+
 bool same_budgets(const config::limit& a, const config::limit& b) noexcept {
-  return a.name == b.name && a.rate.count == b.rate.count && a.rate.per == b.rate.per &&
-         a.burst == b.burst && a.capacity == b.capacity && make_recipe(a) == make_recipe(b);
+  return same_keys(a, b) && a.rate.count == b.rate.count && a.rate.per == b.rate.per &&
+         a.burst == b.burst && a.cost == b.cost;
 }
 
 nanoseconds to_duration(std::uint64_t ns) noexcept {
   return nanoseconds{static_cast<std::int64_t>(ns)};
 }
 
-decision describe(const outcome& what, std::uint64_t now, const pace& pace) noexcept {
+// A refused request would have taken `wanted_ns`.
+decision describe(const outcome& what, std::uint64_t now, const pace& pace,
+                  std::uint64_t wanted_ns) noexcept {
   decision made{.admitted = what.admitted, .limit = pace.burst};
   const std::uint64_t end = now + pace.window_ns;
   if (what.when <= now) {
@@ -30,7 +37,10 @@ decision describe(const outcome& what, std::uint64_t now, const pace& pace) noex
   made.remaining = free_ns / pace.interval_ns;
   const std::uint64_t behind = what.when > end ? what.when - end : 0;
   made.reset = to_duration(behind + pace.interval_ns - free_ns % pace.interval_ns);
-  if (!what.admitted) made.retry_after = made.reset;
+  if (!what.admitted) {
+    made.met = bound::rate;
+    made.retry_after = to_duration(what.when + wanted_ns - end);
+  }
   return made;
 }
 
@@ -45,22 +55,30 @@ limiter::limiter(std::span<const config::limit> limits, unsigned shards, const l
   limits_.reserve(limits.size());
   for (const config::limit& one : limits) {
     entry made{.config = one, .recipe = make_recipe(one)};
+    if (previous != nullptr) previous->inherit(made, shards);
     if (one.rate.count != 0 && one.rate.per.count() > 0) {
       made.pace = make_pace(one.rate, one.burst);
-      if (previous != nullptr) made.table = previous->inherited(made, shards);
       if (!made.table) made.table = std::make_shared<limit::table>(one.capacity, shards);
+    }
+    if (one.concurrent != 0 && !made.under_way) {
+      made.under_way = std::make_shared<limit::table>(one.capacity, shards);
     }
     limits_.push_back(std::move(made));
   }
 }
 
-std::shared_ptr<table> limiter::inherited(const entry& wanted, unsigned shards) const noexcept {
+// Counts are what they are whatever the bound; a budget is one of its rate.
+void limiter::inherit(entry& wanted, unsigned shards) const noexcept {
   for (const entry& old : limits_) {
-    if (old.table && old.table->shards() == shards && same_budgets(old.config, wanted.config)) {
-      return old.table;
+    if (!same_keys(old.config, wanted.config)) continue;
+    if (wanted.config.concurrent != 0 && old.under_way && old.under_way->shards() == shards) {
+      wanted.under_way = old.under_way;
     }
+    if (old.table && old.table->shards() == shards && same_budgets(old.config, wanted.config)) {
+      wanted.table = old.table;
+    }
+    return;
   }
-  return nullptr;
 }
 
 key limiter::make_key(std::uint32_t index, const caller& who) const noexcept {
@@ -68,52 +86,110 @@ key limiter::make_key(std::uint32_t index, const caller& who) const noexcept {
   return limit::make_key(limits_[index].recipe, who, secret_);
 }
 
-decision limiter::admit(std::uint32_t index, key who, mono_time now) const noexcept {
-  RW_ASSERT(index < limits_.size());
-  RW_ASSERT(who.hash != 0);
+demand limiter::make_demand(std::uint32_t index, const caller& who) const noexcept {
+  demand made{.index = index, .who = make_key(index, who)};
   const entry& limit = limits_[index];
+  if (who.own.count != 0 && limit.recipe.identity && limit.table) {
+    made.own = make_own_pace(limit.pace, who.own);
+  }
+  return made;
+}
+
+// From the budget alone.
+decision limiter::take(const demand& what, std::uint64_t now) const noexcept {
+  const entry& limit = limits_[what.index];
   if (!limit.table) return {.limit = limit.config.burst, .remaining = limit.config.burst};
-  const std::uint64_t at = ticks(now);
-  return describe(limit.table->take(who, at, limit.pace), at, limit.pace);
+  pace charged = pace_of(what);
+  if (what.cost == 0 || what.cost > charged.burst) return peek(what, now);
+  charged.interval_ns *= what.cost;
+  return describe(limit.table->take(what.who, now, charged), now, pace_of(what),
+                  charged.interval_ns);
+}
+
+// What take() would say, changing nothing.
+decision limiter::peek(const demand& what, std::uint64_t now) const noexcept {
+  const entry& limit = limits_[what.index];
+  if (!limit.table) return {.limit = limit.config.burst, .remaining = limit.config.burst};
+  pace charged = pace_of(what);
+  if (what.cost > charged.burst) {
+    return {.admitted = false, .met = bound::size, .limit = charged.burst};
+  }
+  charged.interval_ns *= what.cost;
+  outcome seen = limit.table->peek(what.who, now, charged);
+  if (what.cost == 0) seen.admitted = true;  // it takes nothing from a budget, empty or not
+  return describe(seen, now, pace_of(what), charged.interval_ns);
+}
+
+// What admit() would say, but for a table without room.
+decision limiter::foresee(const demand& what, std::uint64_t now) const noexcept {
+  const entry& limit = limits_[what.index];
+  const bool most = limit.under_way && limit.under_way->count(what.who) >= limit.config.concurrent;
+  return most ? decision{.admitted = false, .met = bound::under_way} : peek(what, now);
+}
+
+decision limiter::admit(const demand& what, mono_time now) const noexcept {
+  RW_ASSERT(what.index < limits_.size());
+  RW_ASSERT(what.who.hash != 0);
+  const entry& limit = limits_[what.index];
+  if (!limit.under_way) return take(what, ticks(now));
+  switch (limit.under_way->enter(what.who, limit.config.concurrent)) {
+    case entrance::over:
+      return {.admitted = false, .met = bound::under_way};
+    case entrance::full:
+      return {.admitted = false, .met = bound::room};
+    case entrance::entered:
+      break;
+  }
+  const decision made = take(what, ticks(now));
+  if (!made.admitted) leave(what);
+  return made;
 }
 
 std::optional<std::size_t> limiter::admit_all(std::span<const demand> demands, mono_time now,
                                               std::span<decision> out) const noexcept {
   RW_ASSERT(out.size() >= demands.size());
+  const auto is_shadow = [&](std::size_t i) { return limits_[demands[i].index].config.shadow; };
   // Asked first, taken second: a caller whom one limit refuses does not disturb the others, whose
   // entries are often shared by all cores. Only what changes in between is taken and given back.
   if (demands.size() > 1) {
-    const std::uint64_t at = ticks(now);
     for (std::size_t i = 0; i < demands.size(); ++i) {
-      const entry& limit = limits_[demands[i].index];
-      if (!limit.table) continue;
-      const outcome seen = limit.table->peek(demands[i].who, at, limit.pace);
+      if (is_shadow(i)) continue;
+      const decision seen = foresee(demands[i], ticks(now));
       if (seen.admitted) continue;
-      out[i] = describe(seen, at, limit.pace);
+      out[i] = seen;
       return i;
     }
   }
   for (std::size_t i = 0; i < demands.size(); ++i) {
-    out[i] = admit(demands[i].index, demands[i].who, now);
+    if (is_shadow(i)) continue;
+    out[i] = admit(demands[i], now);
     if (out[i].admitted) continue;
     for (std::size_t taken = 0; taken < i; ++taken) {
-      give_back(demands[taken].index, demands[taken].who, now, now);
+      if (!is_shadow(taken)) give_back(demands[taken], now, now);
     }
     return i;
+  }
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    if (is_shadow(i)) out[i] = admit(demands[i], now);
   }
   return std::nullopt;
 }
 
 // An admission that is taken back has kept the bucket from overflowing meanwhile: the refill that
 // a full bucket would have lost must not come back with it.
-void limiter::give_back(std::uint32_t index, key who, mono_time taken_at,
-                        mono_time now) const noexcept {
-  RW_ASSERT(index < limits_.size());
-  const entry& limit = limits_[index];
+void limiter::give_back(const demand& what, mono_time taken_at, mono_time now) const noexcept {
+  RW_ASSERT(what.index < limits_.size());
+  leave(what);
+  const entry& limit = limits_[what.index];
   if (!limit.table) return;
   const std::uint64_t passed = ticks(std::max(now, taken_at)) - ticks(taken_at);
-  if (passed >= limit.pace.interval_ns) return;
-  limit.table->give_back(who, limit.pace.interval_ns - passed);
+  const std::uint64_t taken = what.cost * pace_of(what).interval_ns;
+  if (passed < taken) limit.table->give_back(what.who, taken - passed);
+}
+
+void limiter::leave(const demand& what) const noexcept {
+  const entry& limit = limits_[what.index];
+  if (limit.under_way) limit.under_way->leave(what.who);
 }
 
 std::uint64_t limiter::forgiven(std::uint32_t index) const noexcept {

@@ -16,8 +16,18 @@
 
 namespace rw::limit {
 
+// What a request that was not admitted met.
+enum class bound : std::uint8_t {
+  none,
+  rate,
+  under_way,  // `concurrent` of the key's requests are
+  size,       // it costs more than the whole burst: it never will be
+  room        // the table of requests under way has no place left where the key's would be
+};
+
 struct decision {
   bool admitted = true;
+  bound met = bound::none;
   std::uint64_t limit = 0;      // the burst: requests from a full budget
   std::uint64_t remaining = 0;  // requests that would be admitted now
   nanoseconds reset{0};         // until `remaining` grows by one; 0 with a full budget
@@ -28,6 +38,8 @@ struct decision {
 struct demand {
   std::uint32_t index = 0;
   key who;
+  limit::pace own{.burst = 0};  // in place of the limit's, for a caller with a rate of its own
+  std::uint64_t cost = 1;       // what it takes from the budget
 };
 
 // Immutable but for its tables, which are atomic and may be shared with the limiter of an older or
@@ -45,14 +57,19 @@ class limiter {
   // One SipHash: some 20 ns. What does not change over a connection is worth keeping (a limit by
   // client.ip alone), for as long as the configuration is the same.
   key make_key(std::uint32_t index, const caller& who) const noexcept;
+  demand make_demand(std::uint32_t index, const caller& who) const noexcept;
 
   // Takes one request from the key's budget if there is one. `now` is the caller's, and need not
   // be later than what other cores said: an older one only sees less budget.
-  decision admit(std::uint32_t index, key who, mono_time now) const noexcept;
+  decision admit(const demand& what, mono_time now) const noexcept;
+  decision admit(std::uint32_t index, key who, mono_time now) const noexcept {
+    return admit({.index = index, .who = who}, now);
+  }
 
   // All of `demands` or none of them: a refusal gives back what was taken before. The decisions are
   // in `out`, at least as many; after a refusal only the returned one is meaningful. The index
-  // into `demands` of the limit that refused, nothing when all admitted.
+  // into `demands` of the limit that refused, nothing when all admitted. Shadows are asked once all
+  // others have admitted, and refuse nothing: what one would have is in its decision.
   std::optional<std::size_t> admit_all(std::span<const demand> demands, mono_time now,
                                        std::span<decision> out) const noexcept;
 
@@ -60,10 +77,21 @@ class limiter {
   // passing of time has returned since is not returned twice: all of it with now == taken_at,
   // nothing one interval later. Exact when `now` is not before any time another core has admitted
   // this key at; otherwise the bound is loosened by that difference x rate.
-  void give_back(std::uint32_t index, key who, mono_time taken_at, mono_time now) const noexcept;
+  void give_back(const demand& what, mono_time taken_at, mono_time now) const noexcept;
+
+  // For more of a request that was admitted: takes from the budget alone, or nothing.
+  decision charge(const demand& what, mono_time now) const noexcept {
+    return take(what, ticks(now));
+  }
+
+  // When a request that was admitted, and not given back, is over: it is no longer under way.
+  void leave(const demand& what) const noexcept;
 
   const config::limit& at(std::uint32_t index) const noexcept { return limits_[index].config; }
   const pace& pace_of(std::uint32_t index) const noexcept { return limits_[index].pace; }
+  const pace& pace_of(const demand& what) const noexcept {
+    return what.own.burst != 0 ? what.own : limits_[what.index].pace;
+  }
   // By identity, alone or joined: to be asked after authentication; every other before it.
   bool needs_identity(std::uint32_t index) const noexcept { return limits_[index].recipe.identity; }
   // Entries that lost a debt to a full set, since the table was made. A number that grows means
@@ -75,10 +103,14 @@ class limiter {
     config::limit config;
     limit::pace pace;
     key_recipe recipe;
-    std::shared_ptr<limit::table> table;  // none for a rate of 0: always admitted
+    std::shared_ptr<limit::table> table;      // none for a rate of 0: always admitted
+    std::shared_ptr<limit::table> under_way;  // none without `concurrent`
   };
 
-  std::shared_ptr<limit::table> inherited(const entry& wanted, unsigned shards) const noexcept;
+  void inherit(entry& wanted, unsigned shards) const noexcept;
+  decision take(const demand& what, std::uint64_t now) const noexcept;
+  decision peek(const demand& what, std::uint64_t now) const noexcept;
+  decision foresee(const demand& what, std::uint64_t now) const noexcept;
 
   hash_key secret_{};
   std::vector<entry> limits_;

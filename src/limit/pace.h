@@ -36,4 +36,11 @@ constexpr pace make_pace(const config::rate& rate, std::uint64_t burst) noexcept
   return {.interval_ns = interval, .window_ns = interval * held, .burst = held};
 }
 
+// The pace of a caller that has a rate of its own: as long from an empty budget to a full one as
+// everybody else, one request at least. `rate` likewise not zero.
+constexpr pace make_own_pace(const pace& of_all, const config::rate& rate) noexcept {
+  const pace one = make_pace(rate, 1);
+  return make_pace(rate, of_all.window_ns / one.interval_ns);
+}
+
 }  // namespace rw::limit

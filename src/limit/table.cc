@@ -128,6 +128,21 @@ void table::give_back(key who, std::uint64_t amount_ns) noexcept {
   limit::give_back(set, who.hash, amount_ns);
 }
 
+entrance table::enter(key who, std::uint64_t most) noexcept {
+  view set = locate(who);
+  return limit::enter(set, who.hash, most);
+}
+
+void table::leave(key who) noexcept {
+  view set = locate(who);
+  limit::leave(set, who.hash);
+}
+
+std::uint64_t table::count(key who) noexcept {
+  view set = locate(who);
+  return limit::count(set, who.hash);
+}
+
 std::size_t table::capacity() const noexcept {
   return static_cast<std::size_t>(sets_per_shard_) * shard_count_ * set_ways;
 }

@@ -1,4 +1,5 @@
-// The entries of one limit: fixed memory, shared by all workers, no locks.
+// The entries of one limit, budgets or counts of requests under way: fixed memory, shared by all
+// workers, no locks.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include "limit/key.h"
 #include "limit/pace.h"
 #include "limit/set.h"
+#include "limit/slots.h"
 
 namespace rw::limit {
 
@@ -32,6 +34,11 @@ class table {
   outcome take(key who, std::uint64_t now, const pace& pace) noexcept;
   outcome peek(key who, std::uint64_t now, const pace& pace) noexcept;
   void give_back(key who, std::uint64_t amount_ns) noexcept;
+
+  // For a table that counts. leave() once for each that entered.
+  entrance enter(key who, std::uint64_t most) noexcept;
+  void leave(key who) noexcept;
+  std::uint64_t count(key who) noexcept;
 
   std::size_t capacity() const noexcept;  // in entries, as rounded
   unsigned shards() const noexcept { return shard_count_; }

@@ -32,6 +32,7 @@ void write_json(const access_record& r, std::string_view time, std::string_view 
   out.member(R"(,"tls":")", r.tls);
   out.member(R"(,"status":)", r.status);
   out.member(R"(,"reason":")", r.reason);
+  out.member(R"(,"shadow":")", r.shadow);
   if (r.attempts > 1) out.member(R"(,"attempts":)", r.attempts);
   out.member(R"(,"bytes_in":)", r.bytes_in);
   out.member(R"(,"bytes_out":)", r.bytes_out);
@@ -50,7 +51,8 @@ std::size_t access_formatter::bytes_max(const access_record& r) const noexcept {
   const std::size_t texts = r.request_id.size() + r.client.size() + r.identity.size() +
                             r.route.size() + r.upstream.size() + r.method.size() + r.host.size() +
                             r.path.size() + r.query.size() + r.protocol.size() + r.tls.size() +
-                            r.reason.size() + r.user_agent.size() + r.referer.size();
+                            r.reason.size() + r.shadow.size() + r.user_agent.size() +
+                            r.referer.size();
   // Redaction can lengthen a query: "a=&a=&" becomes "a=***&a=***&", by 3 octets for 3 of it.
   return 800 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
 }

@@ -30,6 +30,7 @@ struct access_record {
   std::string_view referer;
   unsigned status = 0;
   std::string_view reason;  // empty for what the origin answered
+  std::string_view shadow;  // a limit that would have refused it, were it not in shadow mode
   unsigned attempts = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;

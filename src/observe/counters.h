@@ -113,6 +113,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
   struct limit_counts {
     cell admitted;
     cell refused;
+    cell shadow_refused;  // would have been, by a limit in shadow mode
   };
 
   void add(counter which, std::uint64_t n = 1) noexcept { at(which).add(n); }

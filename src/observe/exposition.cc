@@ -154,11 +154,15 @@ void expose_limits(workers all, const std::vector<std::string>& names, std::stri
   for (std::uint32_t id = 0; id < names.size(); ++id) {
     const auto admitted = sum(all, [&](const counters& c) { return c.limit(id).admitted.get(); });
     const auto refused = sum(all, [&](const counters& c) { return c.limit(id).refused.get(); });
-    if (!is_shown(id, admitted + refused)) continue;
-    fmt::format_to(std::back_inserter(out),
-                   "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"admitted\"}} {1}\n"
-                   "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"refused\"}} {2}\n",
-                   label(names[id]), admitted, refused);
+    const auto shadow =
+        sum(all, [&](const counters& c) { return c.limit(id).shadow_refused.get(); });
+    if (!is_shown(id, admitted + refused + shadow)) continue;
+    fmt::format_to(
+        std::back_inserter(out),
+        "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"admitted\"}} {1}\n"
+        "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"refused\"}} {2}\n"
+        "ringward_limit_decisions_total{{limit=\"{0}\",outcome=\"shadow_refused\"}} {3}\n",
+        label(names[id]), admitted, refused, shadow);
   }
 }
 

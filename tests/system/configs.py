@@ -20,6 +20,36 @@ TLS = """
 [listener.tls]
 certificates = [{ chain = "$dir/cert.pem", key = { file = "$dir/key.pem" } }]
 """
+KEYS = """
+[auth.api_keys]
+file = "$dir/keys"
+"""
+# Tokens for the keys at POST /token, and what trusts them. Before a route that takes every path.
+MINT = """
+[auth.mint]
+key = { file = "$dir/mint.jwk" }
+issuer = "https://gateway.example"
+audience = "api"
+[[route]]
+name = "token"
+path = "/token"
+methods = ["POST"]
+action = "mint"
+auth = ["api_keys"]
+"""
+OWN_TOKENS = """
+[auth.jwt.own]
+issuer = "https://gateway.example"
+audiences = ["api"]
+jwks = { mint = true }
+"""
+KEY_SET = """
+[[route]]
+name = "key-set"
+path = "/jwks"
+action = "jwks"
+auth = []
+"""
 
 
 def plain(listener="", upstream="", route="", auth="[]", more=""):

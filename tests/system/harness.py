@@ -95,6 +95,18 @@ def eventually(condition, within=5.0, what="the condition"):
         time.sleep(0.01)
 
 
+def decided(ask, within=20.0):
+    """What ask() is answered once that is not 503. Slow hashes are computed when nothing else needs
+    the CPU: on a machine that is busy for long, whose key it is cannot be said in time."""
+    answers = []
+
+    def is_decided():
+        answers.append(ask())
+        return answers[-1].status != 503
+    eventually(is_decided, within, "a slow hash in time")
+    return answers[-1]
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: of the thread that started it
 
@@ -283,10 +295,14 @@ class SystemTest(unittest.TestCase):
     def write_config(self, toml, **values):
         """DIRECTORY/config/ringward.toml from the text: $dir and $NAME stand for the directory and
         for the values, $$ for a dollar. Without an [admin] table of its own, the text gets one
-        whose socket is in the directory; without [server], two workers."""
+        whose socket is in the directory; without [server], two workers. Nobody gets the default
+        admin address, which another test may have at the same time."""
         text = Template(toml).substitute(values, dir=self.directory)
         if not re.search(r"^\s*\[admin\]", text, re.M):
             text += f'\n[admin]\nsocket = "{self.directory}/admin.sock"\naddress = "127.0.0.1:0"\n'
+        admin = re.search(r"^\s*\[admin\]\n([^\[]*)", text, re.M)
+        if not re.search(r"^address *=", admin[1], re.M):
+            text = text[:admin.start(1)] + 'address = "127.0.0.1:0"\n' + text[admin.start(1):]
         if not re.search(r"^\s*\[server\]", text, re.M):
             text += '\n[server]\nworkers = 2\n'
         return self.write("config/ringward.toml", text).parent

@@ -23,25 +23,6 @@ issuer = "https://issuer.example"
 audiences = ["api"]
 jwks = { file = "$dir/jwks.json" }
 """
-MINT = """
-[auth.api_keys]
-file = "$dir/keys"
-[auth.mint]
-key = { file = "$dir/mint.jwk" }
-issuer = "https://gate.example"
-audience = "api"
-[[route]]
-name = "token"
-path = "/token"
-methods = ["POST"]
-action = "mint"
-auth = ["api_keys"]
-[[route]]
-name = "key-set"
-path = "/jwks"
-action = "jwks"
-auth = []
-"""
 
 
 def make_key(algorithm):
@@ -85,7 +66,7 @@ class Jose(harness.SystemTest):
     def test_it_accepts_our_tokens_by_the_keys_that_we_publish(self):
         made = harness.ringward("key", "new", "alice").stdout.split()
         key = next(word for word in made if word.startswith("rw_alice_"))
-        gate = self.gate(configs.LISTENER + MINT, files={
+        gate = self.gate(configs.LISTENER + configs.KEYS + configs.MINT + configs.KEY_SET, files={
             "keys": next(word for word in made if word.startswith("alice:")) + "\n",
             "mint.jwk": self.keys[ALGORITHMS[0]].export(private_key=True)})
         for algorithm in ALGORITHMS:
@@ -106,7 +87,7 @@ class Jose(harness.SystemTest):
                 said = harness.eventually(minted, 30.0, "a token of the next key")
                 self.assertEqual(said["alg"], algorithm)
                 token = jwt.JWT(jwt=said["token"], key=found, algs=[algorithm], check_claims={
-                    "iss": "https://gate.example", "aud": "api", "sub": "alice", "exp": None,
+                    "iss": "https://gateway.example", "aud": "api", "sub": "alice", "exp": None,
                     "nbf": None, "iat": None, "jti": None})
                 header = json.loads(token.header)
                 self.assertEqual(header, {"alg": algorithm, "typ": "JWT", "kid": algorithm})

@@ -2,38 +2,12 @@
 
 import json
 
+import configs
 import credentials
 import harness
 
-GATE = """
-[[listener]]
-name = "main"
-address = "127.0.0.1:0"
-[[upstream]]
-name = "origin"
-servers = [{ address = "$origin" }]
-[auth.api_keys]
-file = "$dir/keys"
-[auth.mint]
-key = { file = "$dir/mint.jwk" }
-issuer = "https://gate.example"
-audience = "api"
-[auth.jwt.own]
-issuer = "https://gate.example"
-audiences = ["api"]
-jwks = { mint = true }
-[[route]]
-name = "token"
-path = "/token"
-methods = ["POST"]
-action = "mint"
-auth = ["api_keys"]
-[[route]]
-name = "all"
-path_prefix = "/"
-upstream = "origin"
-auth = ["api_keys", "jwt:own"]
-"""
+GATE = (configs.LISTENER + configs.UPSTREAM + configs.KEYS + configs.MINT + configs.OWN_TOKENS
+        + configs.ROUTE + 'auth = ["api_keys", "jwt:own"]\n')
 # Shorter than what `ringward key hash` takes, so that it can only stand there in the clear.
 WEAK = "weak-old-key"
 
@@ -85,7 +59,7 @@ class MintedKeys(harness.SystemTest):
     def test_another_gate_with_the_same_files_knows_the_keys_too(self):
         first = self.start(self.old_line, self.new_line)
         tokens = [self.mint(first, key) for key in (self.old, self.new)]
-        second = self.gate(GATE + '[admin]\nsocket = "$dir/second.sock"\n',
+        second = self.gate(GATE + '[admin]\nsocket = "$dir/second.sock"\naddress = "127.0.0.1:0"\n',
                            origin=self.upstream.address)
         self.assertEqual([self.status(second, one) for one in tokens], [200, 200])
         self.write("keys", self.new_line + "\n")

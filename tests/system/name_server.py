@@ -3,7 +3,7 @@
     names = NameServer()
     names.records["origin.example"] = ["127.0.0.2", "::1"]
     names.mode = "servfail"          for all names; see MODES
-    names.modes[AAAA] = "silent"     for one type
+    names.modes[AAAA] = "silent"     for one type, of names that have records
 
 Over UDP and TCP; takes root, for the port. What it was asked is in `asked`: (name, type, "udp" or
 "tcp").
@@ -88,7 +88,7 @@ class NameServer:
         name = ".".join(labels).lower()
         kind = struct.unpack("!H", query[at + 1:at + 3])[0]
         question = query[12:at + 5]
-        mode = self.modes.get(kind, self.mode)
+        mode = self.modes.get(kind, self.mode) if name in self.records else self.mode
         self.asked.append((name, kind, how))
         if mode == "silent":
             return None

@@ -21,8 +21,8 @@ class Families(names_test.Names):
         self.resolv(f"nameserver {self.names.host}\n{QUICK}")
         self.names.records[NAME] = ["127.0.0.2", "::1"]
 
-    def wait_for_addresses(self, *hosts):
-        wanted = sorted(f"{NAME}:9 ({host})" for host in hosts)
+    def wait_for_addresses(self, *hosts, name=NAME):
+        wanted = sorted(f"{name}:9 ({host})" for host in hosts)
         harness.eventually(lambda: sorted(self.rows()) == wanted, 30, f"{wanted}")
 
     def test_one_that_fails_keeps_its_addresses_and_the_other_one_moves(self):
@@ -41,6 +41,18 @@ class Families(names_test.Names):
                 self.names.modes[AAAA] = "empty"
                 self.wait_for_addresses(f"127.0.0.{3 + number}")
                 gate.stop()
+
+    def test_it_is_asked_for_where_the_search_domains_led(self):
+        self.resolv(f"nameserver {self.names.host}\nsearch wrong.example corp.example\n{QUICK}")
+        self.names.records = {"origin.corp.example": ["127.0.0.2", "::1"]}
+        self.start_named(9, name="origin")
+        self.wait_for_addresses("127.0.0.2", "::1", name="origin")
+        self.names.modes[AAAA] = "servfail"
+        harness.eventually(lambda: self.kept(), 30, "a lookup that fails for AAAA")
+        self.names.records["origin.corp.example"] = ["127.0.0.3"]
+        self.wait_for_addresses("127.0.0.3", "::1", name="origin")
+        self.names.modes[AAAA] = "empty"
+        self.wait_for_addresses("127.0.0.3", name="origin")
 
     def test_the_other_family_as_well(self):
         self.start_named(9)

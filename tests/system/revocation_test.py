@@ -16,6 +16,7 @@ workers = 2
 state = "$dir/state"
 [admin]
 socket = "$dir/admin.sock"
+address = "127.0.0.1:0"
 [[listener]]
 name = "main"
 address = "127.0.0.1:0"

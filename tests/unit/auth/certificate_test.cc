@@ -21,7 +21,6 @@ class Certificates : public ::testing::Test {
     config::diagnostics found;
     const new_key made = *generate_key("alice");
     key_ = made.key;
-    state_.generation = 1;
     state_.keys = std::make_shared<const key_store>(*load_keys(made.line, "keys", found));
     bob_.who.assign("bob");
     bob_.until = now_ + std::chrono::seconds(1);

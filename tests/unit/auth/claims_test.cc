@@ -24,6 +24,7 @@ struct outcome {
   reason why = reason::none;
   std::string identity;
   std::string scopes;
+  std::string rate;
   numeric_date expires;
   numeric_date valid_from;
   numeric_date valid_until;
@@ -38,8 +39,9 @@ outcome check(std::string_view more, const token_rules& by = rules(), wall_time 
   const auto found = check_claims(*object, by, at);
   if (!found) return {.why = found.error()};
   return {found->why,        std::string(found->identity),
-          found->scopes,     found->expires,
-          found->valid_from, found->valid_until};
+          found->scopes,     std::string(found->rate),
+          found->expires,    found->valid_from,
+          found->valid_until};
 }
 
 numeric_date date(double s) {
@@ -55,6 +57,22 @@ TEST(Claims, SayWhoAndUntilWhen) {
   EXPECT_EQ(found.valid_until, date(1'700'000'230.25));
   EXPECT_EQ(found.valid_from, date(1'700'000'010 - 30));
   EXPECT_EQ(found.scopes, "");
+}
+
+TEST(Claims, MayGiveTheCallerARate) {
+  token_rules by = rules();
+  const auto rated = [&](std::string_view claim) {
+    return check(fmt::format(R"("sub":"a","exp":1700000200,{})", claim), by);
+  };
+  EXPECT_EQ(rated(R"("rate":7)").why, reason::none);  // nobody asked for it
+  by.rate_claim = "rate";
+  EXPECT_EQ(rated(R"("rate":"250/m")").rate, "250/m");
+  EXPECT_EQ(rated(R"("rates":"250/m")").rate, "");
+  for (const char* bad :
+       {"7", "null", "[\"1/s\"]", "\"\"", "\"10\"", "\"0/s\"", "\"1/d\"", "\"off\"", "\"-1/s\"",
+        "\"18446744073709551616/s\"", "\"00000000000000000000001/s\""}) {
+    EXPECT_EQ(rated(fmt::format(R"("rate":{})", bad)).why, reason::bad_claim) << bad;
+  }
 }
 
 TEST(Claims, WindowIsExact) {

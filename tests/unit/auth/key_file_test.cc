@@ -234,6 +234,51 @@ TEST(KeyFile, EveryLineHasATagThatGatesWithTheSameSecretAgreeOn) {
   EXPECT_TRUE(hashed.store->has_line(bob, end));
 }
 
+TEST(KeyFile, ANameMayHaveARateOfItsOwn) {
+  random_init();
+  const new_key first = make("alice");
+  const new_key second = make("alice");
+  const loaded file =
+      load(first.line + " rate=100/s\n" + second.line + "\n" + std::string(argon_line) +
+           "\t rate=5/m \n" + "a-key-in-the-clear-of-128-bits rate=7/h\n");
+  ASSERT_TRUE(file.store);
+  EXPECT_EQ(file.store->verify(second.key), "alice");
+  EXPECT_EQ(file.store->slow_lines().size(), 1U);
+  EXPECT_EQ(file.store->verify("a-key-in-the-clear-of-128-bits"), "key-4");
+  const auto is = [&](std::string_view name, std::uint64_t count, nanoseconds per) {
+    const config::rate rate = file.store->rate_of(name);
+    EXPECT_EQ(rate.count, count) << name;
+    EXPECT_EQ(rate.per, per) << name;
+  };
+  is("alice", 100, std::chrono::seconds{1});
+  is("dave", 5, std::chrono::minutes{1});
+  is("key-4", 7, std::chrono::hours{1});
+  is("bob", 0, {});
+  for (const auto& one : file.store->list()) EXPECT_NE(one.rate.count, 0U) << one.name;
+}
+
+TEST(KeyFile, RatesThatCannotBe) {
+  random_init();
+  const std::string line = make("alice").line;
+  const std::string other = make("alice").line;
+  const auto refused = [](const std::string& text) -> std::string {
+    const loaded file = load(text);
+    EXPECT_FALSE(file.store) << text;
+    return file.found.empty() ? "" : file.found.back().text;
+  };
+  for (const char* bad : {" rate=", " rate=0/s", " rate=10", " rate=10/d", " 10/s", " burst=3",
+                          " rate=1/s rate=1/s", " rate=1/s x"}) {
+    EXPECT_EQ(
+        refused(line + bad + "\n"),
+        "a key is visible ASCII without spaces; after it there can only be its name's rate, as "
+        "rate=100/s")
+        << bad;
+  }
+  EXPECT_EQ(refused(line + " rate=1/s\n" + other + " rate=60/m\n"),
+            "an earlier line gives this name another rate");
+  EXPECT_TRUE(load(line + " rate=1/s\n" + other + " rate=1/s\n").store);
+}
+
 TEST(KeyFile, AKeyTwiceIsAnError) {
   const new_key alice = make("alice");
   EXPECT_FALSE(load(alice.line + "\n" + alice.line).store);

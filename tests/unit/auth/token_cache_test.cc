@@ -27,6 +27,7 @@ checked_claims say(std::string_view who, std::string scopes = "") {
   out.scopes = std::move(scopes);
   out.jti = "id-7";
   out.bound = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
+  out.rate = "250/m";
   out.expires = at(1000);
   out.valid_from = at(100);
   out.valid_until = at(1030);
@@ -46,6 +47,7 @@ TEST(TokenCache, GivesBackWhatWasPutIn) {
   EXPECT_EQ(hit->jti, "id-7");
   EXPECT_EQ(hit->kid, "kid-1");
   EXPECT_EQ(hit->bound, say("alice").bound);
+  EXPECT_EQ(hit->rate, "250/m");
   EXPECT_EQ(hit->until, at(1030));
   EXPECT_EQ(hit->why, reason::none);
 }

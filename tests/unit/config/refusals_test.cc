@@ -139,6 +139,11 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"protocols = []", "t:4:13: error: listener.protocols: must not be empty"},
         refusal{"client_address_from = [\"10.0.0.0/8\", \"10.0.0.1/8\"]",
                 "t:4:38: error: listener.client_address_from: bits after the prefix must be zero"},
+        refusal{"max_connections_per_client = 1000001",
+                "t:4:30: error: listener.max_connections_per_client: must be from 0 to 1000000"},
+        refusal{"handshakes_per_client = \"5\"",
+                "t:4:25: error: listener.handshakes_per_client: must be a rate such as "
+                "\"10/s\": a whole number from 1, then /s, /m or /h"},
         refusal{"max_connections = 0",
                 "t:4:19: error: listener.max_connections: must be from 1 to 10000000"},
         refusal{"timeouts = { head = \"0s\" }",
@@ -256,11 +261,22 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nburst = 0",
                 "t:7:9: error: limit.burst: must be from 1 to 1000000000"},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"ip\"",
-                "t:7:6: error: limit.by: must be one of \"client.ip\", \"identity\", \"route\""},
+                "t:7:6: error: limit.by: must be one of \"client.ip\", \"identity\", \"route\", "
+                "\"header:NAME\""},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"route+route\"",
                 "t:7:6: error: limit.by: names one thing twice"},
-        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"identity+header:X-Org\"",
-                "t:7:6: error: limit.by: \"header:NAME\" is not yet supported"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"header:x-org+header:X-Org\"",
+                "t:7:6: error: limit.by: names one thing twice"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\n"
+                "by = \"header:a+header:b+header:c+header:d+header:e\"",
+                "t:7:6: error: limit.by: joins more than 4 headers"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"country\"",
+                "t:7:6: error: limit.by: \"country\" is not yet supported"},
+        refusal{"[[limit]]\nname = \"l\"\nconcurrent = 0", "t:4:1: error: limit.rate: required"},
+        refusal{"[[limit]]\nname = \"l\"\nconcurrent = 1000001",
+                "t:6:14: error: limit.concurrent: must be from 0 to 1000000"},
+        refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\ncost = \"bytes\"",
+                "t:7:8: error: limit.cost: must be one of \"1\", \"request_bytes\""},
         refusal{"[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                 "retry.attempts = 3",
                 "t:7:18: error: upstream.retry.attempts: must be from 1 to 2"},
@@ -295,9 +311,7 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     return ::testing::AllOf(::testing::HasSubstr(std::string(key) + ": "),
                             ::testing::HasSubstr("not yet supported"));
   };
-  for (const char* line :
-       {"proxy_protocol_from = [\"10.0.0.0/8\"]", "max_connections_per_client = 5",
-        "handshakes_per_client = \"5/s\"", "redirect_to_https = true"}) {
+  for (const char* line : {"proxy_protocol_from = [\"10.0.0.0/8\"]", "redirect_to_https = true"}) {
     const std::string_view text(line);
     EXPECT_THAT(after_listener(text),
                 ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
@@ -307,25 +321,18 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[redis]\n[ban]\n[geo]\n"),
               ElementsAre(not_yet("redis"), not_yet("ban"), not_yet("geo")));
-  EXPECT_THAT(
-      after_listener("[auth.jwt.a]\nissuer = \"i\"\naudiences = [\"a\"]\nrate_claim = \"r\"\n"
-                     "jwks = { file = \"/j\" }\n"),
-      ElementsAre(not_yet("auth.jwt.a.rate_claim")));
-  EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nconcurrent = 1\n"
-                             "cost = \"request_bytes\"\nshadow = true\nshared = \"exact\"\n"),
-              ElementsAre(not_yet("limit.concurrent"), not_yet("limit.cost"),
-                          not_yet("limit.shadow"), not_yet("limit.shared")));
+  EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nshared = \"exact\"\n"),
+              ElementsAre(not_yet("limit.shared")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\nsend_proxy = \"v2\"\n"),
               ElementsAre(not_yet("upstream.protocol"), not_yet("upstream.send_proxy")));
 }
 
 TEST(NotYet, WhatAsksForNothingMayBeWritten) {
-  EXPECT_THAT(after_listener(std::string(some_tls) +
-                             "proxy_protocol_from = []\nmax_connections_per_client = 0\n"
-                             "handshakes_per_client = \"off\"\nredirect_to_https = false\n"
-                             "[log]\naudit = { path = \"off\" }\n"
-                             "[admin]\ncredential = \"off\"\n"),
+  EXPECT_THAT(after_listener(std::string(some_tls) + "proxy_protocol_from = []\n"
+                                                     "redirect_to_https = false\n"
+                                                     "[log]\naudit = { path = \"off\" }\n"
+                                                     "[admin]\ncredential = \"off\"\n"),
               ElementsAre(no_route));
 }
 

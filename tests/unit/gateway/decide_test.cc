@@ -78,7 +78,7 @@ limits = ["per-ip"]
     const exchange& x = decided(what, lines, body);
     return fmt::format("{} {}", x.decision.status, x.decision.reason);
   }
-  std::uint64_t left_per_ip() { return decided("GET /open").limits[0].outcome.remaining; }
+  std::uint64_t left_per_ip() { return decided("GET /open").outcomes[0].remaining; }
 
   static inline const std::string alice = "0123456789abcdef0123456789abcdef";
   static inline const std::string bob = "fedcba9876543210fedcba9876543210";
@@ -94,8 +94,8 @@ TEST_F(Decide, AnAdmittedRequestKnowsItsRouteItsCallerAndItsBudgets) {
   EXPECT_EQ(x.route->settings->name, "keys");
   EXPECT_EQ(x.caller.who.view(), "alice");
   ASSERT_EQ(x.limit_count, 2U);
-  EXPECT_EQ(x.limits[0].outcome.remaining, 4U);  // per-ip: before authentication, as ever listed
-  EXPECT_EQ(x.limits[1].outcome.remaining, 1U);
+  EXPECT_EQ(x.outcomes[0].remaining, 4U);  // per-ip: before authentication, as ever listed
+  EXPECT_EQ(x.outcomes[1].remaining, 1U);
   EXPECT_EQ(x.refusing_limit, SIZE_MAX);
   EXPECT_EQ(x.request_id.size(), 32U);
   EXPECT_GE(x.decided, x.head_done);
@@ -161,7 +161,7 @@ TEST_F(Decide, AuthenticationComesBeforeTheLimitsByIdentity) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(verdict_on("GET /keys", as_nobody), "401 unknown_key");
   const exchange& x = decided("GET /keys", as_alice);
   EXPECT_TRUE(x.decision.admitted());
-  EXPECT_EQ(x.limits[1].outcome.remaining, 1U);  // of two: nobody's took none
+  EXPECT_EQ(x.outcomes[1].remaining, 1U);  // of two: nobody's took none
 }
 
 TEST_F(Decide, WithoutACredentialItIs401AndTheRestIsNotAsked) {
@@ -184,7 +184,7 @@ TEST_F(Decide, ARefusalByIdentityGivesBackWhatTheAddressPaid) {
     const exchange& x = decided("GET /keys", as_alice);
     ASSERT_EQ(x.decision.status, 429U);
     ASSERT_EQ(x.refusing_limit, 1U);
-    ASSERT_EQ(x.state->limits->at(x.limits[x.refusing_limit].what.index).name, "per-key");
+    ASSERT_EQ(x.state->limits->at(x.limits[x.refusing_limit].index).name, "per-key");
   }
   EXPECT_EQ(left_per_ip(), 2U);  // five, less Alice's two, less this one
   EXPECT_EQ(verdict_on("GET /keys", as_bob), "0 ");
@@ -310,7 +310,7 @@ limits = ["per-caller"]
     const exchange& x = decided("GET /", lines);
     EXPECT_TRUE(x.decision.admitted()) << x.decision.reason;
     EXPECT_EQ(x.caller.who.view(), "alice");
-    return x.limit_count == 1 ? x.limits[0].outcome.remaining : UINT64_MAX;
+    return x.limit_count == 1 ? x.outcomes[0].remaining : UINT64_MAX;
   }
   std::string token(std::optional<auth::minter>& by) {
     return "Authorization: Bearer " + *by->token("alice", tag_, loop_->wall_now()) + "\r\n";

@@ -252,7 +252,7 @@ TEST_F(Respond, A405SaysWhatTheRouteTakes) {
 TEST_F(Respond, A429SaysWhenToComeBackAndWhichLimitItWas) {
   ASSERT_TRUE(decided("GET /limited").decision.admitted());
   exchange& x = decided("GET /limited");
-  const auto wait = std::chrono::ceil<test::seconds>(x.limits[0].outcome.retry_after).count();
+  const auto wait = std::chrono::ceil<test::seconds>(x.outcomes[0].retry_after).count();
   const std::string answer = answered(x);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
   EXPECT_TRUE(has(answer, fmt::format("retry-after: {}", wait)));

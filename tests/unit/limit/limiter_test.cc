@@ -72,6 +72,48 @@ TEST(Limiter, RetryAfterIsWhenItSaysSo) {
   }
 }
 
+TEST(Limiter, ACallersOwnRateFillsItsBudgetInTheSameTime) {
+  const limiter limits = one_limit(limit_of("a", 10, 1s, 3));
+  const auto demand_of = [&](std::string_view who, config::rate own) {
+    return limits.make_demand(0, {.identity = who, .own = own});
+  };
+  const demand fast = demand_of("alice", {.count = 100, .per = 1s});
+  EXPECT_EQ(limits.pace_of(fast).burst, 30U);
+  EXPECT_EQ(limits.pace_of(fast).window_ns, 300'000'000U);
+  for (std::uint64_t left = 30; left-- > 0;) {
+    const decision made = limits.admit(fast, at(5s));
+    EXPECT_TRUE(made.admitted);
+    EXPECT_EQ(made.limit, 30U);
+    EXPECT_EQ(made.remaining, left);
+  }
+  EXPECT_EQ(limits.admit(fast, at(5s)).retry_after, 10ms);
+  limits.give_back(fast, at(5s), at(5s));
+  EXPECT_TRUE(limits.admit(fast, at(5s)).admitted);
+
+  // Slower than one in the whole time: one request, and then its own interval.
+  const demand slow = demand_of("bob", {.count = 1, .per = std::chrono::hours{1}});
+  EXPECT_TRUE(limits.admit(slow, at(5s)).admitted);
+  EXPECT_EQ(limits.admit(slow, at(5s)).retry_after, std::chrono::hours{1});
+
+  EXPECT_EQ(demand_of("carol", {}).own.burst, 0U);
+  config::limit by_client = limit_of("ip", 10, 1s, 3);
+  by_client.by = {config::limit_key::client_ip};
+  const limiter other = one_limit(by_client);
+  EXPECT_EQ(other.make_demand(0, {.own = {.count = 100, .per = 1s}}).own.burst, 0U);
+}
+
+// All or none, with the own pace where there is one.
+TEST(Limiter, AnOwnRateIsHeldAlongsideOtherLimits) {
+  const std::array both{limit_of("a", 1, 1h, 2), limit_of("b", 1, 1h, 3)};
+  const limiter limits(both, 2);
+  const caller who{.identity = "alice", .own = {.count = 2, .per = 1h}};
+  const std::array demands{limits.make_demand(0, who), limits.make_demand(1, who)};
+  std::array<decision, 2> made;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(limits.admit_all(demands, at(1s), made), std::nullopt);
+  EXPECT_EQ(limits.admit_all(demands, at(1s), made), 0U);
+  EXPECT_EQ(limits.admit(demands[1], at(1s)).remaining, 1U);
+}
+
 // A plain token bucket: arithmetic in 128 bits, one key after the other, no table.
 class reference {
  public:
@@ -204,12 +246,12 @@ TEST(Limiter, GivingBackReturnsNoMoreThanTimeHasNot) {
   const key who = named(limits, "alice");
   limits.admit(0, who, at(1s));
   limits.admit(0, who, at(1s));
-  limits.give_back(0, who, at(1s), at(1s + 40ms));  // 60 of the 100 ms
+  limits.give_back({.who = who}, at(1s), at(1s + 40ms));  // 60 of the 100 ms
   EXPECT_FALSE(limits.admit(0, who, at(1s + 39ms)).admitted);
   EXPECT_TRUE(limits.admit(0, who, at(1s + 40ms)).admitted);
-  limits.give_back(0, who, at(1s), at(1s + 100ms));  // long over
+  limits.give_back({.who = who}, at(1s), at(1s + 100ms));  // long over
   EXPECT_FALSE(limits.admit(0, who, at(1s + 40ms)).admitted);
-  limits.give_back(0, named(limits, "nobody"), at(1s), at(1s));
+  limits.give_back({.who = named(limits, "nobody")}, at(1s), at(1s));
 }
 
 // Requests that are given back never buy more than the bound for those that are kept.
@@ -226,7 +268,7 @@ TEST(Limiter, GivingBackNeverPassesTheBound) {
     for (int i = 0; i < 400; ++i) {
       now += static_cast<std::int64_t>(random() % 60'000'000);
       if (!undecided.empty() && random() % 2 == 0) {
-        limits.give_back(0, who, at(nanoseconds(undecided.back())), at(nanoseconds(now)));
+        limits.give_back({.who = who}, at(nanoseconds(undecided.back())), at(nanoseconds(now)));
         undecided.pop_back();
       }
       if (!limits.admit(0, who, at(nanoseconds(now))).admitted) continue;

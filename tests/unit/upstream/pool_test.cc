@@ -303,7 +303,8 @@ TEST_F(Pool, ServersThatComeAndGoDoNotAddUp) {
 }
 
 TEST_F(Pool, ClosingAllWaitsUntilAllIsClosed) {
-  server_pool& in = pool();
+  const std::shared_ptr<server_pool> held = pools_->at(rules_, server_, health_, 0);
+  server_pool& in = *held;
   keep_one(in);
   keep_one(in);
   outcome<bool> closed;
