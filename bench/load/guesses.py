@@ -86,6 +86,14 @@ def cpu_by_thread(pid):
     return total
 
 
+def wait_for_hashes(pid):
+    """Until nothing that was asked for before is computed any more: it would be the next sample's."""
+    spent = None
+    while spent != (now := cpu_by_thread(pid)["hashes"]):
+        spent = now
+        time.sleep(0.5)
+
+
 def honest(plan, server, rate, seconds):
     """Requests of both kinds at once, so many a second together; Trouble when one is not answered by 200."""
     other = copy.copy(server)
@@ -141,6 +149,7 @@ def main():
         honest(plan, server, args.rate, 1)
         for number in range(args.rounds):
             for kind in kinds[number % len(kinds):] + kinds[:number % len(kinds)]:
+                wait_for_hashes(server.process.pid)
                 with beside(kind, plan, server, args.guesses, outcomes[kind]):
                     sample = honest(plan, server, args.rate, args.seconds)
                 samples[kind].append(sample)
