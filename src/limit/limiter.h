@@ -46,9 +46,10 @@ struct demand {
 // newer configuration. Any thread; after construction nothing allocates, waits or throws.
 class limiter {
  public:
-  // `shards`: one per worker. A limit of `previous` with the same name, key, rate, burst and
-  // capacity hands its table on: budgets survive a reload. `previous` may still be in use, also
-  // afterwards. Keys made by one are good for the other where the limit is the same.
+  // `shards`: one per worker. A limit of `previous` with the same name, key and capacity hands on
+  // its counts, and where rate, burst and cost are the same too, its budgets. `previous` may still
+  // be in use, also afterwards. Keys made by one are good for the other where the limit is the
+  // same.
   limiter(std::span<const config::limit> limits, unsigned shards,
           const limiter* previous = nullptr);
 

@@ -46,25 +46,6 @@ action = "respond"
 status = 204
 auth = []
 """
-KEYS = """
-[auth.api_keys]
-file = "$dir/keys"
-[auth.mint]
-key = { file = "$dir/mint.jwk" }
-issuer = "https://gateway.example"
-audience = "api"
-[[route]]
-name = "token"
-path = "/token"
-methods = ["POST"]
-action = "mint"
-auth = ["api_keys"]
-[[route]]
-name = "jwks"
-path = "/.well-known/jwks.json"
-action = "jwks"
-auth = []
-"""
 
 
 class Actions(harness.SystemTest):
@@ -144,11 +125,11 @@ class Responses(Actions):
 class PublicKeys(Actions):
     def setUp(self):
         super().setUp()
-        words = harness.ringward("key", "new", "alice").stdout.split()
-        self.key = next(w for w in words if w.startswith("rw_alice_"))
+        self.key, line = harness.new_key("alice")
         self.signer = credentials.SigningKey("ES256", kid="m")
-        self.start(KEYS, files={"keys": next(w for w in words if w.startswith("alice:")) + "\n",
-                                "mint.jwk": json.dumps(self.signer.private_jwk())})
+        self.start(configs.KEYS + configs.MINT
+                   + configs.KEY_SET.replace("/jwks", "/.well-known/jwks.json"),
+                   files={"keys": line + "\n", "mint.jwk": json.dumps(self.signer.private_jwk())})
 
     def test_they_check_what_the_mint_signs(self):
         answer = self.ask("/.well-known/jwks.json")

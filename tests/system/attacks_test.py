@@ -151,11 +151,9 @@ class Clients(Attacks):
     def test_a_refused_body_that_drips_holds_nothing(self):
         """Its line is written when it is answered, and there is an end to reading what drips."""
         origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        words = harness.ringward("key", "new", "alice").stdout.split()
-        gate = self.gate(configs.plain(auth='["api_keys"]',
-                                       more='[auth.api_keys]\nfile = "$dir/keys"\n'),
+        gate = self.gate(configs.plain(auth='["api_keys"]', more=configs.KEYS),
                          origin=origin.address,
-                         files={"keys": next(w for w in words if w.startswith("alice:")) + "\n"})
+                         files={"keys": harness.new_key("alice")[1] + "\n"})
         with gate.connect() as connection:
             began = time.monotonic()
             connection.send_request("POST", "/drip", {"Content-Length": "60000"})
@@ -232,15 +230,14 @@ class Identities(harness.SystemTest):
             f'[auth.jwt.{name}]\nissuer = "https://{name}.example"\naudiences = ["api"]\n'
             f'jwks = {{ file = "$dir/{name}.json" }}\n' for name in signers)
         origin = self.origin(lambda c, r: c.answer(200, b"ok"))
-        words = harness.ringward("key", "new", "alice").stdout.split()
-        key = next(w for w in words if w.startswith("rw_alice_"))
+        key, line = harness.new_key("alice")
         gate = self.gate(
             configs.plain(route='limits = ["few"]', auth='["api_keys", "jwt:one", "jwt:two"]',
                           more='[[limit]]\nname = "few"\nby = "identity"\nrate = "1/h"\nburst = 2\n'
                                '[auth.api_keys]\nfile = "$dir/keys"\n' + issuers),
             origin=origin.address,
             files={f"{name}.json": credentials.key_set(signer) for name, signer in signers.items()}
-            | {"keys": next(w for w in words if w.startswith("alice:rwk1")) + "\n"})
+            | {"keys": line + "\n"})
         who = [{"x-api-key": key}]
         for name, signer in signers.items():
             token = signer.sign(credentials.claims("alice", issuer=f"https://{name}.example"))

@@ -9,38 +9,12 @@ import configs
 import credentials
 import harness
 
-CONFIG = """
-[[listener]]
-name = "main"
-address = "127.0.0.1:0"
-[[upstream]]
-name = "origin"
-servers = [{ address = "$origin" }]
-[auth.api_keys]
-file = "$dir/keys"
+CONFIG = (configs.LISTENER + configs.UPSTREAM + configs.KEYS + configs.MINT + configs.OWN_TOKENS
+          + configs.KEY_SET + """
 [auth.jwt.main]
 issuer = "https://issuer.example"
 audiences = ["api"]
 jwks = { file = "$dir/jwks.json" }
-[auth.jwt.own]
-issuer = "https://gateway.example"
-audiences = ["api"]
-jwks = { mint = true }
-[auth.mint]
-key = { file = "$dir/mint.jwk" }
-issuer = "https://gateway.example"
-audience = "api"
-[[route]]
-name = "token"
-path = "/token"
-methods = ["POST"]
-action = "mint"
-auth = ["api_keys"]
-[[route]]
-name = "key-set"
-path = "/jwks"
-action = "jwks"
-auth = []
 [[route]]
 name = "keys-only"
 path_prefix = "/keys"
@@ -57,24 +31,17 @@ name = "all"
 path_prefix = "/"
 upstream = "origin"
 auth = ["api_keys", "jwt:main", "jwt:own"]
-"""
+""")
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
               "EdDSA")
-
-
-def new_key(name):
-    """A generated key and its line for the key file."""
-    said = harness.ringward("key", "new", name).stdout
-    return (re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0],
-            re.search(rf"\b{name}:rwk1\S+", said)[0])
 
 
 class Auth(harness.SystemTest):
     @classmethod
     def setUpClass(cls):
         cls.signers = {a: credentials.SigningKey(a, kid=a) for a in ALGORITHMS}
-        cls.alice, cls.alice_line = new_key("alice")
-        cls.bob, cls.bob_line = new_key("bob")
+        cls.alice, cls.alice_line = harness.new_key("alice")
+        cls.bob, cls.bob_line = harness.new_key("bob")
 
     def setUp(self):
         super().setUp()
@@ -166,7 +133,7 @@ class KeyHeaders(harness.SystemTest):
     """auth.api_keys.headers beside the two that are there by default."""
 
     def test_one_of_ones_own_is_refused(self):
-        _, line = new_key("alice")
+        _, line = harness.new_key("alice")
         origin = self.origin(lambda c, r: c.answer(200, b"ok"))
         text = configs.plain(
             auth='["api_keys"]',

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import unittest
@@ -82,14 +81,13 @@ class Canaries(harness.SystemTest):
                          "broken-line", "literal")}
         self.secrets["audit-seed"] = os.urandom(32).hex()
         self.secrets["legacy-key"] = LEGACY
-        made = harness.ringward("key", "new", "bob").stdout
-        self.secrets["key"] = re.search(r"\brw_bob_[0-9A-Za-z]+", made)[0]
+        self.secrets["key"], line = harness.new_key("bob")
         certificate = credentials.certificate("gate.example")
         self.secrets["tls-key"] = certificate.key.splitlines()[2]
         mint = credentials.SigningKey("ES256", kid="m").private_jwk()
         self.secrets["mint-key"] = mint["d"]
         self.write("credentials/two", self.secrets["header-credential"])
-        self.keys = "\n".join((re.search(r"\bbob:rwk1\S+", made)[0], LEGACY_LINE,
+        self.keys = "\n".join((line, LEGACY_LINE,
                                f"carol:{self.secrets['plain-key']}", ""))
         self.gateway = self.gate(
             CONFIG, origin=self.upstream.address,

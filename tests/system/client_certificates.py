@@ -2,7 +2,6 @@
 have in common."""
 
 import json
-import re
 import ssl
 
 import client_authority
@@ -100,12 +99,12 @@ class CertificateTest(harness.SystemTest):
     def setUp(self):
         super().setUp()
         self.signer = credentials.SigningKey("ES256", kid="key-1")
-        said = harness.ringward("key", "new", "carol").stdout
-        self.key = ("X-API-Key", re.search(r"\brw_carol_[0-9A-Za-z]+", said)[0])
+        key, line = harness.new_key("carol")
+        self.key = ("X-API-Key", key)
         self.upstream = self.origin(self.serve)
         own = credentials.certificate("localhost")
         self.gateway = self.gate(CONFIG, origin=self.upstream.address, files={
-            "keys": re.search(r"\bcarol:rwk1\S+", said)[0] + "\n",
+            "keys": line + "\n",
             "jwks.json": credentials.key_set(self.signer),
             "mint.jwk": json.dumps(credentials.SigningKey("ES256", kid="mint-1").private_jwk()),
             "cert.pem": own.chain, "key.pem": own.key, "clients.pem": self.authority.root})

@@ -122,6 +122,13 @@ def ringward(*arguments, stdin="", env=None, timeout=20.0):
                           capture_output=True, timeout=patience(timeout), env=_environment(env))
 
 
+def new_key(name):
+    """A key of `ringward key new`, and its line for the key file."""
+    said = ringward("key", "new", name).stdout
+    return (re.search(rf"\brw_{name}_[0-9A-Za-z]+", said)[0],
+            re.search(rf"\b{name}:rwk1\S+", said)[0])
+
+
 class Gate:
     """A running `ringward run`. Made by SystemTest.gate; ready to serve once it exists.
 

@@ -64,10 +64,9 @@ class Jose(harness.SystemTest):
         self.assertEqual(len(upstream.requests), len(ALGORITHMS))
 
     def test_it_accepts_our_tokens_by_the_keys_that_we_publish(self):
-        made = harness.ringward("key", "new", "alice").stdout.split()
-        key = next(word for word in made if word.startswith("rw_alice_"))
+        key, line = harness.new_key("alice")
         gate = self.gate(configs.LISTENER + configs.KEYS + configs.MINT + configs.KEY_SET, files={
-            "keys": next(word for word in made if word.startswith("alice:")) + "\n",
+            "keys": line + "\n",
             "mint.jwk": self.keys[ALGORITHMS[0]].export(private_key=True)})
         for algorithm in ALGORITHMS:
             with self.subTest(algorithm):

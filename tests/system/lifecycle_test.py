@@ -19,12 +19,6 @@ import harness
 KEYS = '[auth.api_keys]\nfile = "$dir/keys"\n'
 
 
-def new_key(name):
-    words = harness.ringward("key", "new", name).stdout.split()
-    return (next(w for w in words if w.startswith(f"rw_{name}_")),
-            next(w for w in words if w.startswith(f"{name}:rwk1")))
-
-
 def without_io_uring():
     """A seccomp filter as container runtimes set one: io_uring_setup gives EPERM."""
     load, equal, answer = 0x20, 0x15, 0x06  # BPF: the system call's number; jump; return
@@ -74,7 +68,7 @@ class Start(harness.SystemTest):
         self.assertIn("seccomp", self.one_line(done.stderr))
 
     def test_a_secret_others_can_read(self):
-        self.write("keys", new_key("alice")[1] + "\n", mode=0o644)
+        self.write("keys", harness.new_key("alice")[1] + "\n", mode=0o644)
         line = self.one_line(self.refused_start(configs.plain(auth='["api_keys"]', more=KEYS),
                                                 origin="127.0.0.1:1"))
         self.assertRegex(line, r"chmod \S* .*keys")
@@ -102,7 +96,7 @@ class Start(harness.SystemTest):
         self.assertGreaterEqual(len(re.findall(r"ringward\.toml:\d+:\d+:", said)), 4, said)
 
     def test_check_reads_the_files_of_what_is_wrong_too(self):
-        self.write("keys", new_key("alice")[1] + "\n", mode=0o644)
+        self.write("keys", harness.new_key("alice")[1] + "\n", mode=0o644)
         self.write("key.pem", "not looked at", mode=0o600)
         text = configs.tls(listener="max_conections = 5", auth='["api_keys"]', more=KEYS)
         config = self.write_config(text, origin="1.2.3.4:5")
@@ -290,7 +284,7 @@ class Reload(harness.SystemTest):
 class Files(harness.SystemTest):
     def test_a_changed_key_file_takes_effect(self):
         upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
-        (alice, alice_line), (bob, bob_line) = new_key("alice"), new_key("bob")
+        (alice, alice_line), (bob, bob_line) = harness.new_key("alice"), harness.new_key("bob")
         gate = self.gate(configs.plain(auth='["api_keys"]', more=KEYS), origin=upstream.address,
                          files={"keys": alice_line + "\n"})
 

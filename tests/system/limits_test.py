@@ -111,11 +111,11 @@ class Exact(Limited):
         self.check(gate, {})
 
     def test_by_identity(self):
-        words = harness.ringward("key", "new", "alice").stdout.split()
-        self.write("keys", next(w for w in words if w.startswith("alice:rwk1")) + "\n")
+        key, line = harness.new_key("alice")
+        self.write("keys", line + "\n")
         gate = self.start(limit(by="identity", rate=f"{self.RATE}/s", burst=self.BURST)
-                          + '[auth.api_keys]\nfile = "$dir/keys"\n', auth='["api_keys"]')
-        self.check(gate, {"x-api-key": next(w for w in words if w.startswith("rw_alice_"))})
+                          + configs.KEYS, auth='["api_keys"]')
+        self.check(gate, {"x-api-key": key})
 
 
 class Limits(Limited):
@@ -217,13 +217,12 @@ class Identities(Limited):
         self.keys = {}
         lines = []
         for name in ("alice", "bob"):
-            words = harness.ringward("key", "new", name).stdout.split()
-            self.keys[name] = next(w for w in words if w.startswith(f"rw_{name}_"))
-            lines.append(next(w for w in words if w.startswith(f"{name}:rwk1")))
+            self.keys[name], line = harness.new_key(name)
+            lines.append(line)
         self.write("keys", "\n".join(lines) + "\n")
 
     def keyed(self, limits):
-        return self.start(limits + '[auth.api_keys]\nfile = "$dir/keys"\n', auth='["api_keys"]')
+        return self.start(limits + configs.KEYS, auth='["api_keys"]')
 
     def test_every_identity_has_its_own(self):
         gate = self.keyed(limit(by="identity", rate="1/h", burst=3))

@@ -12,18 +12,12 @@ GATE = (configs.LISTENER + configs.UPSTREAM + configs.KEYS + configs.MINT + conf
 WEAK = "weak-old-key"
 
 
-def key_and_line(name):
-    words = harness.ringward("key", "new", name).stdout.split()
-    return (next(w for w in words if w.startswith(f"rw_{name}_")),
-            next(w for w in words if w.startswith(f"{name}:rwk1")))
-
-
 class MintedKeys(harness.SystemTest):
     def setUp(self):
         super().setUp()
         self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
-        self.old, self.old_line = key_and_line("alice")
-        self.new, self.new_line = key_and_line("alice")
+        self.old, self.old_line = harness.new_key("alice")
+        self.new, self.new_line = harness.new_key("alice")
 
     def start(self, *lines):
         return self.gate(GATE, origin=self.upstream.address, files={
