@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 
@@ -112,6 +113,7 @@ const char* reason_of(const tls::codec& tls, const error& why) noexcept {
       return "client_certificate_unfit";
   }
   if (why.code == fault::malformed) return "tls_malformed";
+  if (why.code == fault::too_large) return "tls_hello_too_large";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
   if (why.code == fault::tls) return "tls_refused";
   return "tls_closed";
@@ -173,6 +175,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
     c.on.audit().refuse(c, reason, c.on.loop().now(), c.on.loop().wall_now());
+    note_handshake(c, reason);
     const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
     observe::access_record line;
     line.at = c.on.loop().wall_now();
