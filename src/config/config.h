@@ -319,6 +319,7 @@ struct route {
   std::vector<header_value> response_set;
   std::vector<std::string> response_remove = {"server", "x-powered-by"};
   bool security_headers = true;
+  std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
 struct configuration {

@@ -31,6 +31,7 @@ void exchange::reset() noexcept {
 
   decision = {};
   route = nullptr;
+  upgrade = {};
   allowed_methods = 0;
   caller.why = auth::reason::none;
   waited_for_keys = false;

@@ -85,8 +85,9 @@ struct exchange {
   const upstream_plan* to = nullptr;
   upstream::connection_ptr upstream;
   std::string_view upstream_name;
-  std::size_t server = 0;  // index into to->servers, once one was chosen
-  bool trial = false;      // it is ejected, and this is the request that tries it again
+  std::string_view upgrade;  // the protocol that the origin is asked for; empty: none
+  std::size_t server = 0;    // index into to->servers, once one was chosen
+  bool trial = false;        // it is ejected, and this is the request that tries it again
   http::response_head response;
   http::chunked_decoder decoder;       // of the response body
   http::chunked_decoder body_decoder;  // of the request body
