@@ -24,6 +24,10 @@ io::task<> upload(exchange& x);
 // The client failed the exchange before it was answered, `missed` being the deadline if it was one:
 // leaves upload_failed, upload_error and upload_deadline, and ends what is under way upstream.
 void blame_client(exchange& x, const error& why, observe::deadline missed) noexcept;
+// Of an exchange that is answered here: reads a body in chunks, as far as it is worth it, so that
+// one that is too large or broken is refused before anything is done for it. Leaves the refusal in
+// `decision`.
+io::task<> check_chunks(exchange& x);
 // Reads and drops the body of a request that was answered without it, when that is little and comes
 // soon; else the connection does not go on (keep_alive).
 inline constexpr std::uint64_t discarded_bytes_max = 64U << 10U;
