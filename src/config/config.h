@@ -322,6 +322,24 @@ struct route {
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
+// What weighs how much towards a ban; 0: nothing.
+struct ban_weights {
+  std::uint32_t unauthorized = 1;  // 401, but for
+  std::uint32_t expired = 0;       // that of a token whose time is over
+  std::uint32_t forbidden = 1;     // 403
+  std::uint32_t malformed = 2;     // 400
+  std::uint32_t handshake = 1;     // TLS handshakes that fail
+};
+
+struct ban {
+  bool present = false;         // without the table nobody is banned
+  std::uint32_t failures = 10;  // their weight
+  nanoseconds within = std::chrono::minutes{1};
+  nanoseconds lasts = std::chrono::minutes{10};  // "for"; twice as long at each repeat
+  ban_weights weights;
+  std::vector<std::string> exempt = {"127.0.0.0/8", "::1/128"};  // CIDRs
+};
+
 struct configuration {
   config::server server;
   config::log log;
@@ -332,6 +350,7 @@ struct configuration {
   std::vector<jwt_issuer> jwt;
   config::mint mint;
   std::vector<limit> limits;
+  config::ban ban;
   std::vector<upstream> upstreams;
   std::vector<route> routes;
   std::vector<std::pair<std::string, std::string>> security_headers;  // lower-case name, value

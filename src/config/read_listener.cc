@@ -160,6 +160,8 @@ void read_protocols(table_reader& in, std::vector<std::string>& out) {
   }
 }
 
+}  // namespace
+
 void read_networks(table_reader& in, std::string_view key, std::vector<std::string>& out) {
   const node* at = in.texts(key, out);
   if (at == nullptr) return;
@@ -169,8 +171,6 @@ void read_networks(table_reader& in, std::string_view key, std::vector<std::stri
     }
   }
 }
-
-}  // namespace
 
 void read_listener(table_reader& in, listener& out) {
   if (const node* at = in.text("address", out.address, need::required)) {

@@ -91,6 +91,8 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
   in.table("server", [&](table_reader& table) { read_server(table, settings.server); });
   in.table("log", [&](table_reader& table) { read_log(table, settings.log); });
   in.table("admin", [&](table_reader& table) { read_admin(table, settings.admin); });
+  settings.ban.present =
+      in.table("ban", [&](table_reader& table) { read_ban(table, settings.ban); });
   in.table("auth", [&](table_reader& table) { read_auth(table, settings, names); });
   in.table("security_headers",
            [&](table_reader& table) { read_security_headers(table, settings.security_headers); });
@@ -106,7 +108,6 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
     read_route(table, settings, names, one);
   });
   in.later("redis");
-  in.later("ban");
   in.later("geo");
 }
 

@@ -16,6 +16,7 @@
 #include "config/load.h"
 #include "control/admin_socket.h"
 #include "control/audit_command.h"
+#include "control/ban_command.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
@@ -330,6 +331,8 @@ int run_command_line(int argc, char** argv) {
 
   revoke_options revoke;
   add_revoke(app, revoke, socket, status);
+  ban_options ban;
+  add_ban(app, ban, socket, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

@@ -233,6 +233,14 @@ revocation_board::outcome process::revoke(std::string_view command) {
   return revocations_.keep(done);
 }
 
+// In force at once, and in the file a second later.
+ban_board::outcome process::ban(std::string_view command, std::string_view by) {
+  if (stopping_) return {.text = "the gate is stopping\n"};
+  ban_board::outcome done = bans_.change(command, *state_, clocks(), audit_events_, by);
+  if (done.done) log_.info(done.text.substr(0, done.text.size() - 1));
+  return done;
+}
+
 std::string process::reopen() {
   if (!writer_ && !audit_) return "there is no access log\n";
   if (writer_) writer_->reopen();
@@ -285,6 +293,7 @@ std::string process::status() const {
         for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
         return all;
       });
+  if (state_->ban) line("bans", bans_.in_force());
   if (!late.empty()) line("timeouts", "clients: " + late);
   text += names_->summary(loop_->now());
   if (writer_ && writer_->failing() != 0) {
@@ -323,6 +332,7 @@ std::string process::metrics() const {
   board_.expose(loop_->now(), text);
   if (keys_) keys_->expose(text);
   names_->expose(text);
+  bans_.expose(text);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/ban.h"
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
@@ -214,7 +215,15 @@ void decide(exchange& x) {
                  !is_outdated(*x.client);
   find_client(x, from.trusted);
   find_request_id(x);
-  x.decision = judge(x, from);
+  x.banned = is_banned(x);
+  if (x.banned) {
+    x.decision = {403, "banned"};
+    // What else comes through a proxy is others'.
+    if (!x.from_trusted_peer) x.keep_alive = false;
+    x.on->counters().add(observe::counter::banned_requests);
+  } else {
+    x.decision = judge(x, from);
+  }
   if (!x.decision.pending()) x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }

@@ -33,6 +33,7 @@ void exchange::reset() noexcept {
   route = nullptr;
   upgrade = {};
   allowed_methods = 0;
+  banned = false;
   caller.why = auth::reason::none;
   waited_for_keys = false;
   caller.kind = auth::credential_kind::none;

@@ -62,6 +62,7 @@ struct exchange {
   config::ip16 client_ip{};
   bool client_is_unix = false;
   bool from_trusted_peer = false;
+  bool banned = false;  // its client is
   std::array<char, request_id_bytes_max> request_id_bytes;
   std::string_view request_id;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 
@@ -112,6 +113,7 @@ const char* reason_of(const tls::codec& tls, const error& why) noexcept {
       return "client_certificate_unfit";
   }
   if (why.code == fault::malformed) return "tls_malformed";
+  if (why.code == fault::too_large) return "tls_hello_too_large";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
   if (why.code == fault::tls) return "tls_refused";
   return "tls_closed";
@@ -195,6 +197,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
     refuse_connection(c, "TLS", tls.server_name(), reason, began);
+    note_handshake(c, reason);
     return;
   }
   counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13

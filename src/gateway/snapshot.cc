@@ -7,6 +7,7 @@
 #include "auth/private_key.h"
 #include "base/assert.h"
 #include "config/address.h"
+#include "gateway/ban.h"
 #include "gateway/client_bounds.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
@@ -299,6 +300,7 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   make_listeners(s, with, files);
   make_upstreams(s, with, files);
   make_auth(s, with, files);
+  if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
   const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;
   s.limits.emplace(s.settings.limits, with.workers, before);
   std::vector<std::string> identity_names;

@@ -2,6 +2,7 @@
 // for all. A reload makes another; each exchange ends on the one it began with.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <expected>
@@ -21,6 +22,7 @@
 #include "gateway/file_notes.h"
 #include "gateway/header_rules.h"
 #include "gateway/key_source.h"
+#include "limit/ban_table.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
 #include "route/table.h"
@@ -70,6 +72,13 @@ struct key_plan {
   std::shared_ptr<const tls::client_context> tls;  // of the control thread alone
 };
 
+// [ban]; see ban.h.
+struct ban_plan {
+  limit::ban_rule rule;
+  std::array<std::uint32_t, static_cast<std::size_t>(limit::ban_cause::end)> weights{};
+  config::cidr_set exempt;
+};
+
 struct snapshot {
   // Where this one has other addresses alone: what it was made from, and points into.
   std::shared_ptr<const snapshot> base;
@@ -77,6 +86,7 @@ struct snapshot {
   std::optional<route::table> routes;
   auth::snapshot auth;              // keys that are fetched: those known when this was made
   std::vector<key_plan> key_plans;  // in the order of auth.issuers
+  std::optional<ban_plan> ban;      // none: nobody is banned
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]

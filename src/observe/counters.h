@@ -20,6 +20,9 @@ enum class counter : std::uint8_t {
   connections_handed_over,  // to another worker, which counts them as accepted
   connections_refused,      // over max_connections, or while draining
   accept_exhausted,         // no descriptor or memory left
+  bans_made,                // by failures
+  banned_connections,       // closed at once: their client was
+  banned_requests,          // answered 403, likewise
   handshakes_tls12,
   handshakes_tls13,
   handshakes_resumed,

@@ -25,7 +25,14 @@ constexpr described plain[] = {
     {counter::connections_handed_over, "ringward_connections_handed_over_total", "counter",
      "Client connections that a worker accepted and gave to one that has fewer."},
     {counter::connections_refused, "ringward_connections_refused_total", "counter",
-     "Client connections closed at once: over max_connections, or draining."},
+     "Client connections closed at once: over max_connections, of a client that has its share or "
+     "is "
+     "banned, or draining."},
+    {counter::bans_made, "ringward_bans_made_total", "counter", "Bans made for failures."},
+    {counter::banned_connections, "ringward_banned_connections_total", "counter",
+     "Connections closed at once because their client was banned."},
+    {counter::banned_requests, "ringward_banned_requests_total", "counter",
+     "Requests answered 403 because their client was banned."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
