@@ -23,6 +23,7 @@
 #include "gateway/key_source.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
+#include "redis/target.h"
 #include "route/table.h"
 #include "tls/client_context.h"
 #include "tls/context.h"
@@ -78,6 +79,9 @@ struct snapshot {
   std::vector<key_plan> key_plans;  // in the order of auth.issuers
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
+  bool shares = false;                                // whether any of them is shared
+  limit::shared_secret share_secret{};                // where one is
+  std::shared_ptr<const redis::target> redis;         // null: there is none
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;

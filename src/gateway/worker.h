@@ -22,6 +22,7 @@
 #include "observe/access_line.h"
 #include "observe/counters.h"
 #include "observe/log_queue.h"
+#include "redis/client.h"
 #include "upstream/pool.h"
 
 namespace rw::gateway {
@@ -94,6 +95,7 @@ class worker {
   auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
   upstream::pools& pools() noexcept { return pools_; }
+  redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   io::loop* control() noexcept { return parts_.control; }
   // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
@@ -127,6 +129,7 @@ class worker {
   std::vector<std::unique_ptr<epoch>> past_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   upstream::pools pools_;
+  redis::client redis_;
   auth::authenticator authenticator_;
   observe::access_formatter access_format_;
   http::date_text date_{};

@@ -128,6 +128,27 @@ void table::give_back(key who, std::uint64_t amount_ns) noexcept {
   limit::give_back(set, who.hash, amount_ns);
 }
 
+void table::raise(key who, std::uint64_t now, std::uint64_t when) noexcept {
+  view set = locate(who);
+  limit::raise(set, who.hash, now, when);
+}
+
+spending table::spend(key who, std::uint64_t now, std::uint64_t most) noexcept {
+  view set = locate(who);
+  return limit::spend(set, who.hash, now, most);
+}
+
+void table::deposit(key who, std::uint64_t now, std::uint64_t credits, std::uint64_t most,
+                    deposit_of what) noexcept {
+  view set = locate(who);
+  limit::deposit(set, who.hash, now, credits, most, what);
+}
+
+std::uint64_t table::held(key who, std::uint64_t now) noexcept {
+  view set = locate(who);
+  return limit::held(set, who.hash, now);
+}
+
 entrance table::enter(key who, std::uint64_t most) noexcept {
   view set = locate(who);
   return limit::enter(set, who.hash, most);

@@ -319,10 +319,7 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
   EXPECT_THAT(
       after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
-  EXPECT_THAT(after_listener("[redis]\n[ban]\n[geo]\n"),
-              ElementsAre(not_yet("redis"), not_yet("ban"), not_yet("geo")));
-  EXPECT_THAT(after_listener("[[limit]]\nname = \"l\"\nrate = \"1/s\"\nshared = \"exact\"\n"),
-              ElementsAre(not_yet("limit.shared")));
+  EXPECT_THAT(after_listener("[ban]\n[geo]\n"), ElementsAre(not_yet("ban"), not_yet("geo")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\nsend_proxy = \"v2\"\n"),
               ElementsAre(not_yet("upstream.protocol"), not_yet("upstream.send_proxy")));
