@@ -146,8 +146,8 @@ verdict settle_shares(exchange& x, std::size_t from, const redis::reply& what, m
     const bool leased = rules_of(x, i).shared == limit_sharing::leased;
     if (leased) {
       const auto lent = granted ? static_cast<std::uint64_t>(got[i].granted) : 0;
-      const deposit_of what = lent < slice ? deposit_of::a_part : deposit_of::all;
-      if (x.slice_is_own[i]) limits.deposit(x.limits[i], lent - (granted ? 1 : 0), what, now);
+      const deposit_of which = lent < slice ? deposit_of::a_part : deposit_of::all;
+      if (x.slice_is_own[i]) limits.deposit(x.limits[i], lent - (granted ? 1 : 0), which, now);
     }
     x.shared[i] = granted;
     // As of when it was asked: never later than it is.

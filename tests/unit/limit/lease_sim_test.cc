@@ -130,8 +130,10 @@ class world {
                             const mono_time then{nanoseconds{static_cast<std::int64_t>(back)}};
                             const limiter& home = *gates_[gate];
                             const bool served = !got.spent && answer.granted > 0;
+                            const deposit_of what =
+                                answer.granted < want ? deposit_of::a_part : deposit_of::all;
                             if (own)
-                              home.deposit(who_, answer.granted - (served ? 1 : 0), true, then);
+                              home.deposit(who_, answer.granted - (served ? 1 : 0), what, then);
                             if (served) admit(back);
                             if (got.spent || served) return;
                             home.give_back(who_, when, then);
@@ -162,19 +164,19 @@ class world {
 };
 
 constexpr shape shapes[] = {
-    {"100 gates, twice the rate, evenly", 100, 20'000, 10'000, 20'000, 0.0},
-    {"100 gates, twice the rate, 90 % at ten of them", 100, 20'000, 10'000, 20'000, 0.9},
-    {"100 gates, half the rate, evenly", 100, 5'000, 10'000, 20'000, 0.0},
-    {"100 gates, twice a rate of 1000, evenly", 100, 2'000, 1'000, 2'000, 0.0},
-    {"100 gates, ten times a rate of 100, evenly", 100, 1'000, 100, 200, 0.0},
-    {"3 gates, twice the rate, evenly", 3, 20'000, 10'000, 20'000, 0.0},
+    {"100 gates, twice the rate, evenly", 100, 20'000, 10'000, 5'000, 0.0},
+    {"100 gates, twice the rate, 90 % at ten of them", 100, 20'000, 10'000, 5'000, 0.9},
+    {"100 gates, half the rate, evenly", 100, 5'000, 10'000, 5'000, 0.0},
+    {"100 gates, twice a rate of 1000, evenly", 100, 2'000, 1'000, 500, 0.0},
+    {"100 gates, ten times a rate of 100, evenly", 100, 1'000, 100, 50, 0.0},
+    {"3 gates, twice the rate, evenly", 3, 20'000, 10'000, 5'000, 0.0},
 };
 
 TEST(Leases, ManyGatewaysStayWithinGatewaysTimesSlice) {
-  constexpr double seconds = 10;
+  constexpr double seconds = 3;
   for (const shape& one : shapes) {
     const std::uint64_t slice = limiter::slice_of(make_pace({one.rate, 1s}, one.burst));
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
       const outcome_of_run got = world(one, seed).run(seconds);
       const double allowed =
           static_cast<double>(one.burst) + static_cast<double>(one.rate) * seconds;
