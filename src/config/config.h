@@ -117,6 +117,7 @@ struct listener {
   std::string address;  // "IP:port", "[IP6]:port" or "unix:/path"
   std::vector<std::string> protocols = {"h2", "http/1.1"};
   std::vector<std::string> client_address_from;  // CIDRs
+  std::vector<std::string> proxy_protocol_from;  // CIDRs
   std::uint32_t max_connections = 65536;
   // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
   std::uint32_t max_connections_per_client = 0;  // 0: no bound
@@ -267,6 +268,9 @@ struct upstream_tls {
   config::certificate certificate;
 };
 
+// What is sent ahead of everything else on a connection (net/proxy_header.h).
+enum class proxy_protocol : std::uint8_t { off, v1, v2 };
+
 enum class host_rule : std::uint8_t { preserve, upstream, literal };
 
 struct upstream {
@@ -274,6 +278,7 @@ struct upstream {
   std::vector<upstream_server> servers;
   host_rule host = host_rule::preserve;
   std::string host_literal;
+  proxy_protocol send_proxy = proxy_protocol::off;
   nanoseconds connect_timeout = seconds{2};
   nanoseconds first_byte_timeout = seconds{60};
   nanoseconds gap_timeout = std::chrono::minutes{5};

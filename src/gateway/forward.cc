@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/body.h"
+#include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/head_space.h"
@@ -81,9 +82,12 @@ struct expiry_timer : io::timer {
 io::task<result<>> connect(exchange& x) {
   upstream::server_pool& pool = *use_of(x).pools[x.server];
   const upstream::server& server = x.to->servers[x.server];
-  x.upstream = pool.take_idle();
+  net::proxy_header who;
+  if (x.to->settings->send_proxy != config::proxy_protocol::off) who = announcement_of(x);
+  x.upstream = pool.take_idle(who);
   if (!x.upstream) {
     x.upstream = std::make_unique<upstream::connection>(x.on->loop(), pool);
+    x.upstream->announced = who;
     x.on->counters().add(observe::counter::upstream_opened);
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;

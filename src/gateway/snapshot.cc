@@ -60,6 +60,8 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
     if (one.has_tls) plan.tls = make_tls(one, with, files);
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
+    auto proxies = config::cidr_set::parse(one.proxy_protocol_from);
+    if (proxies) plan.proxies = std::move(*proxies);
     const std::size_t index = s.listeners.size();
     const listener_plan* before = nullptr;
     if (with.previous != nullptr && index < with.previous->listeners.size()) {

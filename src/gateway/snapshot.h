@@ -36,6 +36,7 @@ struct listener_plan {
   const config::listener* settings = nullptr;
   std::shared_ptr<const tls::server_context> tls;    // null: plain
   config::cidr_set trusted;                          // client_address_from
+  config::cidr_set proxies;                          // proxy_protocol_from
   std::shared_ptr<const limit::limiter> per_client;  // null: no bounds; see client_bounds.h
   // Connections open over all workers; carried over a reload, which changes no listener's place.
   std::shared_ptr<std::atomic<std::uint32_t>> open;

@@ -61,6 +61,7 @@ TEST_F(Full, Listeners) {
   EXPECT_EQ(https.address, "[::]:8443");
   EXPECT_THAT(https.protocols, ElementsAre("http/1.1"));
   EXPECT_THAT(https.client_address_from, ElementsAre("10.0.0.0/8", "2001:db8::/32"));
+  EXPECT_THAT(https.proxy_protocol_from, ElementsAre("192.0.2.0/24"));
   EXPECT_EQ(https.max_connections, 20000U);
   EXPECT_EQ(https.timeouts.handshake, 5s);
   EXPECT_EQ(https.timeouts.head, 6s);
@@ -165,6 +166,7 @@ TEST_F(Full, HowServersAreChosenAndLookedAfter) {
   EXPECT_TRUE(origin.servers[1].backup);
   EXPECT_EQ(origin.balance, balance_rule::hash);
   EXPECT_EQ(origin.hash_by, hash_key::header);
+  EXPECT_EQ(origin.send_proxy, proxy_protocol::v2);
   EXPECT_EQ(origin.hash_header, "x-session");
   EXPECT_EQ(origin.queue, 100U);
   EXPECT_EQ(origin.queue_timeout, 250ms);
