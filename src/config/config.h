@@ -195,6 +195,10 @@ enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
 
 inline constexpr std::size_t limit_headers_max = 4;
 
+// Whether gateways on the same [redis] have one budget: asked about there each time, or borrowed
+// from it in slices.
+enum class limit_sharing : std::uint8_t { off, exact, leased };
+
 struct limit {
   std::string name;
   std::vector<limit_key> by = {limit_key::client_ip};  // joined, with those of by_headers
@@ -206,7 +210,24 @@ struct limit {
   bool shadow = false;  // counts and says what it would refuse, and refuses nothing
   unsigned ipv6_prefix = 64;
   bool headers = true;
+  limit_sharing shared = limit_sharing::off;  // only with a rate, of requests
   std::uint32_t capacity = 262144;
+};
+
+// What becomes of a decision that Redis would have to make and does not.
+enum class redis_loss : std::uint8_t { local, reject };
+
+struct redis {
+  bool present = false;
+  place at;
+  std::string address = "127.0.0.1:6379";  // as an upstream's server has it, without a scheme
+  place address_at;
+  bool has_tls = false;       // written "rediss://host:port"
+  std::string ca = "system";  // or a PEM file
+  place ca_at;
+  secret_source password;
+  nanoseconds timeout = milliseconds{20};  // of one question, its way there and back included
+  redis_loss on_loss = redis_loss::local;
 };
 
 struct upstream_server {
@@ -319,6 +340,7 @@ struct route {
   std::vector<header_value> response_set;
   std::vector<std::string> response_remove = {"server", "x-powered-by"};
   bool security_headers = true;
+  std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
 // What weighs how much towards a ban; 0: nothing.
@@ -348,6 +370,7 @@ struct configuration {
   config::api_keys api_keys;
   std::vector<jwt_issuer> jwt;
   config::mint mint;
+  config::redis redis;
   std::vector<limit> limits;
   config::ban ban;
   std::vector<upstream> upstreams;

@@ -56,9 +56,28 @@ void read_by(table_reader& in, limit& out) {
   out.by_headers = std::move(headers);
 }
 
+// A budget is in Redis only as what a rate says of requests.
+void read_shared(table_reader& in, const configuration& settings, const limit& of,
+                 limit_sharing& out) {
+  const node* at = in.choice("shared", out,
+                             {{"off", limit_sharing::off},
+                              {"exact", limit_sharing::exact},
+                              {"leased", limit_sharing::leased}});
+  if (at == nullptr || out == limit_sharing::off) return;
+  if (!settings.redis.present) {
+    in.error(*at, "shared", "needs a [redis] table: that is where gateways share a budget");
+  } else if (of.concurrent != 0) {
+    in.error(*at, "shared",
+             "a limit with concurrent cannot be shared: each gateway counts its own");
+  } else if (of.cost == limit_cost::request_bytes) {
+    in.error(*at, "shared",
+             "a limit of request_bytes cannot be shared: each gateway counts its own");
+  }
+}
+
 }  // namespace
 
-void read_limit(table_reader& in, limit& out) {
+void read_limit(table_reader& in, const configuration& settings, limit& out) {
   read_by(in, out);
   const node* bound = in.number<std::uint32_t>("concurrent", out.concurrent, {0, 1'000'000});
   const bool has_bound = bound != nullptr ? out.concurrent != 0 : in.wrote("concurrent");
@@ -70,7 +89,7 @@ void read_limit(table_reader& in, limit& out) {
   in.choice("cost", out.cost,
             {{"1", limit_cost::request}, {"request_bytes", limit_cost::request_bytes}});
   in.flag("shadow", out.shadow);
-  in.later("shared", "off");
+  read_shared(in, settings, out, out.shared);
 }
 
 }  // namespace rw::config

@@ -101,13 +101,15 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
                listener_places.push_back(table.at());
                read_listener(table, one);
              });
-  read_named(in, "limit", settings.limits, names.limits, read_limit);
+  settings.redis.present =
+      in.table("redis", [&](table_reader& table) { read_redis(table, settings.redis); });
+  read_named(in, "limit", settings.limits, names.limits,
+             [&](table_reader& table, limit& one) { read_limit(table, settings, one); });
   read_named(in, "upstream", settings.upstreams, names.upstreams, read_upstream);
   read_named(in, "route", settings.routes, names.routes, [&](table_reader& table, route& one) {
     route_places.push_back(table.at());
     read_route(table, settings, names, one);
   });
-  in.later("redis");
   in.later("geo");
 }
 
@@ -129,6 +131,10 @@ void read_root(const members& root, report& out, configuration& settings) {
   // What follows from what is not right yet would only be noise.
   if (out.has_error()) return;
   if (settings.routes.empty()) out.warning({}, {}, "there is no [[route]]: every answer is 404");
+  const auto is_shared = [](const limit& one) { return one.shared != limit_sharing::off; };
+  if (settings.redis.present && std::ranges::none_of(settings.limits, is_shared)) {
+    out.warning(settings.redis.at, "redis", "no limit is shared: nothing asks it");
+  }
   warn_unused(names.limits, "limit", out);
   warn_unused(names.upstreams, "upstream", out);
   warn_unused(names.issuers, "auth.jwt", out);

@@ -26,7 +26,9 @@ void read_log(table_reader& in, log& out);
 void read_admin(table_reader& in, admin& out);
 void read_listener(table_reader& in, listener& out);
 void read_auth(table_reader& in, configuration& out, catalog& names);
-void read_limit(table_reader& in, limit& out);
+void read_redis(table_reader& in, redis& out);
+// After [redis].
+void read_limit(table_reader& in, const configuration& settings, limit& out);
 void read_ban(table_reader& in, ban& out);
 void read_upstream(table_reader& in, upstream& out);
 // A list of CIDRs.

@@ -115,7 +115,7 @@ int check(const std::string& path) {
       std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
   with.now = now;
   upstream::address_book names;
-  if (look_up(upstream::host_names(read.settings.upstreams), names)) with.names = &names;
+  if (look_up(upstream::host_names(read.settings), names)) with.names = &names;
   const auto made = gateway::make_snapshot(std::move(read.settings), with);
   if (!made) return print(made.error(), stderr);
   print(made->warnings, stderr);

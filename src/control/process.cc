@@ -299,6 +299,7 @@ io::task<> process::watch_upstreams() {
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
     bans_.look(clocks(), log_, audit_events_);
+    redis_.look(*state_, workers_->counters(), loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
     glance_ = &pause;
     co_await pause;

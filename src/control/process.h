@@ -16,6 +16,7 @@
 #include "control/key_sources.h"
 #include "control/listeners.h"
 #include "control/origin_names.h"
+#include "control/redis_log.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
@@ -143,6 +144,7 @@ class process {
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
+  redis_log redis_;
   std::unique_ptr<upstream::checker> checker_;
   std::unique_ptr<key_sources> keys_;
   std::shared_ptr<const auth::snapshot> keys_in_force_;  // null: those of state_

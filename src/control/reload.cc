@@ -81,7 +81,7 @@ io::task<std::optional<config::configuration>> process::read_with_names(
     std::vector<std::string>& messages) {
   auto settings = read(messages);
   if (!settings) co_return settings;
-  names_->follow_also(upstream::host_names(settings->upstreams));
+  names_->follow_also(upstream::host_names(*settings));
   if (names_->settled()) co_return settings;
   co_await names_->settle(loop_->now() + names_patience);
   // Another reload may have come and gone while this one waited: what is written now counts.
@@ -94,7 +94,7 @@ io::task<std::optional<config::configuration>> process::read_with_names(
 std::shared_ptr<const gateway::snapshot> process::load_first(std::vector<std::string>& messages) {
   auto settings = read(messages);
   if (!settings) return nullptr;
-  names_->follow(upstream::host_names(settings->upstreams));
+  names_->follow(upstream::host_names(*settings));
   io::gate waiting;
   io::spawn(names_->settle(loop_->now() + names_patience), waiting);
   while (waiting.inside() > 0) loop_->turn();
@@ -139,7 +139,7 @@ io::task<reload_outcome> process::reload(std::string by) {
   }
   outcome.taken =
       adopt(settings ? make(std::move(*settings), outcome.messages) : nullptr, outcome.messages);
-  names_->follow(upstream::host_names(state_->settings.upstreams));
+  names_->follow(upstream::host_names(state_->settings));
   if (outcome.taken) log_.info("the configuration was reloaded");
   audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken

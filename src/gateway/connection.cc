@@ -167,7 +167,12 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       if (is_forwarded(x)) {
         co_await forward(x);
       } else {
-        co_await respond(x);
+        co_await check_chunks(x);
+        if (x.decision.status != 499) {
+          co_await respond(x);
+        } else {
+          give_up_client(x);
+        }
       }
     } else if (x.decision.status == 499) {
       give_up_client(x);

@@ -31,6 +31,7 @@ void exchange::reset() noexcept {
 
   decision = {};
   route = nullptr;
+  upgrade = {};
   allowed_methods = 0;
   banned = false;
   caller.why = auth::reason::none;
@@ -44,6 +45,7 @@ void exchange::reset() noexcept {
   ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;
+  shares_from = SIZE_MAX;
   audit_bytes = 0;
   audit_early = false;
 

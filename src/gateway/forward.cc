@@ -140,6 +140,7 @@ io::task<result<>> read_answer(exchange& x) {
       }
       if (got.state == http::progress::complete) {
         if (x.response.status >= 200) co_return {};
+        if (x.response.status == 101 && is_switch(x)) co_return {};
         if (x.response.status == 101 || ++interim > interim_heads_max) {
           co_return failure({fault::malformed, origin::upstream, false, 0, "unexpected_interim"});
         }
@@ -232,6 +233,7 @@ io::task<> forward(exchange& x) {
   x.to = &x.state->upstreams[x.route->settings->upstream];
   upstream_use& use = use_of(x);
   if (x.body_read) expect_body(*x.downstream, http::framing::none, 0);
+  x.upgrade = protocol_asked_for(x);
   place mine(use.line);
   if (!mine.taken()) {
     const bool got = co_await wait_for_place(x, use.line);
@@ -263,7 +265,11 @@ io::task<> forward(exchange& x) {
       judge_head(x);
       x.decision = {};
       x.unreachable = false;
-      co_await download(x);
+      if (x.response.status == 101) {
+        co_await tunnel(x);
+      } else {
+        co_await download(x);
+      }
       judge_body(x);
       co_await stop_upload(x);
       // An origin that answered early is owed the rest of a body: the next request would be taken

@@ -11,6 +11,7 @@
 #include "gateway/client_bounds.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
+#include "gateway/snapshot_redis.h"
 
 namespace rw::gateway {
 namespace {
@@ -301,6 +302,7 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   make_upstreams(s, with, files);
   make_auth(s, with, files);
   if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
+  make_redis(s, with, files);
   const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;
   s.limits.emplace(s.settings.limits, with.workers, before);
   std::vector<std::string> identity_names;
@@ -354,7 +356,8 @@ std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snaps
     same = false;
     plan.health = take_over_health(plan, &before, workers);
   }
-  return same ? nullptr : made;
+  if (from->redis) made->redis = redis_with_addresses(*from, names);
+  return same && made->redis == from->redis ? nullptr : made;
 }
 
 }  // namespace rw::gateway

@@ -25,6 +25,7 @@
 #include "limit/ban_table.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
+#include "redis/target.h"
 #include "route/table.h"
 #include "tls/client_context.h"
 #include "tls/context.h"
@@ -89,6 +90,9 @@ struct snapshot {
   std::optional<ban_plan> ban;      // none: nobody is banned
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
+  bool shares = false;                                // whether any of them is shared
+  limit::shared_secret share_secret{};                // where one is
+  std::shared_ptr<const redis::target> redis;         // null: there is none
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;

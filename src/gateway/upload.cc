@@ -2,6 +2,7 @@
 #include "gateway/connection.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
+#include "gateway/respond.h"
 #include "gateway/splice.h"
 #include "gateway/worker.h"
 
@@ -173,6 +174,44 @@ io::task<> upload(exchange& x) {
   x.body_read = true;
   x.upstream->stream.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
   from.abort_on_hangup(&x.upstream->stream);
+}
+
+io::task<> check_chunks(exchange& x) {
+  // Who waits for an invitation is told what there is to say instead.
+  if (x.request.body != http::framing::chunked || x.request.expect_continue) co_return;
+  const config::listener_timeouts& rules =
+      x.state->listeners[x.client->listener].settings->timeouts;
+  const auto refuse = [&x](verdict why) {
+    x.keep_alive = false;
+    x.decision = why;
+  };
+  while (!x.body_read && x.bytes_in <= discarded_bytes_max) {
+    if (x.downstream->input().empty()) {
+      const result<> more = co_await x.downstream->receive(x.on->loop().now() + rules.body_gap);
+      if (!more) {
+        x.upload_error = more.error();
+        x.upload_deadline = observe::deadline::body_gap;
+        refuse(refusal_of_body(x));
+        co_return;
+      }
+    }
+    const result<stretch> s = next_stretch(x);
+    if (!s) {
+      x.upload_error = s.error();
+      refuse(refusal_of_body(x));
+      co_return;
+    }
+    if (x.bytes_in > x.route->settings->max_body_bytes) {
+      refuse({413, "body_too_large"});
+      co_return;
+    }
+    if (!charge_body(x, s->data.size())) {
+      refuse({429, "rate_limited"});
+      co_return;
+    }
+    x.downstream->consume(s->consumed);
+    x.body_read = s->last;
+  }
 }
 
 io::task<> discard_body(exchange& x) {

@@ -22,6 +22,7 @@
 #include "observe/access_line.h"
 #include "observe/counters.h"
 #include "observe/log_queue.h"
+#include "redis/client.h"
 #include "upstream/pool.h"
 
 namespace rw::gateway {
@@ -95,6 +96,7 @@ class worker {
   auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
   upstream::pools& pools() noexcept { return pools_; }
+  redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   limit::ban_table* bans() const noexcept { return parts_.bans.get(); }
   io::loop* control() noexcept { return parts_.control; }
@@ -129,6 +131,7 @@ class worker {
   std::vector<std::unique_ptr<epoch>> past_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   upstream::pools pools_;
+  redis::client redis_;
   auth::authenticator authenticator_;
   observe::access_formatter access_format_;
   http::date_text date_{};

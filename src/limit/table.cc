@@ -17,6 +17,27 @@ void table::give_back(key who, std::uint64_t amount_ns) noexcept {
   limit::give_back(set, who.hash, amount_ns);
 }
 
+void table::raise(key who, std::uint64_t now, std::uint64_t when) noexcept {
+  cells::view set = cells_.locate(who.hash);
+  limit::raise(set, who.hash, now, when);
+}
+
+spending table::spend(key who, std::uint64_t now, std::uint64_t most) noexcept {
+  cells::view set = cells_.locate(who.hash);
+  return limit::spend(set, who.hash, now, most);
+}
+
+void table::deposit(key who, std::uint64_t now, std::uint64_t credits, std::uint64_t most,
+                    deposit_of what) noexcept {
+  cells::view set = cells_.locate(who.hash);
+  limit::deposit(set, who.hash, now, credits, most, what);
+}
+
+std::uint64_t table::held(key who, std::uint64_t now) noexcept {
+  cells::view set = cells_.locate(who.hash);
+  return limit::held(set, who.hash, now);
+}
+
 entrance table::enter(key who, std::uint64_t most) noexcept {
   cells::view set = cells_.locate(who.hash);
   return limit::enter(set, who.hash, most);

@@ -1,5 +1,5 @@
-// The entries of one limit, budgets or counts of requests under way: fixed memory, shared by all
-// workers, no locks.
+// The entries of one limit, budgets, counts of requests under way or leases: fixed memory, shared
+// by all workers, no locks.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include "limit/cells.h"
 #include "limit/key.h"
+#include "limit/lease.h"
 #include "limit/pace.h"
 #include "limit/set.h"
 #include "limit/slots.h"
@@ -23,6 +24,14 @@ class table {
   outcome take(key who, std::uint64_t now, const pace& pace) noexcept;
   outcome peek(key who, std::uint64_t now, const pace& pace) noexcept;
   void give_back(key who, std::uint64_t amount_ns) noexcept;
+
+  void raise(key who, std::uint64_t now, std::uint64_t when) noexcept;
+
+  // For a table of leases: limit/lease.h.
+  spending spend(key who, std::uint64_t now, std::uint64_t most) noexcept;
+  void deposit(key who, std::uint64_t now, std::uint64_t credits, std::uint64_t most,
+               deposit_of what) noexcept;
+  std::uint64_t held(key who, std::uint64_t now) noexcept;
 
   // For a table that counts. leave() once for each that entered.
   entrance enter(key who, std::uint64_t most) noexcept;

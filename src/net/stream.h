@@ -125,6 +125,9 @@ class stream {
   void abort(fault why) noexcept;
   // While set, the end of this stream, abort() included, aborts `other`. nullptr ends it.
   void abort_on_hangup(stream* other) noexcept;
+  // Sends what says that nothing more comes (close_notify, FIN). What the peer still sends is read
+  // as before. Nothing may be sent any more.
+  io::task<result<>> end_writing();
   // Sends what says the end (close_notify, FIN) and reads what the peer still sends, up to
   // `deadline`: closing with bytes unread would reset the connection and could take our last answer
   // with it.

@@ -167,6 +167,24 @@ io::task<result<>> stream::negotiate(bool speaks_first, bool holds_back, mono_ti
   co_return {};
 }
 
+io::task<result<>> stream::end_writing() {
+  if (failed_) co_return failure(why_);
+  if (kernel_sends_) {
+    queue_alert(close_notify);
+  } else if (tls_) {
+    std::array<std::byte, 512> room;
+    tls::output out{room.data(), 0, room.size()};
+    tls_->close(out);
+    control_.insert(control_.end(), room.data(), room.data() + out.size);
+  }
+  if (tls_) {
+    const result<> sent = co_await send(std::string_view{}, farewell_send_gap);
+    if (!sent) co_return sent;
+  }
+  loop_.kernel().shutdown_write(fd_);
+  co_return {};
+}
+
 io::task<> stream::finish(mono_time deadline) {
   if (fd_ < 0 || failed_) co_return;
   if (kernel_sends_) {

@@ -134,6 +134,14 @@ TEST_F(Full, LimitsAndUpstreams) {
   EXPECT_EQ(full_.limits[0].capacity, 65536U);
   EXPECT_THAT(full_.limits[1].by, ElementsAre(limit_key::identity, limit_key::route));
   EXPECT_EQ(full_.limits[1].burst, 20U);
+  EXPECT_EQ(full_.limits[1].shared, limit_sharing::leased);
+  EXPECT_TRUE(full_.redis.present);
+  EXPECT_EQ(full_.redis.address, "redis.internal:6380");
+  EXPECT_TRUE(full_.redis.has_tls);
+  EXPECT_EQ(full_.redis.ca, "/etc/ringward/redis-ca.pem");
+  EXPECT_EQ(full_.redis.password.name, "redis");
+  EXPECT_EQ(full_.redis.timeout, 50ms);
+  EXPECT_EQ(full_.redis.on_loss, redis_loss::reject);
   ASSERT_EQ(full_.upstreams.size(), 1U);
   const upstream& origin = full_.upstreams[0];
   ASSERT_EQ(origin.servers.size(), 2U);

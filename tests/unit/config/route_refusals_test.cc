@@ -250,10 +250,10 @@ TEST(RouteLimits, AreBounded) {
 TEST(RouteNotYet, EveryKeyIsRefusedByName) {
   const auto lines = after_upstream(
       "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"
-      "countries = [\"CH\"]\nupgrade = [\"websocket\"]\nheartbeat = \"15s\"\n"
+      "countries = [\"CH\"]\nupgrade = [\"h2c\"]\nheartbeat = \"15s\"\n"
       "cors = { origins = [\"*\"] }\n");
   EXPECT_THAT(lines, ElementsAre("t:23:1: error: route.countries: not yet supported",
-                                 "t:24:1: error: route.upgrade: not yet supported",
+                                 "t:24:12: error: route.upgrade: must be \"websocket\"",
                                  "t:25:1: error: route.heartbeat: not yet supported",
                                  "t:26:1: error: route.cors: not yet supported"));
   EXPECT_THAT(
