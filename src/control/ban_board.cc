@@ -76,8 +76,9 @@ std::string refuse(const config::ip16& ip, const gateway::snapshot& state) {
   const std::string who = gateway::text_of_banned(limit::banned_network(ip));
   if (state.ban->exempt.contains(ip)) return who + " is in ban.exempt";
   for (const gateway::listener_plan& one : state.listeners) {
-    if (one.trusted.contains(ip)) {
-      return fmt::format("{} is a proxy, in client_address_from of listener {}", who,
+    if (one.trusted.contains(ip) || one.proxies.contains(ip)) {
+      return fmt::format("{} is a proxy, in {} of listener {}", who,
+                         one.trusted.contains(ip) ? "client_address_from" : "proxy_protocol_from",
                          one.settings->name);
     }
   }

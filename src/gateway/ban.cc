@@ -16,7 +16,7 @@ using limit::ban_cause;
 
 // Neither the operator's own networks nor a proxy, whatever comes through it.
 bool is_spared(const config::ip16& ip, const ban_plan& plan, const listener_plan& at) noexcept {
-  return plan.exempt.contains(ip) || at.trusted.contains(ip);
+  return plan.exempt.contains(ip) || at.trusted.contains(ip) || at.proxies.contains(ip);
 }
 
 std::optional<ban_cause> cause_of(const exchange& x) noexcept {

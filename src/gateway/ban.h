@@ -16,8 +16,9 @@ std::string text_of_banned(const config::ip16& client);
 
 ban_plan make_ban_plan(const config::ban& from);
 
-// Of a connection whose peer is known and of which nothing has been read. Peers in
-// client_address_from speak for others, who are asked about once a head has named them.
+// Of a connection whose peer is known, or whom it has said to connect for, and of which nothing
+// else has been read. Peers in client_address_from speak for others, who are asked about once a
+// head has named them.
 bool is_banned(const connection& c, const listener_plan& at) noexcept;
 // Of an exchange whose client is known.
 bool is_banned(const exchange& x) noexcept;

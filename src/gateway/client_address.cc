@@ -35,6 +35,7 @@ io::task<bool> read_proxy_header(connection& c) {
     co_return false;
   }
   c.downstream.consume(said.size);
+  c.proxy_header_bytes = said.size;
   if (said.has_addresses) {
     c.peer = said.from;
     c.came_to = said.to;

@@ -34,6 +34,7 @@ struct connection {
   std::uint32_t listener;  // index into snapshot::listeners
   net::endpoint peer;      // or whom it has said to connect for: see read_proxy_header()
   net::endpoint came_to;   // port 0: not asked yet
+  std::size_t proxy_header_bytes = 0;
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
   bool outdated = false;   // its client would not be let in any more: see send_away_outdated()

@@ -195,9 +195,10 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     if (outcome.error().code == fault::timed_out) {
       counted.client_deadlines.add(observe::deadline::handshake);
     }
-    if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
+    const bool is_silent = c.downstream.bytes_received() <= c.proxy_header_bytes;
+    if (is_silent && outcome.error().code != fault::timed_out) return;
     refuse_connection(c, "TLS", tls.server_name(), reason, began);
-    note_handshake(c, reason);
+    if (!is_silent) note_handshake(c, reason);
     return;
   }
   counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13

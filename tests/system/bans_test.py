@@ -192,6 +192,25 @@ class Proxies(BanTest):
                          "2001:db8:1:2::/64 is no longer banned\n")
         self.assertEqual(self.status("127.0.0.2", speaking_for="2001:db8:1:2::a"), 200)
 
+    def test_whom_a_proxy_header_names(self):
+        self.start(listener='proxy_protocol_from = ["127.0.0.3"]')
+
+        def ask(header, key="guess"):
+            with self.connect("127.0.0.3") as one:
+                one.send(header)
+                try:
+                    return one.request("GET", "/", [("x-api-key", key)]).status
+                except (OSError, Closed):
+                    return 0
+        client, other = (b"PROXY TCP4 192.0.2.%d 203.0.113.1 5000 443\r\n" % n for n in (1, 2))
+        itself = b"PROXY UNKNOWN\r\n"
+        self.assertEqual([ask(client) for _ in range(5)], [401] * 5)
+        self.assertEqual(ask(client, self.key), 0)
+        self.assertEqual(ask(other, self.key), 200)
+        self.assertEqual([ask(itself) for _ in range(12)], [401] * 12)
+        self.assertEqual(ask(itself, self.key), 200)
+        self.assertIn("is a proxy", self.tell("ban", "127.0.0.3", status=1))
+
     def test_a_flood_of_addresses_washes_no_ban_away(self):
         self.start(BAN + "weights = { unauthorized = 5 }\n")
         with self.connect("127.0.0.2") as one:
@@ -230,12 +249,15 @@ class Handshakes(BanTest):
 
     def test_who_comes_and_says_nothing_is_no_failure(self):
         own = credentials.certificate("localhost")
-        self.start(listener=configs.TLS, files={"cert.pem": own.chain, "key.pem": own.key})
+        self.start(listener='proxy_protocol_from = ["127.0.0.3"]' + configs.TLS,
+                   files={"cert.pem": own.chain, "key.pem": own.key})
         for _ in range(12):
             self.connect().close()
+            with self.connect("127.0.0.3") as balancer:  # for somebody who says nothing either
+                balancer.send(b"PROXY TCP4 192.0.2.1 203.0.113.1 5000 443\r\n")
         harness.eventually(
-            lambda: self.metric("ringward_tls_handshake_failures_total") == 12, within=10)
-        self.assertEqual(self.tell("bans"), "nobody is banned\n")
+            lambda: self.metric("ringward_tls_handshake_failures_total") == 24, within=10)
+        self.assertEqual(self.metric("ringward_bans_made_total"), 0)
 
 
 class Operators(BanTest):
