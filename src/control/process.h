@@ -14,6 +14,7 @@
 #include "control/handshake_log.h"
 #include "control/key_sources.h"
 #include "control/listeners.h"
+#include "control/memory_bound.h"
 #include "control/origin_names.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
@@ -108,6 +109,8 @@ class process {
   key_sources::listeners keys_for_workers();
   void take_messages();
   std::uint32_t room_for_clients() const;
+  // Computes memory_bound_ for the configuration in force; `resident`: memory_bound::at_start.
+  void bound_memory(std::uint64_t resident);
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
@@ -151,6 +154,7 @@ class process {
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have
+  memory_bound memory_bound_;
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;

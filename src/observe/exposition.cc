@@ -26,6 +26,8 @@ constexpr described plain[] = {
      "Client connections that a worker accepted and gave to one that has fewer."},
     {counter::connections_refused, "ringward_connections_refused_total", "counter",
      "Client connections closed at once: over max_connections, or draining."},
+    {counter::connections_gave_way, "ringward_connections_gave_way_total", "counter",
+     "Client connections with nothing under way, closed for others: max_connections was reached."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
@@ -211,6 +213,13 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
   head(out, "ringward_start_time_seconds", "gauge", "When the process started, in Unix time.");
   fmt::format_to(std::back_inserter(out), "ringward_start_time_seconds {:.3f}\n",
                  seconds(facts.started));
+  head(out, "ringward_resident_memory_bytes", "gauge", "Memory of the process now.");
+  fmt::format_to(std::back_inserter(out), "ringward_resident_memory_bytes {}\n",
+                 facts.resident_bytes);
+  head(out, "ringward_memory_bound_bytes", "gauge",
+       "The most it can have, whatever clients do: computed from the configuration.");
+  fmt::format_to(std::back_inserter(out), "ringward_memory_bound_bytes {}\n",
+                 facts.memory_bound_bytes);
   head(out, "ringward_config_last_reload_success_timestamp_seconds", "gauge",
        "When the configuration in force was taken, in Unix time.");
   fmt::format_to(std::back_inserter(out),
