@@ -189,6 +189,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
   observe::counters& counted = c.on.counters();
   const tls::codec& tls = *c.downstream.tls();
   if (!outcome) {
+    if (c.gives_way) return;  // our doing
     const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);
     counted.refusals.add(reason);

@@ -19,6 +19,7 @@ enum class counter : std::uint8_t {
   connections_closed,
   connections_handed_over,  // to another worker, which counts them as accepted
   connections_refused,      // over max_connections, or while draining
+  connections_gave_way,     // closed for somebody who came: max_connections was reached
   accept_exhausted,         // no descriptor or memory left
   bans_made,                // by failures
   banned_connections,       // closed at once: their client was

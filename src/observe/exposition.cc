@@ -34,6 +34,8 @@ constexpr described plain[] = {
      "Connections closed at once because their client was banned."},
     {counter::banned_requests, "ringward_banned_requests_total", "counter",
      "Requests answered 403 because their client was banned."},
+    {counter::connections_gave_way, "ringward_connections_gave_way_total", "counter",
+     "Client connections with nothing under way, closed for others: max_connections was reached."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
@@ -256,6 +258,13 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
   head(out, "ringward_start_time_seconds", "gauge", "When the process started, in Unix time.");
   fmt::format_to(std::back_inserter(out), "ringward_start_time_seconds {:.3f}\n",
                  seconds(facts.started));
+  head(out, "ringward_resident_memory_bytes", "gauge", "Memory of the process now.");
+  fmt::format_to(std::back_inserter(out), "ringward_resident_memory_bytes {}\n",
+                 facts.resident_bytes);
+  head(out, "ringward_memory_bound_bytes", "gauge",
+       "The most it can have, whatever clients do: computed from the configuration.");
+  fmt::format_to(std::back_inserter(out), "ringward_memory_bound_bytes {}\n",
+                 facts.memory_bound_bytes);
   head(out, "ringward_config_last_reload_success_timestamp_seconds", "gauge",
        "When the configuration in force was taken, in Unix time.");
   fmt::format_to(std::back_inserter(out),
