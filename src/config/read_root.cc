@@ -99,7 +99,9 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
                listener_places.push_back(table.at());
                read_listener(table, one);
              });
-  read_named(in, "limit", settings.limits, names.limits, read_limit);
+  settings.has_geo = in.table("geo", [&](table_reader& table) { read_geo(table, settings.geo); });
+  read_named(in, "limit", settings.limits, names.limits,
+             [&](table_reader& table, limit& one) { read_limit(table, settings, one); });
   read_named(in, "upstream", settings.upstreams, names.upstreams, read_upstream);
   read_named(in, "route", settings.routes, names.routes, [&](table_reader& table, route& one) {
     route_places.push_back(table.at());
@@ -107,7 +109,6 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
   });
   in.later("redis");
   in.later("ban");
-  in.later("geo");
 }
 
 }  // namespace

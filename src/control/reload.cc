@@ -307,6 +307,7 @@ std::string process::metrics() const {
   facts.reloaded = reloaded_;
   facts.reloads = reloads_;
   facts.reloads_failed = reloads_failed_;
+  if (state_ && state_->countries) facts.geo_built = state_->countries->built();
   if (workers_) facts.key_hashes = workers_->key_hashes();
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();

@@ -13,6 +13,10 @@ namespace rw::gateway {
 // search: what stands left of it cannot be believed.
 void find_client(exchange& x, const config::cidr_set& trusted) noexcept;
 
+// Sets country, where a database says which: asked once per request, and not again on a connection
+// whose client stays the same.
+void find_country(exchange& x) noexcept;
+
 // Sets request_id: the client's own when it is trusted and sane, else 32 random hex digits.
 void find_request_id(exchange& x) noexcept;
 

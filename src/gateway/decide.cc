@@ -5,6 +5,7 @@
 
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
+#include "gateway/cors.h"
 #include "gateway/worker.h"
 #include "http/path.h"
 
@@ -37,7 +38,22 @@ bool action_takes(const exchange& x) noexcept {
   }
 }
 
+// A preflight is for the route of the request that it announces, and answered there when that lets
+// other origins in; else it is a request like any other.
+bool find_preflight(exchange& x) {
+  const std::string_view method = preflight_method(x.request);
+  if (method.empty()) return false;
+  const route::match_result found = x.state->routes->match(x.request.authority, x.path, method);
+  if (found.what != route::outcome::found) return false;
+  const route_plan& plan = x.state->route_plans[found.index];
+  if (!plan.cors.is_on()) return false;
+  x.route = &plan;
+  x.preflight = true;
+  return true;
+}
+
 verdict find_route(exchange& x) {
+  if (x.request.verb == http::method::options && find_preflight(x)) return {};
   const route::match_result found =
       x.state->routes->match(x.request.authority, x.path, x.request.method_text);
   if (found.what == route::outcome::not_found) return {404, "no_route"};
@@ -70,6 +86,7 @@ limit::demand demand_of(const exchange& x, std::uint32_t index) noexcept {
                           .identity = x.caller.who.view(),
                           .realm = realm_of(x),
                           .route = x.route->index,
+                          .country = x.country,
                           .headers = std::span(values.data(), rules.by_headers.size()),
                           .own = x.caller.rate};
   limit::demand made = x.state->limits->make_demand(index, who);
@@ -167,14 +184,24 @@ verdict check_body(const exchange& x) {
   return {};
 }
 
+// route.countries: who is elsewhere, or nobody knows where, is not let in.
+verdict check_country(const exchange& x) noexcept {
+  const route_plan& route = *x.route;
+  if (route.countries.none() || route.countries.test(x.country.index())) return {};
+  return {403, x.country.is_known() ? "country_refused" : "country_unknown"};
+}
+
 verdict judge(exchange& x, const listener_plan& from) {
   verdict v = find_path(x, from.settings->limits);
   if (!v.admitted()) return v;
   v = find_route(x);
   if (!v.admitted()) return v;
+  v = check_country(x);
+  if (!v.admitted()) return v;
   v = admit(x, x.route->early_limits);
   if (!v.admitted()) return v;
-  return judge_caller(x);
+  // Browsers send no credentials with it: it says nothing that a stranger may not know.
+  return x.preflight ? judge_preflight(x) : judge_caller(x);
 }
 
 // Takes the head off the stream, and the body with it when all of that has come: it can then be
@@ -213,6 +240,7 @@ void decide(exchange& x) {
   x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out() &&
                  !is_outdated(*x.client);
   find_client(x, from.trusted);
+  find_country(x);
   find_request_id(x);
   x.decision = judge(x, from);
   if (!x.decision.pending()) x.on->audit().decide(x);
@@ -250,7 +278,8 @@ bool charge_body(exchange& x, std::size_t octets) noexcept {
 }
 
 bool is_forwarded(const exchange& x) noexcept {
-  return x.route != nullptr && x.route->settings->action == config::route_action::proxy;
+  return x.route != nullptr && !x.preflight &&
+         x.route->settings->action == config::route_action::proxy;
 }
 
 }  // namespace rw::gateway
