@@ -94,6 +94,17 @@ def wait_for_hashes(pid):
         time.sleep(0.5)
 
 
+def wait_until_held(pid):
+    """Until what guesses may take at once is spent (gateway/guess_budget.h), and a quarter of the time is left."""
+    spent = cpu_by_thread(pid)["hashes"]
+    for _ in range(60):
+        time.sleep(2)
+        before, spent = spent, cpu_by_thread(pid)["hashes"]
+        if spent - before < 1e9:
+            return
+    sys.exit("guesses are not held to their part")
+
+
 def honest(plan, server, rate, seconds):
     """Requests of both kinds at once, so many a second together; Trouble when one is not answered by 200."""
     other = copy.copy(server)
@@ -124,6 +135,8 @@ def beside(kind, plan, server, rate, outcomes):
     else:
         guesser = Guesser(server.port, rate, kind == "beside guesses")
         try:
+            if guesser.has_key:
+                wait_until_held(server.process.pid)
             yield
         finally:
             guesser.stop()

@@ -117,6 +117,7 @@ struct listener {
   std::string address;  // "IP:port", "[IP6]:port" or "unix:/path"
   std::vector<std::string> protocols = {"h2", "http/1.1"};
   std::vector<std::string> client_address_from;  // CIDRs
+  std::vector<std::string> proxy_protocol_from;  // CIDRs
   std::uint32_t max_connections = 65536;
   // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
   std::uint32_t max_connections_per_client = 0;  // 0: no bound
@@ -194,6 +195,10 @@ enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
 
 inline constexpr std::size_t limit_headers_max = 4;
 
+// Whether gateways on the same [redis] have one budget: asked about there each time, or borrowed
+// from it in slices.
+enum class limit_sharing : std::uint8_t { off, exact, leased };
+
 struct limit {
   std::string name;
   std::vector<limit_key> by = {limit_key::client_ip};  // joined, with those of by_headers
@@ -205,7 +210,24 @@ struct limit {
   bool shadow = false;  // counts and says what it would refuse, and refuses nothing
   unsigned ipv6_prefix = 64;
   bool headers = true;
+  limit_sharing shared = limit_sharing::off;  // only with a rate, of requests
   std::uint32_t capacity = 262144;
+};
+
+// What becomes of a decision that Redis would have to make and does not.
+enum class redis_loss : std::uint8_t { local, reject };
+
+struct redis {
+  bool present = false;
+  place at;
+  std::string address = "127.0.0.1:6379";  // as an upstream's server has it, without a scheme
+  place address_at;
+  bool has_tls = false;       // written "rediss://host:port"
+  std::string ca = "system";  // or a PEM file
+  place ca_at;
+  secret_source password;
+  nanoseconds timeout = milliseconds{20};  // of one question, its way there and back included
+  redis_loss on_loss = redis_loss::local;
 };
 
 struct upstream_server {
@@ -246,6 +268,9 @@ struct upstream_tls {
   config::certificate certificate;
 };
 
+// What is sent ahead of everything else on a connection (net/proxy_header.h).
+enum class proxy_protocol : std::uint8_t { off, v1, v2 };
+
 enum class host_rule : std::uint8_t { preserve, upstream, literal };
 
 struct upstream {
@@ -253,6 +278,7 @@ struct upstream {
   std::vector<upstream_server> servers;
   host_rule host = host_rule::preserve;
   std::string host_literal;
+  proxy_protocol send_proxy = proxy_protocol::off;
   nanoseconds connect_timeout = seconds{2};
   nanoseconds first_byte_timeout = seconds{60};
   nanoseconds gap_timeout = std::chrono::minutes{5};
@@ -331,6 +357,25 @@ struct route {
   std::vector<std::string> response_remove = {"server", "x-powered-by"};
   bool security_headers = true;
   config::cors cors;
+  std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
+};
+
+// What weighs how much towards a ban; 0: nothing.
+struct ban_weights {
+  std::uint32_t unauthorized = 1;  // 401, but for
+  std::uint32_t expired = 0;       // that of a token whose time is over
+  std::uint32_t forbidden = 1;     // 403
+  std::uint32_t malformed = 2;     // 400
+  std::uint32_t handshake = 1;     // TLS handshakes that fail
+};
+
+struct ban {
+  bool present = false;         // without the table nobody is banned
+  std::uint32_t failures = 10;  // their weight
+  nanoseconds within = std::chrono::minutes{1};
+  nanoseconds lasts = std::chrono::minutes{10};  // "for"; twice as long at each repeat
+  ban_weights weights;
+  std::vector<std::string> exempt = {"127.0.0.0/8", "::1/128"};  // CIDRs
 };
 
 struct configuration {
@@ -344,7 +389,9 @@ struct configuration {
   config::mint mint;
   bool has_geo = false;
   config::geo geo;
+  config::redis redis;
   std::vector<limit> limits;
+  config::ban ban;
   std::vector<upstream> upstreams;
   std::vector<route> routes;
   std::vector<std::pair<std::string, std::string>> security_headers;  // lower-case name, value

@@ -57,6 +57,25 @@ void read_by(table_reader& in, const configuration& settings, limit& out) {
   out.by_headers = std::move(headers);
 }
 
+// A budget is in Redis only as what a rate says of requests.
+void read_shared(table_reader& in, const configuration& settings, const limit& of,
+                 limit_sharing& out) {
+  const node* at = in.choice("shared", out,
+                             {{"off", limit_sharing::off},
+                              {"exact", limit_sharing::exact},
+                              {"leased", limit_sharing::leased}});
+  if (at == nullptr || out == limit_sharing::off) return;
+  if (!settings.redis.present) {
+    in.error(*at, "shared", "needs a [redis] table: that is where gateways share a budget");
+  } else if (of.concurrent != 0) {
+    in.error(*at, "shared",
+             "a limit with concurrent cannot be shared: each gateway counts its own");
+  } else if (of.cost == limit_cost::request_bytes) {
+    in.error(*at, "shared",
+             "a limit of request_bytes cannot be shared: each gateway counts its own");
+  }
+}
+
 }  // namespace
 
 void read_limit(table_reader& in, const configuration& settings, limit& out) {
@@ -71,7 +90,7 @@ void read_limit(table_reader& in, const configuration& settings, limit& out) {
   in.choice("cost", out.cost,
             {{"1", limit_cost::request}, {"request_bytes", limit_cost::request_bytes}});
   in.flag("shadow", out.shadow);
-  in.later("shared", "off");
+  read_shared(in, settings, out, out.shared);
 }
 
 }  // namespace rw::config

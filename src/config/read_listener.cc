@@ -160,6 +160,8 @@ void read_protocols(table_reader& in, std::vector<std::string>& out) {
   }
 }
 
+}  // namespace
+
 void read_networks(table_reader& in, std::string_view key, std::vector<std::string>& out) {
   const node* at = in.texts(key, out);
   if (at == nullptr) return;
@@ -169,8 +171,6 @@ void read_networks(table_reader& in, std::string_view key, std::vector<std::stri
     }
   }
 }
-
-}  // namespace
 
 void read_listener(table_reader& in, listener& out) {
   if (const node* at = in.text("address", out.address, need::required)) {
@@ -183,8 +183,11 @@ void read_listener(table_reader& in, listener& out) {
   }
   read_protocols(in, out.protocols);
   read_networks(in, "client_address_from", out.client_address_from);
+  read_networks(in, "proxy_protocol_from", out.proxy_protocol_from);
+  if (!out.proxy_protocol_from.empty() && out.address.starts_with("unix:")) {
+    in.error("proxy_protocol_from", "has no peers at a unix socket: they have no address");
+  }
   in.number<std::uint32_t>("max_connections", out.max_connections, {1, 10'000'000});
-  in.later_list("proxy_protocol_from");
   in.number<std::uint32_t>("max_connections_per_client", out.max_connections_per_client,
                            {0, 1'000'000});
   in.rate_or_off("handshakes_per_client", out.handshakes_per_client);

@@ -91,6 +91,8 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
   in.table("server", [&](table_reader& table) { read_server(table, settings.server); });
   in.table("log", [&](table_reader& table) { read_log(table, settings.log); });
   in.table("admin", [&](table_reader& table) { read_admin(table, settings.admin); });
+  settings.ban.present =
+      in.table("ban", [&](table_reader& table) { read_ban(table, settings.ban); });
   in.table("auth", [&](table_reader& table) { read_auth(table, settings, names); });
   in.table("security_headers",
            [&](table_reader& table) { read_security_headers(table, settings.security_headers); });
@@ -100,6 +102,8 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
                read_listener(table, one);
              });
   settings.has_geo = in.table("geo", [&](table_reader& table) { read_geo(table, settings.geo); });
+  settings.redis.present =
+      in.table("redis", [&](table_reader& table) { read_redis(table, settings.redis); });
   read_named(in, "limit", settings.limits, names.limits,
              [&](table_reader& table, limit& one) { read_limit(table, settings, one); });
   read_named(in, "upstream", settings.upstreams, names.upstreams, read_upstream);
@@ -107,8 +111,6 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
     route_places.push_back(table.at());
     read_route(table, settings, names, one);
   });
-  in.later("redis");
-  in.later("ban");
 }
 
 }  // namespace
@@ -129,6 +131,10 @@ void read_root(const members& root, report& out, configuration& settings) {
   // What follows from what is not right yet would only be noise.
   if (out.has_error()) return;
   if (settings.routes.empty()) out.warning({}, {}, "there is no [[route]]: every answer is 404");
+  const auto is_shared = [](const limit& one) { return one.shared != limit_sharing::off; };
+  if (settings.redis.present && std::ranges::none_of(settings.limits, is_shared)) {
+    out.warning(settings.redis.at, "redis", "no limit is shared: nothing asks it");
+  }
   warn_unused(names.limits, "limit", out);
   warn_unused(names.upstreams, "upstream", out);
   warn_unused(names.issuers, "auth.jwt", out);

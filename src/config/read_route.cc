@@ -192,7 +192,8 @@ void refuse_foreign(table_reader& in, route_action action) {
   constexpr auto proxy = route_action::proxy;
   constexpr auto redirect = route_action::redirect;
   constexpr auto respond = route_action::respond;
-  constexpr std::array<foreign, 6> all{{{"upstream", {proxy, proxy}, "proxy"},
+  constexpr std::array<foreign, 7> all{{{"upstream", {proxy, proxy}, "proxy"},
+                                        {"upgrade", {proxy, proxy}, "proxy"},
                                         {"strip_prefix", {proxy, proxy}, "proxy"},
                                         {"redirect", {redirect, redirect}, "redirect"},
                                         {"status", {redirect, respond}, "redirect or respond"},
@@ -224,6 +225,15 @@ void read_action(table_reader& in, const configuration& settings, catalog& names
       return read_redirect(in, out);
     case route_action::respond:
       return read_respond(in, out);
+  }
+}
+
+void read_upgrade(table_reader& in, route& out) {
+  const node* at = in.texts("upgrade", out.upgrade);
+  for (std::size_t i = 0; i < out.upgrade.size(); ++i) {
+    out.upgrade[i] = lower_case(out.upgrade[i]);
+    if (out.upgrade[i] == "websocket") continue;
+    in.error(std::get<list>(at->value)[i], "upgrade", "must be \"websocket\"");
   }
 }
 
@@ -263,7 +273,7 @@ void read_route(table_reader& in, const configuration& settings, catalog& names,
   read_action(in, settings, names, out);
   in.size<std::uint64_t>("max_body", out.max_body_bytes, {0, 1ULL << 44U});
   read_headers(in, settings, out);
-  in.later_list("upgrade");
+  read_upgrade(in, out);
   in.later("heartbeat", "off");
   read_cors(in, out);
 }

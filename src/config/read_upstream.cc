@@ -201,7 +201,8 @@ void read_upstream(table_reader& in, upstream& out) {
   in.later("protocol", "http/1.1");
   read_host(in, out);
   read_balance(in, out);
-  in.later("send_proxy", "off");
+  in.choice("send_proxy", out.send_proxy,
+            {{"off", proxy_protocol::off}, {"v1", proxy_protocol::v1}, {"v2", proxy_protocol::v2}});
   out.has_tls = in.table("tls", [&](table_reader& tls) { read_tls(tls, out); });
   in.table("timeouts", [&](table_reader& timeouts) {
     timeouts.duration("connect", out.connect_timeout, {1ms, 1h});

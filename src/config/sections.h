@@ -26,10 +26,14 @@ void read_log(table_reader& in, log& out);
 void read_admin(table_reader& in, admin& out);
 void read_listener(table_reader& in, listener& out);
 void read_auth(table_reader& in, configuration& out, catalog& names);
+void read_redis(table_reader& in, redis& out);
 void read_geo(table_reader& in, geo& out);
-// After [geo].
+// After [redis] and [geo].
 void read_limit(table_reader& in, const configuration& settings, limit& out);
+void read_ban(table_reader& in, ban& out);
 void read_upstream(table_reader& in, upstream& out);
+// A list of CIDRs.
+void read_networks(table_reader& in, std::string_view key, std::vector<std::string>& out);
 // After everything that a route can refer to.
 void read_route(table_reader& in, const configuration& settings, catalog& names, route& out);
 void read_countries(table_reader& in, const configuration& settings, route& out);

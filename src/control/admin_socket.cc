@@ -58,6 +58,11 @@ io::task<> admin_socket::serve(net::stream& client) {
     answer = (done.done ? "ok\n" : "failed\n") + done.text;
     process_.audit().revocation(done.done, command, asker);
   }
+  if (command == "bans") answer = "ok\n" + process_.bans();
+  if (command.starts_with("ban\t") || command.starts_with("unban\t")) {
+    const auto done = process_.ban(command, asker);
+    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+  }
   if (command == "reload") {
     const reload_outcome done = co_await process_.reload(asker);
     answer = done.taken ? "ok\n" : "failed\n";

@@ -63,4 +63,16 @@ void audit_events::revocation(bool done, std::string_view command, std::string_v
   emit(r);
 }
 
+void audit_events::ban(bool done, std::string_view reason, std::string_view client,
+                       std::string_view detail, std::string_view by) {
+  observe::audit_record r;
+  r.what = audit_event::ban;
+  r.outcome = done ? audit_result::done : audit_result::failed;
+  r.reason = reason;
+  r.client = client;
+  r.detail = detail;
+  r.identity = by;
+  emit(r);
+}
+
 }  // namespace rw::control

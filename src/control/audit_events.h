@@ -28,6 +28,9 @@ class audit_events {
   void admin(bool done, std::string_view command, std::string_view object, std::string_view by);
   // `command`: "revoke" or "unrevoke" and what, with tabs between, as revocation_board takes it.
   void revocation(bool done, std::string_view command, std::string_view by);
+  // A client's ban that was made or lifted by hand, or has come to its end.
+  void ban(bool done, std::string_view reason, std::string_view client, std::string_view detail,
+           std::string_view by);
 
  private:
   audit_log* log_ = nullptr;

@@ -16,6 +16,7 @@
 #include "config/load.h"
 #include "control/admin_socket.h"
 #include "control/audit_command.h"
+#include "control/ban_command.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
@@ -114,7 +115,7 @@ int check(const std::string& path) {
       std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now()));
   with.now = now;
   upstream::address_book names;
-  if (look_up(upstream::host_names(read.settings.upstreams), names)) with.names = &names;
+  if (look_up(upstream::host_names(read.settings), names)) with.names = &names;
   const auto made = gateway::make_snapshot(std::move(read.settings), with);
   if (!made) return print(made.error(), stderr);
   print(made->warnings, stderr);
@@ -330,6 +331,8 @@ int run_command_line(int argc, char** argv) {
 
   revoke_options revoke;
   add_revoke(app, revoke, socket, status);
+  ban_options ban;
+  add_ban(app, ban, socket, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

@@ -47,8 +47,7 @@ int fail(std::string_view why) {
 
 class importing {
  public:
-  importing(const import_options& options, old_folder from)
-      : from_(std::move(from)), takes_(import_support::of_this_build()) {
+  importing(const import_options& options, old_folder from) : from_(std::move(from)) {
     plan_.from = from_.path();
     plan_.origin = options.origin;
   }
@@ -71,7 +70,7 @@ class importing {
 
   std::expected<void, std::string> write(new_folder& to) {
     plan_.folder = to.path();
-    const std::string toml = write_toml(plan_, takes_, notes_);
+    const std::string toml = write_toml(plan_, notes_);
     // What would not be accepted is never left behind.
     if (const auto loaded = config::parse(toml, imported_toml); !loaded) {
       return std::unexpected("the configuration made of this would not be accepted: " +
@@ -140,7 +139,7 @@ class importing {
   bool read_keys() {
     std::vector<old_key> keys = plan_.settings.keys;
     const bool found = read_key_files(keys);
-    keys_ = import_keys(keys, plan_.takes_tokens(takes_), notes_);
+    keys_ = import_keys(keys, plan_.takes_tokens(), notes_);
     for (old_key& one : keys) wipe_text(one.text);
     if (keys_.hashed + keys_.plain == 0) {
       notes_.push_back({{}, 0, "No API key could be carried over; `ringward key new` makes one."});
@@ -215,7 +214,6 @@ class importing {
   }
 
   old_folder from_;
-  import_support takes_;
   import_plan plan_;
   import_notes notes_;
   imported_keys keys_;

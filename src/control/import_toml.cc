@@ -19,30 +19,6 @@ using namespace std::chrono_literals;
 constexpr std::string_view made_up_issuer = "ringward";
 constexpr std::string_view made_up_audience = "api";
 
-// A configuration in which `issuer` and `route` are added to the tables of those names.
-bool is_taken(std::string_view jwks, std::string_view route) {
-  const std::string text = fmt::format(R"(
-[[listener]]
-name = "a"
-address = "127.0.0.1:1"
-[auth.jwt.a]
-issuer = "a"
-audiences = ["a"]
-jwks = {}
-[[upstream]]
-name = "a"
-servers = [{{ address = "127.0.0.1:1" }}]
-[[route]]
-name = "a"
-path_prefix = "/"
-upstream = "a"
-auth = ["jwt:a"]
-{}
-)",
-                                       jwks, route);
-  return config::parse(text, "probe").has_value();
-}
-
 std::string list_of(const std::vector<std::string>& texts) {
   std::string out;
   for (const std::string& one : texts) out += (out.empty() ? "[" : ", ") + in_quotes(one);
@@ -62,15 +38,14 @@ std::string commented(std::string_view text) {
 }
 
 // Whether JWKS_URL becomes an issuer.
-bool fetches_keys(const old_settings& old, const import_support& takes) {
-  return takes.key_set_url && !old.issuer.empty() &&
-         config::parse_https_url(old.jwks_url.value).has_value();
+bool fetches_keys(const old_settings& old) {
+  return !old.issuer.empty() && config::parse_https_url(old.jwks_url.value).has_value();
 }
 
 class toml_writer {
  public:
-  toml_writer(const import_plan& plan, const import_support& takes, import_notes& out)
-      : plan_(plan), old_(plan.settings), takes_(takes), out_(out) {
+  toml_writer(const import_plan& plan, import_notes& out)
+      : plan_(plan), old_(plan.settings), out_(out) {
     issuer_ = old_.issuer.empty() ? made_up_issuer : old_.issuer;
     audiences_ = old_.audiences;
     if (audiences_.empty()) audiences_.emplace_back(made_up_audience);
@@ -163,17 +138,12 @@ class toml_writer {
     const std::string table =
         issuer_table("url", fmt::format("{{ url = {}, refresh = \"{}\" }}", in_quotes(url.value),
                                         config::duration_text(refresh)));
-    if (fetches_keys(old_, takes_)) {
+    if (fetches_keys(old_)) {
       put("\n{}", table);
       return;
     }
     put("\n# JWKS_URL:\n{}", commented(table));
-    note(
-        takes_.key_set_url
-            ? "JWKS_URL is a comment only: JWT_ISSUER is not set, or it is no URL of https."
-            : "JWKS_URL is a comment only: this version does not fetch key sets. Save the set as a "
-              "file, name it in jwks = { file = \"/path\" }, and have it fetched anew by a timer; "
-              "a changed file is reread.");
+    note("JWKS_URL is a comment only: JWT_ISSUER is not set, or it is no URL of https.");
   }
   // Without a mint key every token is somebody else's.
   bool has_issuer() const noexcept { return plan_.has_mint_key || !old_.issuer.empty(); }
@@ -202,14 +172,13 @@ class toml_writer {
         "limits = [\"api\"]\n");
     std::vector<std::string> ways{"api_keys"};
     if (plan_.has_key_set && has_issuer()) ways.emplace_back("jwt:file");
-    if (fetches_keys(old_, takes_)) {
+    if (fetches_keys(old_)) {
       ways.emplace_back("jwt:url");
     }
     put("\n[[route]]\nname = \"api\"\npath_prefix = \"/\"\nupstream = \"origin\"\nauth = {}\n"
         "limits = [\"api\"]\n",
         list_of(ways));
-    put("{}upgrade = [\"websocket\"]\n", takes_.websocket ? "" : "# ");
-    if (!takes_.websocket) note("WebSocket is not carried over: this version does not upgrade.");
+    put("upgrade = [\"websocket\"]\n");
     if (!old_.github_token.value.empty()) {
       put("# request_headers = {{ set = {{ authorization = {{ file = {}, prefix = \"Bearer \" }} "
           "}} }}\n",
@@ -222,7 +191,6 @@ class toml_writer {
 
   const import_plan& plan_;
   const old_settings& old_;
-  const import_support& takes_;
   import_notes& out_;
   std::string text_;
   std::string issuer_;
@@ -231,21 +199,13 @@ class toml_writer {
 
 }  // namespace
 
-import_support import_support::of_this_build() {
-  constexpr std::string_view file = "{ file = \"/a\" }";
-  return {
-      .key_set_url = is_taken("{ url = \"https://a.example/\", refresh = \"10m\" }", ""),
-      .websocket = is_taken(file, "upgrade = [\"websocket\"]"),
-  };
-}
-
-bool import_plan::takes_tokens(const import_support& takes) const noexcept {
+bool import_plan::takes_tokens() const noexcept {
   const bool by_file = has_key_set && (has_mint_key || !settings.issuer.empty());
-  return by_file || fetches_keys(settings, takes);
+  return by_file || fetches_keys(settings);
 }
 
-std::string write_toml(const import_plan& plan, const import_support& takes, import_notes& out) {
-  return toml_writer(plan, takes, out).write();
+std::string write_toml(const import_plan& plan, import_notes& out) {
+  return toml_writer(plan, out).write();
 }
 
 }  // namespace rw::control

@@ -8,16 +8,6 @@
 
 namespace rw::control {
 
-// What not every build takes. The only place that decides what an import writes as keys and what as
-// comments; it is found out by asking the reader of configurations, so that what gets built is
-// imported from then on.
-struct import_support {
-  bool key_set_url = false;  // auth.jwt.NAME.jwks.url
-  bool websocket = false;    // route.upgrade
-
-  static import_support of_this_build();
-};
-
 // Names of the files beside the configuration.
 inline constexpr const char* imported_toml = "ringward.toml";
 inline constexpr const char* imported_keys_file = "api-keys";
@@ -35,11 +25,11 @@ struct import_plan {
   std::string chain;          // of a certificate that loads, with its key; empty without one
   std::string chain_key;
 
-  bool takes_tokens(const import_support& takes) const noexcept;
+  bool takes_tokens() const noexcept;
 };
 
 // TOML that config::parse takes, whatever the settings hold. Notes what had to be made up, and what
 // is written as a comment only.
-std::string write_toml(const import_plan& plan, const import_support& takes, import_notes& out);
+std::string write_toml(const import_plan& plan, import_notes& out);
 
 }  // namespace rw::control

@@ -97,6 +97,9 @@ bool process::start() {
     log_.error(revocations_.explain(kept.error()));
     return false;
   }
+  if (const result<> kept = bans_.open(settings().server.state, clocks()); !kept) {
+    log_.error(bans_.explain(kept.error()));
+  }
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -154,8 +157,8 @@ bool process::open_workers(std::uint32_t clients) {
     writer_ = std::move(*writing);
   }
   if (logs.audit && !open_audit()) return false;
-  auto started = workers::start(worker_count_, state_, revocations_.list(), listeners_.sockets(),
-                                logs, clients, *loop_);
+  auto started = workers::start(worker_count_, state_, revocations_.list(), bans_.table(),
+                                listeners_.sockets(), logs, clients, *loop_);
   if (!started) {
     log_.error(io::explain_refusal(started.error()));
     return false;
@@ -295,6 +298,8 @@ io::task<> process::watch_upstreams() {
     names_->look();
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
+    bans_.look(clocks(), log_, audit_events_);
+    redis_.look(*state_, workers_->counters(), loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
     glance_ = &pause;
     co_await pause;
@@ -356,6 +361,8 @@ io::task<> process::stop(bool for_good) {
   co_await wait_for_workers(deadline);
   if (admin_page_) co_await admin_page_->stop();
   if (admin_socket_) co_await admin_socket_->stop();
+  bans_.look(clocks(), log_, audit_events_);
+  bans_.keep(clocks(), log_);
   writer_.reset();
   audit_events_.use(nullptr);
   audit_.reset();

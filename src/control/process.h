@@ -10,11 +10,13 @@
 #include "base/error.h"
 #include "control/audit_events.h"
 #include "control/audit_log.h"
+#include "control/ban_board.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/key_sources.h"
 #include "control/listeners.h"
 #include "control/origin_names.h"
+#include "control/redis_log.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/upstream_board.h"
@@ -74,6 +76,9 @@ class process {
   // For `ringward revoke`, `unrevoke` and `revoked`.
   revocation_board::outcome revoke(std::string_view command);
   std::string revoked() const { return revocations_.table(loop_->wall_now()); }
+  // For `ringward ban`, `unban` and `bans`. `by`: who asked.
+  ban_board::outcome ban(std::string_view command, std::string_view by);
+  std::string bans() const { return bans_.text(*state_, clocks()); }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
@@ -85,6 +90,7 @@ class process {
   const observe::log& log() const noexcept { return log_; }
 
  private:
+  two_clocks clocks() const { return {loop_->now(), loop_->wall_now()}; }
   std::optional<config::configuration> read(std::vector<std::string>& messages) const;
   // The configuration, once its names have been looked up or took too long.
   io::task<std::optional<config::configuration>> read_with_names(
@@ -138,6 +144,7 @@ class process {
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
+  redis_log redis_;
   std::unique_ptr<upstream::checker> checker_;
   std::unique_ptr<key_sources> keys_;
   std::shared_ptr<const auth::snapshot> keys_in_force_;  // null: those of state_
@@ -148,6 +155,7 @@ class process {
   std::unique_ptr<origin_names> names_;
   upstream_board board_;
   revocation_board revocations_;
+  ban_board bans_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have

@@ -81,7 +81,7 @@ io::task<std::optional<config::configuration>> process::read_with_names(
     std::vector<std::string>& messages) {
   auto settings = read(messages);
   if (!settings) co_return settings;
-  names_->follow_also(upstream::host_names(settings->upstreams));
+  names_->follow_also(upstream::host_names(*settings));
   if (names_->settled()) co_return settings;
   co_await names_->settle(loop_->now() + names_patience);
   // Another reload may have come and gone while this one waited: what is written now counts.
@@ -94,7 +94,7 @@ io::task<std::optional<config::configuration>> process::read_with_names(
 std::shared_ptr<const gateway::snapshot> process::load_first(std::vector<std::string>& messages) {
   auto settings = read(messages);
   if (!settings) return nullptr;
-  names_->follow(upstream::host_names(settings->upstreams));
+  names_->follow(upstream::host_names(*settings));
   io::gate waiting;
   io::spawn(names_->settle(loop_->now() + names_patience), waiting);
   while (waiting.inside() > 0) loop_->turn();
@@ -139,7 +139,7 @@ io::task<reload_outcome> process::reload(std::string by) {
   }
   outcome.taken =
       adopt(settings ? make(std::move(*settings), outcome.messages) : nullptr, outcome.messages);
-  names_->follow(upstream::host_names(state_->settings.upstreams));
+  names_->follow(upstream::host_names(state_->settings));
   if (outcome.taken) log_.info("the configuration was reloaded");
   audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
@@ -233,6 +233,14 @@ revocation_board::outcome process::revoke(std::string_view command) {
   return revocations_.keep(done);
 }
 
+// In force at once, and in the file a second later.
+ban_board::outcome process::ban(std::string_view command, std::string_view by) {
+  if (stopping_) return {.text = "the gate is stopping\n"};
+  ban_board::outcome done = bans_.change(command, *state_, clocks(), audit_events_, by);
+  if (done.done) log_.info(done.text.substr(0, done.text.size() - 1));
+  return done;
+}
+
 std::string process::reopen() {
   if (!writer_ && !audit_) return "there is no access log\n";
   if (writer_) writer_->reopen();
@@ -285,6 +293,7 @@ std::string process::status() const {
         for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
         return all;
       });
+  if (state_->ban) line("bans", bans_.in_force());
   if (!late.empty()) line("timeouts", "clients: " + late);
   text += names_->summary(loop_->now());
   if (writer_ && writer_->failing() != 0) {
@@ -324,6 +333,7 @@ std::string process::metrics() const {
   board_.expose(loop_->now(), text);
   if (keys_) keys_->expose(text);
   names_->expose(text);
+  bans_.expose(text);
   return text;
 }
 

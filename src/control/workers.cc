@@ -106,6 +106,7 @@ void workers::run(one& self, gateway::worker_parts parts) {
 result<std::unique_ptr<workers>> workers::start(
     unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
     const std::shared_ptr<const auth::revocation_list>& revoked,
+    const std::shared_ptr<limit::ban_table>& bans,
     const std::vector<net::listening_sockets>& sockets, log_choice logs, std::uint32_t clients_max,
     io::loop& control) {
   std::unique_ptr<workers> made(new workers);
@@ -128,6 +129,7 @@ result<std::unique_ptr<workers>> workers::start(
     parts.workers = count;
     parts.state = state;
     parts.revoked = revoked;
+    parts.bans = bans;
     for (std::size_t k = 0; k < sockets.size(); ++k) {
       for (const int fd : sockets[k].of(i, count)) {
         parts.listening.push_back({fd, static_cast<std::uint32_t>(k)});

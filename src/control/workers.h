@@ -38,6 +38,7 @@ class workers {
   static result<std::unique_ptr<workers>> start(
       unsigned count, const std::shared_ptr<const gateway::snapshot>& state,
       const std::shared_ptr<const auth::revocation_list>& revoked,
+      const std::shared_ptr<limit::ban_table>& bans,
       const std::vector<net::listening_sockets>& sockets, log_choice logs,
       std::uint32_t clients_max, io::loop& control);
   ~workers();  // joins: drain() first

@@ -18,6 +18,7 @@ constexpr std::size_t spare_bytes = 128U << 10U;
 // Which step a decision was made at.
 audit_event event_of(const exchange& x) noexcept {
   if (!x.decision.admitted()) {
+    if (x.banned) return audit_event::ban;
     if (x.decision.status == 429 || x.refusing_limit != SIZE_MAX) return audit_event::rate_limit;
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
@@ -175,8 +176,13 @@ void auditor::refuse(const connection& c, const char* reason, mono_time now, wal
   r.reason = reason;
   r.client = client.view();
   r.port = c.peer.is_unix ? 0 : c.peer.port;
-  format_.begin(r, line_);
-  observe::audit_formatter::end(r, line_);
+  write(r);
+}
+
+void auditor::write(const observe::audit_record& what) {
+  if (!is_on()) return;
+  format_.begin(what, line_);
+  observe::audit_formatter::end(what, line_);
   if (has_room(line_.size())) {
     put(line_);
   } else {

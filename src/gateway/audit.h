@@ -34,6 +34,8 @@ class auditor {
   void decide(exchange& x);
   // Of a connection whose TLS handshake has failed. `reason`: a literal.
   void refuse(const connection& c, const char* reason, mono_time now, wall_time at);
+  // Of what is no request's. Where there is no room it is dropped, and counted.
+  void write(const observe::audit_record& what);
   // Of one that has ended; once.
   void end(exchange& x);
   // Once a second: folded refusals, and what has been under way for long.

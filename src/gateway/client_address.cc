@@ -4,9 +4,58 @@
 
 #include "base/text.h"
 #include "gateway/connection.h"
+#include "gateway/record.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
+
+bool speaks_for_others(const connection& c) noexcept {
+  const config::cidr_set& proxies = c.on.state().listeners[c.listener].proxies;
+  return !proxies.empty() && !c.peer.is_unix && proxies.contains(c.peer.ip);
+}
+
+io::task<bool> read_proxy_header(connection& c) {
+  const mono_time began = c.on.loop().now();
+  const mono_time by = began + c.on.state().listeners[c.listener].settings->timeouts.handshake;
+  net::proxy_header said;
+  for (;;) {
+    const net::proxy_state at = net::parse_proxy_header(c.downstream.input(), said);
+    if (at == net::proxy_state::complete) break;
+    if (at == net::proxy_state::refused) {
+      record_no_proxy_header(c, "proxy_header_malformed", began);
+      co_return false;
+    }
+    const result<> more = co_await c.downstream.receive(by);
+    if (more) continue;
+    const bool late = more.error().code == fault::timed_out;
+    // Balancers look whether somebody is there by connecting, and leave.
+    if (late || !c.downstream.input().empty()) {
+      record_no_proxy_header(c, late ? "proxy_header_late" : "proxy_header_incomplete", began);
+    }
+    co_return false;
+  }
+  c.downstream.consume(said.size);
+  if (said.has_addresses) {
+    c.peer = said.from;
+    c.came_to = said.to;
+  }
+  co_return true;
+}
+
+net::proxy_header announcement_of(const exchange& x) {
+  connection& c = *x.client;
+  if (c.came_to.port == 0 && !c.came_to.is_unix) {
+    const result<sockaddr_storage> address = x.on->loop().kernel().local_address(c.downstream.fd());
+    if (address) c.came_to = net::to_endpoint(*address);
+  }
+  net::proxy_header made;
+  made.has_addresses = !x.client_is_unix && c.came_to.port != 0;
+  // The port is that of the connection, and says nothing of whom a header has named.
+  made.from.ip = x.client_ip;
+  made.from.port = x.client_ip == c.peer.ip ? c.peer.port : std::uint16_t{0};
+  made.to = c.came_to;
+  return made;
+}
 
 void find_client(exchange& x, const config::cidr_set& trusted) noexcept {
   const net::endpoint& peer = x.client->peer;

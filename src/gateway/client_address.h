@@ -5,8 +5,20 @@
 
 #include "config/cidr.h"
 #include "gateway/exchange.h"
+#include "io/task.h"
+#include "net/proxy_header.h"
 
 namespace rw::gateway {
+
+// The peer is in proxy_protocol_from: it has to say first of all whom it connects for.
+bool speaks_for_others(const connection& c) noexcept;
+
+// Reads that, within timeouts.handshake, and makes it the connection's peer. False: nothing right
+// has come, which is told and counted.
+io::task<bool> read_proxy_header(connection& c);
+
+// What send_proxy says of the request's client.
+net::proxy_header announcement_of(const exchange& x);
 
 // Sets client_ip, client_is_unix and from_trusted_peer. From a peer in `trusted` the right-most
 // address in X-Forwarded-For that is not in it; else the peer. A hop that is no address ends the

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/snapshot.h"
 #include "gateway/worker.h"
@@ -27,6 +28,10 @@ std::shared_ptr<const limit::limiter> make_client_bounds(const config::listener&
 }
 
 const char* bound_client(connection& c, const listener_plan& at) noexcept {
+  if (is_banned(c, at)) {
+    c.on.counters().add(observe::counter::banned_connections);
+    return "banned";
+  }
   if (at.per_client == nullptr || c.peer.is_unix || at.trusted.contains(c.peer.ip)) return nullptr;
   const mono_time now = c.on.loop().now();
   const limit::caller who{.client = c.peer.ip};

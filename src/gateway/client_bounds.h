@@ -18,7 +18,8 @@ std::shared_ptr<const limit::limiter> make_client_bounds(const config::listener&
                                                          const limit::limiter* before);
 
 // Asked once per connection, before anything is read of it. Takes the client's place, which the
-// connection's end gives up. Null, or what its client has too much of, as a reason to count.
+// connection's end gives up. Null, or why it is to be closed, as a reason to count: its client is
+// banned, or has too much of something.
 const char* bound_client(connection& c, const listener_plan& at) noexcept;
 
 }  // namespace rw::gateway

@@ -120,6 +120,7 @@ io::task<bool> secure(connection& c) {
 io::task<> serve(worker& w, int fd, std::uint32_t listener) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
+  if (open && speaks_for_others(c)) open = co_await read_proxy_header(c);
   if (const char* too_much = bound_client(c, w.state().listeners[listener]);
       open && too_much != nullptr) {
     w.counters().add(observe::counter::connections_refused);

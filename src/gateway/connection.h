@@ -32,7 +32,8 @@ struct connection {
   worker& on;
   net::stream downstream;
   std::uint32_t listener;  // index into snapshot::listeners
-  net::endpoint peer;
+  net::endpoint peer;      // or whom it has said to connect for: see read_proxy_header()
+  net::endpoint came_to;   // port 0: not asked yet
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
   bool outdated = false;   // its client would not be let in any more: see send_away_outdated()

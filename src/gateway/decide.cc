@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/ban.h"
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/cors.h"
+#include "gateway/share.h"
 #include "gateway/worker.h"
 #include "http/path.h"
 
@@ -75,23 +77,29 @@ std::string_view realm_of(const exchange& x) noexcept {
   return by.jwks_mint ? std::string_view{} : by.name;
 }
 
-// What a limit is asked for this request.
-limit::demand demand_of(const exchange& x, std::uint32_t index) noexcept {
+using header_values = std::array<std::string_view, config::limit_headers_max>;
+
+// Who asks, as limit `index` counts.
+limit::caller caller_of(const exchange& x, std::uint32_t index, header_values& values) noexcept {
   const config::limit& rules = x.state->limits->at(index);
-  std::array<std::string_view, config::limit_headers_max> values;
   for (std::size_t i = 0; i < rules.by_headers.size(); ++i) {
     if (const http::field* one = x.request.find(rules.by_headers[i])) values[i] = one->value;
   }
-  const limit::caller who{.client = x.client_ip,
-                          .identity = x.caller.who.view(),
-                          .realm = realm_of(x),
-                          .route = x.route->index,
-                          .country = x.country,
-                          .headers = std::span(values.data(), rules.by_headers.size()),
-                          .own = x.caller.rate};
-  limit::demand made = x.state->limits->make_demand(index, who);
+  return {.client = x.client_ip,
+          .identity = x.caller.who.view(),
+          .realm = realm_of(x),
+          .route = x.route->index,
+          .country = x.country,
+          .headers = std::span(values.data(), rules.by_headers.size()),
+          .own = x.caller.rate};
+}
+
+// What a limit is asked for this request.
+limit::demand demand_of(const exchange& x, std::uint32_t index) noexcept {
+  header_values values;
+  limit::demand made = x.state->limits->make_demand(index, caller_of(x, index, values));
   // Of a body that comes in chunks each is charged as it comes: charge_body().
-  if (rules.cost == config::limit_cost::request_bytes) {
+  if (x.state->limits->at(index).cost == config::limit_cost::request_bytes) {
     made.cost = x.request.body == http::framing::length ? x.request.content_length : 0;
   }
   return made;
@@ -130,10 +138,8 @@ verdict admit(exchange& x, const std::vector<std::uint32_t>& which) {
   for (std::size_t i = 0; i < which.size(); ++i) {
     x.taken[before + i] = !refused && outcomes[i].admitted;
   }
-  if (!refused) return {};
-  for (std::size_t i = 0; i < before; ++i) {
-    if (std::exchange(x.taken[i], false)) limits.give_back(x.limits[i], now, now);
-  }
+  if (!refused) return x.state->shares ? share(x, before) : verdict{};
+  give_back(x, before);
   // Only the one that refused says anything of use to the client.
   x.refusing_limit = before + *refused;
   return refusal_of(outcomes[*refused].met);
@@ -176,14 +182,6 @@ verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   return {x.caller.status(), auth::name(x.caller.why).data()};
 }
 
-verdict check_body(const exchange& x) {
-  if (x.request.body == http::framing::length &&
-      x.request.content_length > x.route->settings->max_body_bytes) {
-    return {413, "body_too_large"};
-  }
-  return {};
-}
-
 // route.countries: who is elsewhere, or nobody knows where, is not let in.
 verdict check_country(const exchange& x) noexcept {
   const route_plan& route = *x.route;
@@ -200,8 +198,7 @@ verdict judge(exchange& x, const listener_plan& from) {
   if (!v.admitted()) return v;
   v = admit(x, x.route->early_limits);
   if (!v.admitted()) return v;
-  // Browsers send no credentials with it: it says nothing that a stranger may not know.
-  return x.preflight ? judge_preflight(x) : judge_caller(x);
+  return judge_caller(x);
 }
 
 // Takes the head off the stream, and the body with it when all of that has come: it can then be
@@ -226,7 +223,24 @@ void take_head(exchange& x) {
 
 }  // namespace
 
+verdict check_body(const exchange& x) {
+  if (x.request.body == http::framing::length &&
+      x.request.content_length > x.route->settings->max_body_bytes) {
+    return {413, "body_too_large"};
+  }
+  return {};
+}
+
+void write_shared_key(const exchange& x, std::size_t i, std::string& out) {
+  header_values values;
+  const std::uint32_t index = x.limits[i].index;
+  x.state->limits->write_key(index, caller_of(x, index, values), x.route->settings->name,
+                             x.state->share_secret, out);
+}
+
 verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
+  // Browsers send no credentials with it: its answer says nothing that a stranger may not know.
+  if (x.preflight) return judge_preflight(x);
   verdict v = authenticate(x, answer);
   if (!v.admitted()) return v;
   v = admit(x, x.route->identity_limits);
@@ -242,7 +256,15 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_country(x);
   find_request_id(x);
-  x.decision = judge(x, from);
+  x.banned = is_banned(x);
+  if (x.banned) {
+    x.decision = {403, "banned"};
+    // What else comes through a proxy is others'.
+    if (!x.from_trusted_peer) x.keep_alive = false;
+    x.on->counters().add(observe::counter::banned_requests);
+  } else {
+    x.decision = judge(x, from);
+  }
   if (!x.decision.pending()) x.on->audit().decide(x);
   x.decided = x.on->loop().now();
 }

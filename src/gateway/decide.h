@@ -18,6 +18,12 @@ io::task<> settle(exchange& x);
 // wait has brought, where there was one.
 verdict judge_caller(exchange& x, const auth::slow_answer* answer = nullptr);
 
+// The last thing that may be wrong with an exchange whose limits have let it in.
+verdict check_body(const exchange& x);
+
+// The key in Redis of limit `i` of the exchange's, and what else counts who it is.
+void write_shared_key(const exchange& x, std::size_t i, std::string& out);
+
 // `octets` more of a request body that came in chunks, for the limits whose cost that is. False,
 // and `refusing_limit` set, when one has no more to give.
 bool charge_body(exchange& x, std::size_t octets) noexcept;

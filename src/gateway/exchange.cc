@@ -33,7 +33,9 @@ void exchange::reset() noexcept {
   decision = {};
   route = nullptr;
   preflight = false;
+  upgrade = {};
   allowed_methods = 0;
+  banned = false;
   caller.why = auth::reason::none;
   waited_for_keys = false;
   caller.kind = auth::credential_kind::none;
@@ -45,6 +47,7 @@ void exchange::reset() noexcept {
   ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;
+  shares_from = SIZE_MAX;
   audit_bytes = 0;
   audit_early = false;
 

@@ -64,6 +64,7 @@ struct exchange {
   bool client_is_unix = false;
   rw::country country;  // of the client; unknown without [geo]
   bool from_trusted_peer = false;
+  bool banned = false;  // its client is
   std::array<char, request_id_bytes_max> request_id_bytes;
   std::string_view request_id;
 
@@ -79,6 +80,11 @@ struct exchange {
   std::array<limit::decision, limits_per_route_max> outcomes;
   std::array<bool, limits_per_route_max> taken{};  // and not given back
   std::size_t refusing_limit = SIZE_MAX;           // index into `limits`
+  // Of limits that gateways share, once share() was called; none is shared otherwise.
+  std::array<std::uint64_t, limits_per_route_max> slices;  // to be asked for; 0: nothing
+  std::array<bool, limits_per_route_max> slice_is_own;     // what is left of it is the key's
+  std::array<bool, limits_per_route_max> shared{};         // taken there too, and not given back
+  std::size_t shares_from = SIZE_MAX;                      // while the answer is to be waited for
 
   std::string audit_line;       // its record as far as it is known; keeps its memory
   std::size_t audit_bytes = 0;  // set aside for it; 0: it has none
@@ -88,8 +94,9 @@ struct exchange {
   const upstream_plan* to = nullptr;
   upstream::connection_ptr upstream;
   std::string_view upstream_name;
-  std::size_t server = 0;  // index into to->servers, once one was chosen
-  bool trial = false;      // it is ejected, and this is the request that tries it again
+  std::string_view upgrade;  // the protocol that the origin is asked for; empty: none
+  std::size_t server = 0;    // index into to->servers, once one was chosen
+  bool trial = false;        // it is ejected, and this is the request that tries it again
   http::response_head response;
   http::chunked_decoder decoder;       // of the response body
   http::chunked_decoder body_decoder;  // of the request body

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/body.h"
+#include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
 #include "gateway/head_space.h"
@@ -81,9 +82,12 @@ struct expiry_timer : io::timer {
 io::task<result<>> connect(exchange& x) {
   upstream::server_pool& pool = *use_of(x).pools[x.server];
   const upstream::server& server = x.to->servers[x.server];
-  x.upstream = pool.take_idle();
+  net::proxy_header who;
+  if (x.to->settings->send_proxy != config::proxy_protocol::off) who = announcement_of(x);
+  x.upstream = pool.take_idle(who);
   if (!x.upstream) {
     x.upstream = std::make_unique<upstream::connection>(x.on->loop(), pool);
+    x.upstream->announced = who;
     x.on->counters().add(observe::counter::upstream_opened);
     if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
     const mono_time by = x.on->loop().now() + x.to->settings->connect_timeout;
@@ -136,6 +140,7 @@ io::task<result<>> read_answer(exchange& x) {
       }
       if (got.state == http::progress::complete) {
         if (x.response.status >= 200) co_return {};
+        if (x.response.status == 101 && is_switch(x)) co_return {};
         if (x.response.status == 101 || ++interim > interim_heads_max) {
           co_return failure({fault::malformed, origin::upstream, false, 0, "unexpected_interim"});
         }
@@ -228,6 +233,7 @@ io::task<> forward(exchange& x) {
   x.to = &x.state->upstreams[x.route->settings->upstream];
   upstream_use& use = use_of(x);
   if (x.body_read) expect_body(*x.downstream, http::framing::none, 0);
+  x.upgrade = protocol_asked_for(x);
   place mine(use.line);
   if (!mine.taken()) {
     const bool got = co_await wait_for_place(x, use.line);
@@ -259,7 +265,11 @@ io::task<> forward(exchange& x) {
       judge_head(x);
       x.decision = {};
       x.unreachable = false;
-      co_await download(x);
+      if (x.response.status == 101) {
+        co_await tunnel(x);
+      } else {
+        co_await download(x);
+      }
       judge_body(x);
       co_await stop_upload(x);
       // An origin that answered early is owed the rest of a body: the next request would be taken

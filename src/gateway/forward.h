@@ -35,6 +35,14 @@ inline constexpr std::chrono::seconds discard_time_max{5};  // in all, however i
 io::task<> discard_body(exchange& x);
 // Sends the final head in `response`, and its body as it comes.
 io::task<> download(exchange& x);
+// The protocol of route.upgrade that the request asks for, and may have; empty: none (RFC
+// 9110 7.8).
+std::string_view protocol_asked_for(const exchange& x) noexcept;
+// Of an answer of status 101: it switches to what was asked for.
+bool is_switch(const exchange& x) noexcept;
+// Tells the client so, and moves octets both ways from then on, until both sides have ended, or
+// none has moved for upstream.timeouts.gap.
+io::task<> tunnel(exchange& x);
 // Sends the interim head (1xx) in `response`, to clients that know such; an error is in
 // upload_error too, since half a head can be followed by nothing.
 io::task<result<>> send_interim(exchange& x);
@@ -43,6 +51,8 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
 // The answer's head as the client gets it, up to and with the blank line.
 enum class body_coding : std::uint8_t { none, length, chunked, until_close };
 bool write_response_head(exchange& x, body_coding body, http::head_writer& out);
+// The same for an answer of status 101.
+bool write_switch_head(exchange& x, http::head_writer& out);
 // Whether a field of the origin's answer (of a head, interim or final, or of its trailers) goes on.
 bool is_passed_on(const exchange& x, const http::field& one) noexcept;
 // What every answer has, whoever it is from: security headers, Date, limits, Connection.

@@ -1,7 +1,6 @@
 #include "gateway/hash_pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstring>
@@ -51,32 +50,38 @@ struct hash_pool::shared {
     mono_time until;
   };
 
+  shared(unsigned threads, nanoseconds guesses_at_once) noexcept
+      : running(threads), budget(threads, guesses_at_once) {}
   ~shared();
-  void work();
-  hash_job* next();
-  void answer(hash_job& one, mono_time now);
+  void work(int policy);
+  hash_job* next(mono_time now, mono_time& open_from);
+  std::deque<hash_job*>& line_for(const hash_job& one);
+  bool advance(hash_job& one, const io::ring& kernel);
+  void settle(hash_job& one, nanoseconds spent, mono_time now);
+  void put_back(hash_job& one);
   bool recall(hash_job& one, mono_time now);
   void remember(const hash_job& one, mono_time now);
 
   io::mailbox inbox;
-  std::counting_semaphore<> pending{0};
+  std::counting_semaphore<> pending{0};  // one for each job that came
   std::atomic<std::uint32_t> waiting = 0;
   std::atomic<std::uint32_t> waiting_known = 0;
   std::atomic<std::uint64_t> hashes = 0;
   std::atomic<bool> stopping = false;
-  std::atomic<unsigned> running = 0;
+  std::atomic<unsigned> running;
 
   std::mutex own;  // of the threads among themselves: a worker would wait for whoever has no CPU
   std::deque<hash_job*> known;
   std::deque<hash_job*> unknown;
   std::unordered_map<auth::key_digest, remembered, digest_hasher> matches;
+  guess_budget budget;
 };
 
-hash_pool::hash_pool(unsigned threads)
-    : guesses_(std::vector{guesses_limit()}, 1), shared_(std::make_shared<shared>()) {
-  shared_->running = threads;
+hash_pool::hash_pool(unsigned threads, nanoseconds guesses_at_once, int policy)
+    : guesses_(std::vector{guesses_limit()}, 1),
+      shared_(std::make_shared<shared>(threads, guesses_at_once)) {
   for (unsigned i = 0; i < threads; ++i) {
-    threads_.emplace_back([mine = shared_] { mine->work(); });
+    threads_.emplace_back([mine = shared_, policy] { mine->work(policy); });
   }
 }
 
@@ -124,20 +129,31 @@ hash_pool::shared::~shared() {
   }
 }
 
-// One for each release of `pending`, but for those of the end.
-hash_job* hash_pool::shared::next() {
+std::deque<hash_job*>& hash_pool::shared::line_for(const hash_job& one) {
+  return one.known || matches.contains(one.answer.key) ? known : unknown;
+}
+
+// Null: nothing to do until one comes, or until `open_from` where that is not never.
+hash_job* hash_pool::shared::next(mono_time now, mono_time& open_from) {
   const std::scoped_lock lock(own);
   for (io::message* one = inbox.take_all(); one != nullptr;) {
     io::message* const after = one->next;
     auto* job = static_cast<hash_job*>(one);
-    (job->known || matches.contains(job->answer.key) ? known : unknown).push_back(job);
+    line_for(*job).push_back(job);
     one = after;
   }
+  open_from = unknown.empty() ? mono_time::max() : budget.open_from();
+  if (known.empty() && open_from > now) return nullptr;
   std::deque<hash_job*>& from = known.empty() ? unknown : known;
-  if (from.empty()) return nullptr;
   hash_job* const first = from.front();
   from.pop_front();
   return first;
+}
+
+// Between two of its lines: whoever has matched before goes first.
+void hash_pool::shared::put_back(hash_job& one) {
+  const std::scoped_lock lock(own);
+  line_for(one).push_front(&one);
 }
 
 // Another worker may have asked a moment ago.
@@ -151,50 +167,64 @@ bool hash_pool::shared::recall(hash_job& one, mono_time now) {
 }
 
 void hash_pool::shared::remember(const hash_job& one, mono_time now) {
-  const std::scoped_lock lock(own);
   if (matches.size() >= remembered_max) {
     std::erase_if(matches, [now](const auto& old) { return old.second.until <= now; });
   }
   if (matches.size() < remembered_max) matches[one.answer.key] = {one.answer, now + one.right_for};
 }
 
-// All lines, though nobody may wait by then: whoever comes again finds it done.
-void hash_pool::shared::answer(hash_job& one, mono_time now) {
-  if (recall(one, now)) {
-    one.answered = true;
-    return;
-  }
-  if (one.abandoned.load(std::memory_order_relaxed)) return;
-  for (const auth::slow_line& line : one.keys->slow_lines()) {
-    if (stopping) return;
-    hashes.fetch_add(1, std::memory_order_relaxed);
-    if (!auth::matches_slow_hash(line.hash, one.key.view())) continue;
-    one.answer.matched = true;
-    one.answer.about = line.id;
-    one.answered = true;
-    remember(one, now);
-    return;
-  }
-  one.answer.about = one.keys->slow_id();
-  one.answered = true;
+// One line more. True: that was all there is to do, answered or not. Once begun it is done, though
+// nobody may wait by then: whoever comes again finds the answer.
+bool hash_pool::shared::advance(hash_job& one, const io::ring& kernel) {
+  const mono_time now = kernel.now();
+  one.answered = recall(one, now);
+  if (one.answered) return true;
+  if (one.lines_done == 0 && one.abandoned.load(std::memory_order_relaxed)) return true;
+  const std::span<const auth::slow_line> lines = one.keys->slow_lines();
+  const auth::slow_line& line = lines[one.lines_done++];
+  hashes.fetch_add(1, std::memory_order_relaxed);
+  const nanoseconds before = kernel.thread_time();
+  one.answer.matched = auth::matches_slow_hash(line.hash, one.key.view());
+  one.answered = one.answer.matched || one.lines_done == lines.size();
+  one.answer.about = one.answer.matched ? line.id : one.keys->slow_id();
+  settle(one, kernel.thread_time() - before, now);
+  return one.answered;
 }
 
-void hash_pool::shared::work() {
+// What a line has cost, and whether it matched.
+void hash_pool::shared::settle(hash_job& one, nanoseconds spent, mono_time now) {
+  const std::scoped_lock lock(own);
+  if (one.answer.matched) {
+    if (!one.known) budget.give_back(one.spent);
+    remember(one, now);
+  } else if (!one.known) {
+    one.spent += spent;
+    budget.charge(spent, now);
+  }
+}
+
+void hash_pool::shared::work(int policy) {
   pthread_setname_np(pthread_self(), "hashes");
   const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);  // a sandbox may forbid it
+  pthread_setschedparam(pthread_self(), policy, &none);  // a sandbox may forbid it
   const auto kernel = io::ring::create(ring_entries);
   while (kernel && !stopping) {
-    pending.acquire();
-    hash_job* const job = next();
-    if (job == nullptr) continue;
-    answer(*job, (*kernel)->now());
-    (job->known ? waiting_known : waiting).fetch_sub(1, std::memory_order_relaxed);
-    const std::shared_ptr<hash_inbox> home = std::move(job->from);
-    home->answers.push(job);
-    (*kernel)->wake(home->ring);
-    (*kernel)->wait(mono_time{});  // sends it
-    (*kernel)->dispatch();
+    mono_time open_from;
+    hash_job* const job = next((*kernel)->now(), open_from);
+    if (job == nullptr && open_from == mono_time::max()) {
+      pending.acquire();
+    } else if (job == nullptr) {
+      pending.try_acquire_until(open_from);
+    } else if (!advance(*job, **kernel)) {
+      put_back(*job);
+    } else {
+      (job->known ? waiting_known : waiting).fetch_sub(1, std::memory_order_relaxed);
+      const std::shared_ptr<hash_inbox> home = std::move(job->from);
+      home->answers.push(job);
+      (*kernel)->wake(home->ring);
+      (*kernel)->wait(mono_time{});  // sends it
+      (*kernel)->dispatch();
+    }
   }
   running.fetch_sub(1);
 }

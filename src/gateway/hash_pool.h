@@ -2,6 +2,8 @@
 // run when nothing else wants the CPU (SCHED_IDLE) and no worker ever waits for a lock of theirs.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <coroutine>
 #include <memory>
@@ -11,6 +13,7 @@
 #include "auth/key_store.h"
 #include "auth/slow_cache.h"
 #include "base/secret.h"
+#include "gateway/guess_budget.h"
 #include "gateway/worker.h"
 #include "io/loop.h"
 #include "limit/limiter.h"
@@ -39,6 +42,8 @@ struct hash_job : command {
   nanoseconds right_for;
   bool known;                           // has matched before: goes first
   std::atomic<bool> abandoned = false;  // nobody waits any more
+  std::size_t lines_done = 0;           // of `keys`' slow lines
+  nanoseconds spent{0};                 // of CPU time, on those
   bool answered = false;                // else the gate is going down
   auth::slow_answer answer;
   class hash_wait* waiter = nullptr;  // of the worker
@@ -50,8 +55,11 @@ class hash_pool {
   static constexpr std::size_t known_queue_max = 256;  // those that have matched, besides
   static constexpr std::size_t remembered_max = 4096;  // matches, over all workers
 
-  // `threads` of them. Where one gets no ring, its part is not done.
-  explicit hash_pool(unsigned threads);
+  // `threads` of them. Where one gets no ring, its part is not done. `guesses_at_once`: CPU time
+  // that keys which match nothing may take before they are held to their part of the threads' time.
+  // `policy`: of sched(7).
+  explicit hash_pool(unsigned threads, nanoseconds guesses_at_once = guess_budget::burst,
+                     int policy = SCHED_IDLE);
   // Waits for a thread that is hashing, but not for long: on a machine without idle time one hash
   // can take minutes. Such a thread keeps what it needs and ends by itself.
   ~hash_pool();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 
@@ -114,6 +115,7 @@ const char* reason_of(const tls::codec& tls, const error& why) noexcept {
       return "client_certificate_unfit";
   }
   if (why.code == fault::malformed) return "tls_malformed";
+  if (why.code == fault::too_large) return "tls_hello_too_large";
   if (tls.failure().peer_alert >= 0) return "tls_alert";
   if (why.code == fault::tls) return "tls_refused";
   return "tls_closed";
@@ -124,6 +126,22 @@ void write_line(worker& on, const observe::access_record& line) {
   if (queue == nullptr) return;
   const std::span<char> room = queue->reserve(on.access_format().bytes_max(line));
   if (!room.empty()) queue->commit(on.access_format().write(line, room));
+}
+
+// Of a connection that has not come to its first request.
+void refuse_connection(connection& c, std::string_view protocol, std::string_view host,
+                       const char* reason, mono_time began) {
+  const mono_time now = c.on.loop().now();
+  c.on.audit().refuse(c, reason, now, c.on.loop().wall_now());
+  const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
+  observe::access_record line;
+  line.at = c.on.loop().wall_now();
+  line.client = client.view();
+  line.host = host;
+  line.protocol = protocol;
+  line.reason = reason;
+  line.total = since(began, now);
+  write_line(c.on, line);
 }
 
 }  // namespace
@@ -163,6 +181,12 @@ void record_upstream_handshake(exchange& x, const result<>& outcome) {
   (tls.resumed() ? counted.tls_resumed : counted.tls_full).add();
 }
 
+void record_no_proxy_header(connection& c, const char* reason, mono_time began) {
+  c.on.counters().add(observe::counter::connections_refused);
+  c.on.counters().refusals.add(reason);
+  refuse_connection(c, "PROXY", {}, reason, began);
+}
+
 void record_handshake(connection& c, const result<>& outcome, mono_time began) {
   observe::counters& counted = c.on.counters();
   const tls::codec& tls = *c.downstream.tls();
@@ -174,16 +198,8 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
       counted.client_deadlines.add(observe::deadline::handshake);
     }
     if (c.downstream.bytes_received() == 0 && outcome.error().code != fault::timed_out) return;
-    c.on.audit().refuse(c, reason, c.on.loop().now(), c.on.loop().wall_now());
-    const net::endpoint_text client(c.peer.ip, c.peer.is_unix);
-    observe::access_record line;
-    line.at = c.on.loop().wall_now();
-    line.client = client.view();
-    line.host = tls.server_name();
-    line.protocol = "TLS";
-    line.reason = reason;
-    line.total = since(began, c.on.loop().now());
-    write_line(c.on, line);
+    refuse_connection(c, "TLS", tls.server_name(), reason, began);
+    note_handshake(c, reason);
     return;
   }
   counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13

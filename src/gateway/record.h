@@ -11,6 +11,9 @@ namespace rw::gateway {
 // leaves no line.
 void record(exchange& x);
 
+// A peer that had to say whom it connects for, and did not: a line of its own, too.
+void record_no_proxy_header(connection& c, const char* reason, mono_time began);
+
 // A handshake that failed has a line of its own, with status 0 and a reason, unless the client went
 // before it had said a word: probes do.
 void record_handshake(connection& c, const result<>& outcome, mono_time began);

@@ -98,6 +98,10 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
   } else if (x.request.body == http::framing::chunked) {
     out.text("transfer-encoding: chunked\r\n");
   }
+  if (!x.upgrade.empty()) {
+    out.text("connection: upgrade\r\n");
+    out.field("upgrade", x.upgrade);
+  }
   write_forwarded(x, out);
   out.field("x-request-id", x.request_id);
   if (!x.caller.who.empty() && !rules.identity_name.empty()) {

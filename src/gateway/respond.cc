@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
 #include "gateway/worker.h"
@@ -181,6 +182,7 @@ io::task<> respond(exchange& x) {
   std::string body_store;
   answer a;
   if (!x.decision.admitted()) {
+    note_refusal(x);  // before its client hears of it and comes back
     a = problem(
         x.decision.status, body_store,
         x.unreachable ? std::string_view(x.to->settings->unreachable_detail) : std::string_view{});

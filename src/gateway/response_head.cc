@@ -57,6 +57,19 @@ void write_common_fields(const exchange& x, http::head_writer& out) {
   }
 }
 
+bool write_switch_head(exchange& x, http::head_writer& out) {
+  out.status_line(x.response.status, x.response.reason);
+  for (const http::field& one : x.response.fields) {
+    if (is_passed_on(x, one)) out.field(one.name, one.value);
+  }
+  out.field("x-request-id", x.request_id);
+  if (x.limit_count > 0) write_limits(x, out);
+  out.text("connection: upgrade\r\n");
+  out.field("upgrade", x.upgrade);
+  out.end();
+  return !out.overflow();
+}
+
 bool write_response_head(exchange& x, body_coding body, http::head_writer& out) {
   out.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {

@@ -1,6 +1,7 @@
 #include "gateway/connection.h"
 #include "gateway/decide.h"
 #include "gateway/hash_pool.h"
+#include "gateway/share.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
@@ -8,8 +9,9 @@ namespace {
 
 // For the pool to come to a key and hold it against every line.
 constexpr std::chrono::seconds hash_patience{20};
-// A key, then a token's keys, and the key again where its match was forgotten meanwhile.
-constexpr unsigned waits_max = 3;
+// A key, then a token's keys, and the key again where its match was forgotten meanwhile; limits by
+// address before them and by identity after them.
+constexpr unsigned waits_max = 5;
 
 // What the key in `x.caller` costs is the caller's address's to pay, unless it has been right
 // before.
@@ -67,7 +69,9 @@ io::task<> wait_for_keys(exchange& x) {
 io::task<> settle(exchange& x) {
   // With auth_all there may be a key and a token to wait for.
   for (unsigned waits = 0; x.decision.pending() && waits < waits_max; ++waits) {
-    if (x.caller.pending()) {
+    if (x.shares_from != SIZE_MAX) {
+      co_await wait_for_shares(x);
+    } else if (x.caller.pending()) {
       co_await wait_for_hash(x);
     } else {
       co_await wait_for_keys(x);

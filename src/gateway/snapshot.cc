@@ -7,9 +7,11 @@
 #include "auth/private_key.h"
 #include "base/assert.h"
 #include "config/address.h"
+#include "gateway/ban.h"
 #include "gateway/client_bounds.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot_files.h"
+#include "gateway/snapshot_redis.h"
 
 namespace rw::gateway {
 namespace {
@@ -59,6 +61,8 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
     if (one.has_tls) plan.tls = make_tls(one, with, files);
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
+    auto proxies = config::cidr_set::parse(one.proxy_protocol_from);
+    if (proxies) plan.proxies = std::move(*proxies);
     const std::size_t index = s.listeners.size();
     const listener_plan* before = nullptr;
     if (with.previous != nullptr && index < with.previous->listeners.size()) {
@@ -305,6 +309,8 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
     s.countries = files.read_countries(
         s.settings.geo, with.previous != nullptr ? with.previous->countries : nullptr);
   }
+  if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
+  make_redis(s, with, files);
   const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;
   s.limits.emplace(s.settings.limits, with.workers, before);
   std::vector<std::string> identity_names;
@@ -358,7 +364,8 @@ std::shared_ptr<const snapshot> with_addresses(const std::shared_ptr<const snaps
     same = false;
     plan.health = take_over_health(plan, &before, workers);
   }
-  return same ? nullptr : made;
+  if (from->redis) made->redis = redis_with_addresses(*from, names);
+  return same && made->redis == from->redis ? nullptr : made;
 }
 
 }  // namespace rw::gateway

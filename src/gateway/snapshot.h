@@ -2,6 +2,7 @@
 // for all. A reload makes another; each exchange ends on the one it began with.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <bitset>
 #include <cstdint>
@@ -24,8 +25,10 @@
 #include "gateway/header_rules.h"
 #include "gateway/key_source.h"
 #include "geo/country_table.h"
+#include "limit/ban_table.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
+#include "redis/target.h"
 #include "route/table.h"
 #include "tls/client_context.h"
 #include "tls/context.h"
@@ -38,6 +41,7 @@ struct listener_plan {
   const config::listener* settings = nullptr;
   std::shared_ptr<const tls::server_context> tls;    // null: plain
   config::cidr_set trusted;                          // client_address_from
+  config::cidr_set proxies;                          // proxy_protocol_from
   std::shared_ptr<const limit::limiter> per_client;  // null: no bounds; see client_bounds.h
   // Connections open over all workers; carried over a reload, which changes no listener's place.
   std::shared_ptr<std::atomic<std::uint32_t>> open;
@@ -74,6 +78,13 @@ struct key_plan {
   std::shared_ptr<const tls::client_context> tls;  // of the control thread alone
 };
 
+// [ban]; see ban.h.
+struct ban_plan {
+  limit::ban_rule rule;
+  std::array<std::uint32_t, static_cast<std::size_t>(limit::ban_cause::end)> weights{};
+  config::cidr_set exempt;
+};
+
 struct snapshot {
   // Where this one has other addresses alone: what it was made from, and points into.
   std::shared_ptr<const snapshot> base;
@@ -81,8 +92,12 @@ struct snapshot {
   std::optional<route::table> routes;
   auth::snapshot auth;              // keys that are fetched: those known when this was made
   std::vector<key_plan> key_plans;  // in the order of auth.issuers
+  std::optional<ban_plan> ban;      // none: nobody is banned
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
+  bool shares = false;                                // whether any of them is shared
+  limit::shared_secret share_secret{};                // where one is
+  std::shared_ptr<const redis::target> redis;         // null: there is none
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;

@@ -209,6 +209,12 @@ std::shared_ptr<const tls::certificate> file_reader::read_certificate(
   return std::make_shared<const tls::certificate>(std::move(*made));
 }
 
+std::shared_ptr<const secret> file_reader::read_password(const config::secret_source& from,
+                                                         std::string_view key) {
+  std::optional<secret> read = read_secret(from, {.key = key, .at = from.at});
+  return read ? std::make_shared<const secret>(std::move(*read)) : nullptr;
+}
+
 std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std::string& ca,
                                                                       const subject& about,
                                                                       wall_time now) {

@@ -47,6 +47,9 @@ class file_reader {
   // `table`: the key of the table that has both.
   std::shared_ptr<const tls::certificate> read_certificate(const config::certificate& from,
                                                            wall_time now, std::string_view table);
+  // `key`: of the configuration.
+  std::shared_ptr<const secret> read_password(const config::secret_source& from,
+                                              std::string_view key);
   // `ca`: a path, or "system".
   std::shared_ptr<const tls::authorities> read_authorities(const std::string& ca,
                                                            const subject& about, wall_time now);

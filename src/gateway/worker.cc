@@ -9,11 +9,11 @@
 #include "gateway/decide.h"
 #include "gateway/forward.h"
 #include "gateway/hash_pool.h"
+#include "gateway/share.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
 namespace {
-
 constexpr std::chrono::seconds housekeeping{1};
 // After the process ran out of descriptors: time for some to come back.
 constexpr std::chrono::milliseconds accept_pause{100};
@@ -25,13 +25,10 @@ constexpr std::chrono::seconds first_call{1};
 constexpr std::chrono::milliseconds next_call{200};
 
 observe::access_formatter formatter_for(const config::log& log) {
-  observe::access_format format = observe::access_format::json;
-  if (log.access_format == config::log_format::combined) format = observe::access_format::combined;
-  if (log.access_format == config::log_format::pretty) format = observe::access_format::pretty;
-  if (log.access_format == config::log_format::coloured) {
-    format = observe::access_format::coloured;
-  }
-  return {format, log.redact};
+  using observe::access_format;  // in the order of config::log_format
+  constexpr access_format known[] = {access_format::json, access_format::combined,
+                                     access_format::pretty, access_format::coloured};
+  return {known[static_cast<std::size_t>(log.access_format)], log.redact};
 }
 
 }  // namespace
@@ -70,6 +67,7 @@ worker::worker(io::loop& on, worker_parts parts)
     : loop_(on),
       parts_(std::move(parts)),
       pools_(on),
+      redis_(on, parts_.index, make_share_script(), *parts_.counters),
       auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
   if (parts_.hashes) {
     authenticator_.share_secret(parts_.hashes->secret());
@@ -104,6 +102,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   }
   made->state = std::move(state);
   made->auth = {made->state, &made->state->auth};
+  redis_.adopt(made->state->redis);
   access_format_ = formatter_for(made->state->settings.log);
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
@@ -366,6 +365,7 @@ io::task<> worker::finish(nanoseconds at_most) {
   }
   closed_ = true;
   auditor_.finish(loop_.now(), loop_.wall_now());
+  co_await redis_.stop();
   co_await pools_.close_all();
   finished_ = true;
 }

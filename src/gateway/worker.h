@@ -22,6 +22,7 @@
 #include "observe/access_line.h"
 #include "observe/counters.h"
 #include "observe/log_queue.h"
+#include "redis/client.h"
 #include "upstream/pool.h"
 
 namespace rw::gateway {
@@ -44,9 +45,10 @@ struct worker_parts {
   observe::log_queue* access = nullptr;                  // null: no access log
   observe::log_queue* audit = nullptr;                   // null: no audit log
   std::shared_ptr<connection_bound> clients = std::make_shared<connection_bound>();
-  io::loop* control = nullptr;          // outlives the worker; null: nobody fetches keys
-  std::shared_ptr<hash_pool> hashes;    // null: keys with slow hashes are nobody's
-  std::shared_ptr<worker_loads> loads;  // null: the only worker, which keeps what it accepts
+  std::shared_ptr<limit::ban_table> bans;  // null: nobody is ever banned
+  io::loop* control = nullptr;             // outlives the worker; null: nobody fetches keys
+  std::shared_ptr<hash_pool> hashes;       // null: keys with slow hashes are nobody's
+  std::shared_ptr<worker_loads> loads;     // null: the only worker, which keeps what it accepts
 };
 
 class worker {
@@ -94,7 +96,9 @@ class worker {
   auditor& audit() noexcept { return auditor_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
   upstream::pools& pools() noexcept { return pools_; }
+  redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
+  limit::ban_table* bans() const noexcept { return parts_.bans.get(); }
   io::loop* control() noexcept { return parts_.control; }
   // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
   io::task<> wait_for_keys(const key_source& of);
@@ -127,6 +131,7 @@ class worker {
   std::vector<std::unique_ptr<epoch>> past_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   upstream::pools pools_;
+  redis::client redis_;
   auth::authenticator authenticator_;
   observe::access_formatter access_format_;
   http::date_text date_{};

@@ -115,6 +115,7 @@ class ring {
   // The system calls that need no waiting.
   result<int> open_stream_socket(int family);
   result<sockaddr_storage> peer_address(int fd);
+  result<sockaddr_storage> local_address(int fd);
   void set_no_delay(int fd);
   // For splice(2); `bytes` is what the kernel is asked for, `capacity` what it granted.
   result<pipe_ends> open_pipe(std::size_t bytes);

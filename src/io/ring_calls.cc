@@ -46,6 +46,15 @@ result<sockaddr_storage> ring::peer_address(int fd) {
   return address;
 }
 
+result<sockaddr_storage> ring::local_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return failure(kernel_error(errno, origin::downstream));
+  }
+  return address;
+}
+
 void ring::set_no_delay(int fd) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // unix sockets refuse: no matter

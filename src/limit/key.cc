@@ -17,15 +17,6 @@ bool is_ipv4_mapped(const address& a) noexcept {
   return std::memcmp(a.data(), mapped_prefix.data(), mapped_prefix.size()) == 0;
 }
 
-address masked(address a, unsigned prefix) noexcept {
-  if (is_ipv4_mapped(a)) return a;
-  for (unsigned i = 0; i < a.size(); ++i) {
-    const unsigned kept = std::clamp<unsigned>(prefix, 8 * i, 8 * i + 8) - 8 * i;
-    a[i] = static_cast<std::uint8_t>(a[i] & (0xff00U >> kept));
-  }
-  return a;
-}
-
 std::uint64_t sip_hash(const void* data, std::size_t size, const hash_key& secret) noexcept {
   std::array<unsigned char, crypto_shorthash_BYTES> out;
   crypto_shorthash(out.data(), static_cast<const unsigned char*>(data), size, secret.data());
@@ -37,6 +28,15 @@ std::uint64_t sip_hash(const void* data, std::size_t size, const hash_key& secre
 static_assert(crypto_shorthash_KEYBYTES == std::tuple_size_v<hash_key>);
 
 }  // namespace
+
+std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> a, unsigned prefix) noexcept {
+  if (is_ipv4_mapped(a)) return a;
+  for (unsigned i = 0; i < a.size(); ++i) {
+    const unsigned kept = std::clamp<unsigned>(prefix, 8 * i, 8 * i + 8) - 8 * i;
+    a[i] = static_cast<std::uint8_t>(a[i] & (0xff00U >> kept));
+  }
+  return a;
+}
 
 key_recipe make_recipe(const config::limit& limit) noexcept {
   key_recipe recipe{.ipv6_prefix = std::min(limit.ipv6_prefix, 128U)};

@@ -42,6 +42,9 @@ struct key_recipe {
 
 key_recipe make_recipe(const config::limit& limit) noexcept;
 
+// An address as it is counted: IPv6 without what follows its first `prefix` bits.
+std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> address, unsigned prefix) noexcept;
+
 using hash_key = std::array<unsigned char, 16>;
 
 // Pure; any thread.

@@ -63,6 +63,9 @@ limiter::limiter(std::span<const config::limit> limits, unsigned shards, const l
     if (one.concurrent != 0 && !made.under_way) {
       made.under_way = std::make_shared<limit::table>(one.capacity, shards);
     }
+    if (one.shared == config::limit_sharing::leased && !made.leases) {
+      made.leases = std::make_shared<limit::table>(one.capacity, shards);
+    }
     limits_.push_back(std::move(made));
   }
 }
@@ -76,6 +79,7 @@ void limiter::inherit(entry& wanted, unsigned shards) const noexcept {
     }
     if (old.table && old.table->shards() == shards && same_budgets(old.config, wanted.config)) {
       wanted.table = old.table;
+      if (wanted.config.shared == config::limit_sharing::leased) wanted.leases = old.leases;
     }
     return;
   }
@@ -185,6 +189,42 @@ void limiter::give_back(const demand& what, mono_time taken_at, mono_time now) c
   const std::uint64_t passed = ticks(std::max(now, taken_at)) - ticks(taken_at);
   const std::uint64_t taken = what.cost * pace_of(what).interval_ns;
   if (passed < taken) limit.table->give_back(what.who, taken - passed);
+}
+
+decision limiter::learn(const demand& what, bool granted, nanoseconds debt,
+                        mono_time now) const noexcept {
+  const entry& limit = limits_[what.index];
+  const pace& own = pace_of(what);
+  const bool leased = limit.config.shared == config::limit_sharing::leased;
+  std::uint64_t when = ticks(now) + static_cast<std::uint64_t>(debt.count());
+  if (leased && !granted) {
+    when = std::max(when, ticks(now) + own.window_ns - own.interval_ns + hold_off_ns(own));
+  }
+  // Of leases what others hold is in the debt too: no reason to wait for who has credits.
+  if (!leased || !granted) limit.table->raise(what.who, ticks(now), when);
+  decision made = describe({.admitted = granted, .when = when}, ticks(now), own, own.interval_ns);
+  if (!granted && made.met == bound::none) made.met = bound::rate;
+  return made;
+}
+
+spending limiter::spend(const demand& what, mono_time now) const noexcept {
+  return limits_[what.index].leases->spend(what.who, ticks(now), slice_of(pace_of(what)));
+}
+
+void limiter::deposit(const demand& what, std::uint64_t credits, deposit_of which,
+                      mono_time now) const noexcept {
+  limits_[what.index].leases->deposit(what.who, ticks(now), credits, slice_of(pace_of(what)),
+                                      which);
+}
+
+std::uint64_t limiter::slice_of(const pace& of) noexcept {
+  constexpr std::uint64_t part = 10;
+  return std::clamp<std::uint64_t>(of.burst / part, 1, detail::credits_max);
+}
+
+void limiter::write_key(std::uint32_t index, const caller& who, std::string_view route,
+                        const shared_secret& secret, std::string& out) const {
+  write_shared_key(limits_[index].config.name, limits_[index].recipe, who, route, secret, out);
 }
 
 void limiter::leave(const demand& what) const noexcept {

@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "limit/key.h"
+#include "limit/lease.h"
 #include "limit/pace.h"
+#include "limit/shared.h"
 #include "limit/table.h"
 
 namespace rw::limit {
@@ -88,6 +90,24 @@ class limiter {
   // When a request that was admitted, and not given back, is over: it is no longer under way.
   void leave(const demand& what) const noexcept;
 
+  // ---- of a limit that gateways share, for a request that admit() has let in here. What they have
+  // in common is never owed less than what this one knows of.
+
+  // What Redis says the key owes at `now`: no request is let in here, or asked about, before it
+  // could be there; of a limit that is leased, before it is worth asking. The decision as of all
+  // gateways.
+  decision learn(const demand& what, bool granted, nanoseconds debt, mono_time now) const noexcept;
+  // Takes the request from what is borrowed; `leased` only.
+  spending spend(const demand& what, mono_time now) const noexcept;
+  // As limit::deposit() has it.
+  void deposit(const demand& what, std::uint64_t credits, deposit_of which,
+               mono_time now) const noexcept;
+  // A slice at most: a tenth of the burst, at least 1.
+  static std::uint64_t slice_of(const pace& of) noexcept;
+  // The key in Redis; replaces `out`.
+  void write_key(std::uint32_t index, const caller& who, std::string_view route,
+                 const shared_secret& secret, std::string& out) const;
+
   const config::limit& at(std::uint32_t index) const noexcept { return limits_[index].config; }
   const pace& pace_of(std::uint32_t index) const noexcept { return limits_[index].pace; }
   const pace& pace_of(const demand& what) const noexcept {
@@ -106,6 +126,7 @@ class limiter {
     key_recipe recipe;
     std::shared_ptr<limit::table> table;      // none for a rate of 0: always admitted
     std::shared_ptr<limit::table> under_way;  // none without `concurrent`
+    std::shared_ptr<limit::table> leases;     // none but for `leased`
   };
 
   void inherit(entry& wanted, unsigned shards) const noexcept;

@@ -185,4 +185,23 @@ void give_back(Memory& memory, std::uint64_t tag, std::uint64_t amount_ns) {
   }
 }
 
+// Moves the key's TAT on to `when`, if it is earlier: somebody else knows of more debt.
+template <class Memory>
+void raise(Memory& memory, std::uint64_t tag, std::uint64_t now, std::uint64_t when) {
+  for (;;) {
+    place here = find(memory, tag);
+    if (!here.found) {
+      if (when <= now || insert(memory, tag, now, {tag, when})) return;
+      continue;
+    }
+    if (is_pending(here.value)) {
+      complete(memory, here.at, here.value, {tag, now});
+      continue;
+    }
+    do {
+      if (here.value.when >= when || memory.swap(here.at, here.value, {tag, when})) return;
+    } while (here.value.tag == tag && !is_pending(here.value));
+  }
+}
+
 }  // namespace rw::limit

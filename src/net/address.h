@@ -17,6 +17,7 @@ struct endpoint {
   config::ip16 ip{};  // IPv4 in its mapped form
   std::uint16_t port = 0;
   bool is_unix = false;
+  bool operator==(const endpoint&) const = default;
 };
 
 endpoint to_endpoint(const sockaddr_storage& address) noexcept;

@@ -99,7 +99,7 @@ class stream {
   io::task<result<>> open(const sockaddr_storage& address, socklen_t size, mono_time deadline);
   // The server side of a TLS handshake; what was agreed is then in tls(). Waits a moment
   // for the client's first bytes, so that session tickets need no send of their own. `thread`: as
-  // for tls::server_codec.
+  // for tls::server_codec. What is in input() already, behind a PROXY header, is its beginning.
   io::task<result<>> handshake(std::shared_ptr<const tls::server_context> context,
                                mono_time deadline, unsigned thread = 0);
   // The client's side, which speaks first. What the server sends without being asked, such as
@@ -125,6 +125,9 @@ class stream {
   void abort(fault why) noexcept;
   // While set, the end of this stream, abort() included, aborts `other`. nullptr ends it.
   void abort_on_hangup(stream* other) noexcept;
+  // Sends what says that nothing more comes (close_notify, FIN). What the peer still sends is read
+  // as before. Nothing may be sent any more.
+  io::task<result<>> end_writing();
   // Sends what says the end (close_notify, FIN) and reads what the peer still sends, up to
   // `deadline`: closing with bytes unread would reset the connection and could take our last answer
   // with it.
@@ -180,6 +183,7 @@ class stream {
   error fail(fault code, const char* text) const noexcept { return {code, side_, false, 0, text}; }
   error tls_failure() const noexcept;
   io::task<result<>> negotiate(bool speaks_first, bool holds_back, mono_time deadline);
+  void take_back_input();
   void let_kernel_send();
   void want_new_keys() noexcept;
   void take_unsent();

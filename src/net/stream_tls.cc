@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -85,10 +86,22 @@ void stream::take_control(tls::output& out) {
   if (control_.empty()) control_ = {};
 }
 
+// What was received as text is ciphertext: it goes before what has come since.
+void stream::take_back_input() {
+  for (std::size_t at = pending_first_; begin_ != end_; ++at) {
+    chunk made{loop_.buffers().take()};
+    made.end = std::min(end_ - begin_, static_cast<std::uint32_t>(io::buffer::capacity()));
+    std::memcpy(made.bytes.data(), input_ + begin_, made.end);
+    consume(made.end);
+    pending_.insert(pending_.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
+  }
+}
+
 io::task<result<>> stream::handshake(std::shared_ptr<const tls::server_context> context,
                                      mono_time deadline, unsigned thread) {
   const bool offload =
       context->options().kernel_offload && loop_.kernel().sends_tls() != io::kernel_tls::no;
+  take_back_input();
   tls_ = std::make_unique<tls::server_codec>(std::move(context), offload, thread);
   const result<> done = co_await negotiate(false, !offload, deadline);
   if (!done) co_return done;
@@ -151,6 +164,24 @@ io::task<result<>> stream::negotiate(bool speaks_first, bool holds_back, mono_ti
     if (!more) co_return more;
   }
   raw_ = false;
+  co_return {};
+}
+
+io::task<result<>> stream::end_writing() {
+  if (failed_) co_return failure(why_);
+  if (kernel_sends_) {
+    queue_alert(close_notify);
+  } else if (tls_) {
+    std::array<std::byte, 512> room;
+    tls::output out{room.data(), 0, room.size()};
+    tls_->close(out);
+    control_.insert(control_.end(), room.data(), room.data() + out.size);
+  }
+  if (tls_) {
+    const result<> sent = co_await send(std::string_view{}, farewell_send_gap);
+    if (!sent) co_return sent;
+  }
+  loop_.kernel().shutdown_write(fd_);
   co_return {};
 }
 

@@ -21,6 +21,9 @@ enum class counter : std::uint8_t {
   connections_handed_over,  // to another worker, which counts them as accepted
   connections_refused,      // over max_connections, or while draining
   accept_exhausted,         // no descriptor or memory left
+  bans_made,                // by failures
+  banned_connections,       // closed at once: their client was
+  banned_requests,          // answered 403, likewise
   handshakes_tls12,
   handshakes_tls13,
   handshakes_resumed,
@@ -40,6 +43,17 @@ enum class counter : std::uint8_t {
   ring_overflows,
   buffers_from_heap,
   connection_bytes,  // held now by frames and TLS, idle connections' for the most part
+  redis_state,       // now, of this worker's client: redis::client::state
+  redis_connections,
+  redis_unreachable,  // no connection, or no TLS
+  redis_disconnects,  // by the server, or given up here
+  redis_questions,
+  redis_sends,      // each of all questions of a turn
+  redis_timeouts,   // questions not answered in time
+  redis_errors,     // answered with an error
+  redis_garbage,    // connections that said what is no answer
+  redis_overflows,  // questions not taken: too many waited
+  redis_lost,       // decisions made by `on_loss`
   end
 };
 
@@ -135,6 +149,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
 
   histogram durations;
+  histogram redis_answers;  // from a question to its answer
   reason_table refusals;
   deadline_counts client_deadlines;
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <utility>
 
 namespace rw::observe {
 namespace {
@@ -25,7 +26,14 @@ constexpr described plain[] = {
     {counter::connections_handed_over, "ringward_connections_handed_over_total", "counter",
      "Client connections that a worker accepted and gave to one that has fewer."},
     {counter::connections_refused, "ringward_connections_refused_total", "counter",
-     "Client connections closed at once: over max_connections, or draining."},
+     "Client connections closed at once: over max_connections, of a client that has its share or "
+     "is "
+     "banned, or draining."},
+    {counter::bans_made, "ringward_bans_made_total", "counter", "Bans made for failures."},
+    {counter::banned_connections, "ringward_banned_connections_total", "counter",
+     "Connections closed at once because their client was banned."},
+    {counter::banned_requests, "ringward_banned_requests_total", "counter",
+     "Requests answered 403 because their client was banned."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
@@ -60,6 +68,14 @@ constexpr described plain[] = {
      "Completions that found the completion queue full."},
     {counter::buffers_from_heap, "ringward_buffers_from_heap_total", "counter",
      "Buffers taken from the heap because the pool was empty."},
+    {counter::redis_connections, "ringward_redis_connections_opened_total", "counter",
+     "Connections opened to Redis."},
+    {counter::redis_questions, "ringward_redis_questions_total", "counter",
+     "Questions asked of Redis about shared limits."},
+    {counter::redis_sends, "ringward_redis_sends_total", "counter",
+     "Sends that these left in, each with all of one turn of a worker's loop."},
+    {counter::redis_lost, "ringward_redis_lost_decisions_total", "counter",
+     "Decisions about shared limits made by on_loss, without Redis."},
 };
 
 void head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
@@ -217,6 +233,35 @@ void expose_durations(workers all, std::string& out) {
   append_histogram(name, {}, durations, out);
 }
 
+void expose_redis(workers all, std::string& out) {
+  constexpr std::string_view failures = "ringward_redis_failures_total";
+  constexpr std::pair<counter, std::string_view> reasons[] = {
+      {counter::redis_timeouts, "timeout"},        {counter::redis_errors, "error"},
+      {counter::redis_garbage, "garbage"},         {counter::redis_disconnects, "disconnected"},
+      {counter::redis_unreachable, "unreachable"}, {counter::redis_overflows, "overflow"}};
+  head(out, failures, "counter", "What went wrong with Redis, by reason.");
+  for (const auto& [which, reason] : reasons) {
+    fmt::format_to(std::back_inserter(out), "{}{{reason=\"{}\"}} {}\n", failures, reason,
+                   sum(all, which));
+  }
+  // In the order of redis::client::state, from its second on.
+  constexpr std::string_view states[] = {"closed", "half_open", "open"};
+  constexpr std::string_view breakers = "ringward_redis_breakers";
+  head(out, breakers, "gauge",
+       "Workers by the state of their breaker; those with a closed one ask Redis.");
+  for (std::uint64_t state = 1; state <= std::size(states); ++state) {
+    const auto count = std::ranges::count_if(
+        all, [state](const counters* one) { return one->get(counter::redis_state) == state; });
+    fmt::format_to(std::back_inserter(out), "{}{{state=\"{}\"}} {}\n", breakers, states[state - 1],
+                   count);
+  }
+  constexpr std::string_view name = "ringward_redis_answer_duration_seconds";
+  head(out, name, "histogram", "From a question to the answer of Redis.");
+  std::vector<const histogram*> answers;
+  for (const counters* one : all) answers.push_back(&one->redis_answers);
+  append_histogram(name, {}, answers, out);
+}
+
 void expose_process(const process_facts& facts, std::size_t count, std::string& out) {
   const auto seconds = [](wall_time at) {
     return static_cast<double>(at.time_since_epoch().count()) / 1e9;
@@ -294,6 +339,7 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_reasons(all, out);
   expose_client_deadlines(all, out);
   expose_durations(all, out);
+  expose_redis(all, out);
 }
 
 }  // namespace rw::observe

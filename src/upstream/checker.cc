@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "http/head.h"
+#include "upstream/pool.h"
 
 namespace rw::upstream {
 namespace {
@@ -103,7 +104,8 @@ io::task<checker::verdict> checker::check(patient& one) {
   net::stream stream(loop_, -1, origin::upstream);
   one.stream = &stream;
   verdict found;
-  const result<> opened = co_await stream.open(at.address, at.address_bytes, by);
+  result<> opened = co_await stream.open(at.address, at.address_bytes, by);
+  if (opened) opened = co_await announce(stream, one.target.rules->send_proxy, {}, by);
   if (!opened) {
     found.why = reason_of(opened.error(), false);
   } else if (!rules.tcp) {

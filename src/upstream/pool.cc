@@ -1,13 +1,23 @@
 #include "upstream/pool.h"
 
+#include <array>
 #include <utility>
 
 namespace rw::upstream {
 
-connection_ptr server_pool::take_idle() noexcept {
-  while (!idle_.empty()) {
-    connection_ptr one = std::move(idle_.back());
-    idle_.pop_back();
+// A server takes all requests of a connection for those of whom it was told.
+bool server_pool::is_for(const connection& one, const net::proxy_header& who) const noexcept {
+  if (one.announced_by != rules_.send_proxy) return false;
+  if (rules_.send_proxy == config::proxy_protocol::off) return true;
+  return one.announced.has_addresses == who.has_addresses && one.announced.from == who.from &&
+         one.announced.to == who.to;
+}
+
+connection_ptr server_pool::take_idle(const net::proxy_header& who) noexcept {
+  for (std::size_t i = idle_.size(); i-- > 0;) {
+    if (!is_for(*idle_[i], who)) continue;
+    connection_ptr one = std::move(idle_[i]);
+    idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
     // Bytes nobody asked for would be read as the answer to the next request.
     if (one->stream.quiet()) return one;
     unfit_.push_back(std::move(one));
@@ -25,12 +35,24 @@ void server_pool::use_tls(std::shared_ptr<const tls::client_context> how, unsign
   for (connection_ptr& one : std::exchange(idle_, {})) unfit_.push_back(std::move(one));
 }
 
+io::task<result<>> announce(net::stream& to, config::proxy_protocol version,
+                            const net::proxy_header& what, mono_time by) {
+  if (version == config::proxy_protocol::off) co_return {};
+  std::array<char, net::written_proxy_header_max> text;
+  const std::size_t size = net::write_proxy_header(version, what, text);
+  const result<> sent = co_await to.send({text.data(), size}, by - to.loop().now());
+  co_return sent;
+}
+
 io::task<result<>> open(connection& one, const server& to, mono_time by) {
   one.tls = one.pool.tls();
   one.failures = to.failures;
   const result<> connected = co_await one.stream.open(to.address, to.address_bytes, by);
   one.connected_at = one.stream.loop().now();
-  if (!connected || !one.tls) co_return connected;
+  if (!connected) co_return connected;
+  one.announced_by = one.pool.send_proxy();
+  const result<> announced = co_await announce(one.stream, one.announced_by, one.announced, by);
+  if (!announced || !one.tls) co_return announced;
   const result<> agreed = co_await one.stream.handshake(one.tls, by);
   co_return agreed;
 }
@@ -38,7 +60,14 @@ io::task<result<>> open(connection& one, const server& to, mono_time by) {
 void server_pool::give_back(connection_ptr one, mono_time now) {
   const bool worn =
       rules_.requests_per_connection != 0 && one->requests >= rules_.requests_per_connection;
-  if (worn || !wanted || one->tls != tls_ || idle_.size() >= rules_.idle_per_worker ||
+  const bool outdated = one->tls != tls_ || one->announced_by != rules_.send_proxy;
+  // With send_proxy those of clients that have gone are never used again: they make room.
+  if (rules_.send_proxy != config::proxy_protocol::off && !idle_.empty() &&
+      idle_.size() >= rules_.idle_per_worker) {
+    unfit_.push_back(std::move(idle_.front()));
+    idle_.erase(idle_.begin());
+  }
+  if (worn || !wanted || outdated || idle_.size() >= rules_.idle_per_worker ||
       !one->stream.rest()) {
     unfit_.push_back(std::move(one));
     return;
@@ -49,7 +78,8 @@ void server_pool::give_back(connection_ptr one, mono_time now) {
 
 // What was opened to a server before it was taken out may be dead by the time it comes back.
 bool server_pool::expired(const connection& one, mono_time now) const noexcept {
-  return !one.stream.quiet() || now - one.idle_since >= rules_.idle_timeout || !health_->usable();
+  return !one.stream.quiet() || one.announced_by != rules_.send_proxy ||
+         now - one.idle_since >= rules_.idle_timeout || !health_->usable();
 }
 
 std::shared_ptr<server_pool> pools::at(const config::upstream& from, const server& to,

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "io/task.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 #include "tls/client_context.h"
 #include "upstream/health.h"
@@ -25,10 +26,16 @@ struct connection {
   server_pool& pool;
   std::shared_ptr<tls::client_target> tls;       // what it was opened with
   std::shared_ptr<handshake_failures> failures;  // of its server
-  std::uint64_t requests = 0;                    // sent on it, the present one included
+  net::proxy_header announced;                   // with upstream.send_proxy: whom it is for
+  config::proxy_protocol announced_by = config::proxy_protocol::off;
+  std::uint64_t requests = 0;  // sent on it, the present one included
   mono_time idle_since;
   mono_time connected_at;  // before the TLS handshake, where there is one
 };
+
+// What upstream.send_proxy has to say, where it has; nothing was sent before it.
+io::task<result<>> announce(net::stream& to, config::proxy_protocol version,
+                            const net::proxy_header& what, mono_time by);
 
 // Opens `one` to its pool's server, up to and with the TLS handshake where TLS is spoken; all of it
 // `by` then. A failure with `one.stream.tls()` set is one of the handshake. Nothing of a request
@@ -48,9 +55,10 @@ class server_pool {
         health_(std::move(health)),
         counts_(&health_->counts(worker)) {}
 
-  // An idle connection that its server has neither closed nor sent anything on; null when there is
-  // none. Ones found dead stay behind for sweep().
-  connection_ptr take_idle() noexcept;
+  // An idle connection that its server has neither closed nor sent anything on, and that with
+  // send_proxy was opened for the same client; null when there is none. Ones found dead stay behind
+  // for sweep().
+  connection_ptr take_idle(const net::proxy_header& who = {}) noexcept;
   // A connection on which another request may follow. The pool closes it sooner or later.
   void give_back(connection_ptr one, mono_time now);
 
@@ -60,6 +68,7 @@ class server_pool {
   void use_tls(std::shared_ptr<const tls::client_context> how, unsigned worker,
                const std::string& server_name);
   const std::shared_ptr<tls::client_target>& tls() const noexcept { return tls_; }
+  config::proxy_protocol send_proxy() const noexcept { return rules_.send_proxy; }
 
   // An exchange of this worker begins here, before there is a connection, and ends.
   void enter() noexcept {
@@ -80,13 +89,16 @@ class server_pool {
   // Of the configuration, so much: a pool may outlive it, and there may be many.
   struct bounds {
     explicit bounds(const config::upstream& from) noexcept
-        : requests_per_connection(from.requests_per_connection),
+        : send_proxy(from.send_proxy),
+          requests_per_connection(from.requests_per_connection),
           idle_per_worker(from.idle_per_worker),
           idle_timeout(from.idle_timeout) {}
+    config::proxy_protocol send_proxy;
     std::uint64_t requests_per_connection;  // 0: without end
     std::size_t idle_per_worker;
     nanoseconds idle_timeout;
   };
+  bool is_for(const connection& one, const net::proxy_header& who) const noexcept;
   bool expired(const connection& one, mono_time now) const noexcept;
 
   std::string name_;

@@ -29,16 +29,23 @@ result<std::vector<server>> servers_of(const config::upstream_server& from,
   return made;
 }
 
-std::vector<std::string> host_names(const std::vector<config::upstream>& all) {
-  std::vector<std::string> found;
-  for (const config::upstream& one : all) {
-    for (const config::upstream_server& server : one.servers) {
-      auto parsed = config::parse_address(server.address);
-      if (parsed && parsed->what == config::address::kind::host_name) {
-        found.push_back(std::move(parsed->host));
-      }
-    }
+namespace {
+
+void add_host(const std::string& address, std::vector<std::string>& to) {
+  auto parsed = config::parse_address(address);
+  if (parsed && parsed->what == config::address::kind::host_name) {
+    to.push_back(std::move(parsed->host));
   }
+}
+
+}  // namespace
+
+std::vector<std::string> host_names(const config::configuration& settings) {
+  std::vector<std::string> found;
+  for (const config::upstream& one : settings.upstreams) {
+    for (const config::upstream_server& server : one.servers) add_host(server.address, found);
+  }
+  if (settings.redis.present) add_host(settings.redis.address, found);
   std::ranges::sort(found);
   const auto doubled = std::ranges::unique(found);
   found.erase(doubled.begin(), doubled.end());

@@ -59,7 +59,7 @@ constexpr std::string_view host_field(std::string_view host, bool tls) noexcept 
 result<std::vector<server>> servers_of(const config::upstream_server& from,
                                        const address_book& known);
 
-// Host names among the addresses of these upstreams: lower case, each once, in order.
-std::vector<std::string> host_names(const std::vector<config::upstream>& all);
+// Host names among the addresses of upstreams and of Redis: lower case, each once, in order.
+std::vector<std::string> host_names(const config::configuration& settings);
 
 }  // namespace rw::upstream

@@ -122,8 +122,8 @@ first_start_lost() {
   check 'the key is accepted' accepted
   check 'check accepts the configuration' ringward check
   check 'who was shut out is listed' has "$(ringward revoked)" shut-out
-  check 'the audit log is open at one end, and nothing else' verifies 3 "$audit"
-  check 'which it names' is "$(grep -c ': open: ' verified)" 1
+  # What that start had recorded may have been lost as a whole, less than a second old.
+  check 'the audit log ends there, and is open at no other end' verifies_but_for_the_last "$audit"
   all_prints >prints
   sha256sum /etc/ringward/ringward.toml >>prints
   check 'a checkpoint since' patiently checkpoint_of_this_start
@@ -139,6 +139,9 @@ first_start_lost() {
   check 'the state has been rewritten' patiently rewritten
   # What was written is flushed a second later at most, says docs/audit.md; this is emulated.
   sleep 10
+}
+verifies_but_for_the_last() {
+  verifies 0 "$1" || { verifies 3 "$1" && is "$(grep -c ': open: the chain ends' verified)" 1; }
 }
 all_marked() { is "$(grep -c '"path":"/marked-' "$audit")" 20; }
 checkpoint_of_this_start() {
@@ -159,7 +162,7 @@ load_lost() {
   check 'and no half of a file is left' is "$(ls "$state")" "$(printf 'revocations\ntune-before')"
   check 'what was recorded long before is there' all_marked
   check 'the audit log is open at one end, and nothing else' verifies 3 "$audit"
-  check 'which it names' is "$(grep -c ': open: ' verified)" 1
+  check 'which it names' is "$(grep -c ': open: the chain ends' verified)" 1
   sed -n 's/^/        /p' verified
   check 'the profile is in force' is "$(cat "$tuned")" 0
   check 'reload' systemctl reload ringward

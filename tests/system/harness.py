@@ -303,7 +303,7 @@ class SystemTest(unittest.TestCase):
         """DIRECTORY/config/ringward.toml from the text: $dir and $NAME stand for the directory and
         for the values, $$ for a dollar. Without an [admin] table of its own, the text gets one
         whose socket is in the directory; without [server], two workers. Nobody gets the default
-        admin address, which another test may have at the same time."""
+        admin address or state directory, which another test, or a service, may have at the same time."""
         text = Template(toml).substitute(values, dir=self.directory)
         if not re.search(r"^\s*\[admin\]", text, re.M):
             text += f'\n[admin]\nsocket = "{self.directory}/admin.sock"\naddress = "127.0.0.1:0"\n'
@@ -312,6 +312,9 @@ class SystemTest(unittest.TestCase):
             text = text[:admin.start(1)] + 'address = "127.0.0.1:0"\n' + text[admin.start(1):]
         if not re.search(r"^\s*\[server\]", text, re.M):
             text += '\n[server]\nworkers = 2\n'
+        server = re.search(r"^\s*\[server\]\n([^\[]*)", text, re.M)
+        if not re.search(r"^state *=", server[1], re.M):
+            text = text[:server.start(1)] + f'state = "{self.directory}/state"\n' + text[server.start(1):]
         return self.write("config/ringward.toml", text).parent
 
     def gate(self, toml, files=None, env=None, start_within=10.0, check_exit=True, start=None,

@@ -110,6 +110,10 @@ class Exact(Limited):
         gate = self.start(limit(rate=f"{self.RATE}/s", burst=self.BURST))
         self.check(gate, {})
 
+    def test_by_address_over_two_workers(self):
+        gate = self.start(limit(rate=f"{self.RATE}/s", burst=self.BURST), workers=2)
+        self.check(gate, {})
+
     def test_by_identity(self):
         key, line = harness.new_key("alice")
         self.write("keys", line + "\n")
@@ -192,23 +196,22 @@ class Limits(Limited):
 
 class Connections(harness.SystemTest):
     def test_max_connections_is_one_number_for_all_workers(self):
-        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        """Of clients with a request under way; crowded_test.py has those that wait."""
+        go = threading.Event()
+        self.addCleanup(go.set)
+        origin = self.origin(lambda c, r: (go.wait(harness.patience(30)), c.answer(200, b"ok")))
         gate = self.gate(configs.plain("max_connections = 6", more="[server]\nworkers = 4\n"),
                          origin=origin.address)
         held = [gate.connect() for _ in range(6)]
         for one in held:
-            self.assertEqual(one.request("GET", "/").status, 200)
+            one.send_request("GET", "/")
+        harness.eventually(lambda: len(origin.requests) == 6, what="all are forwarded")
         for _ in range(20):
             with gate.connect() as surplus:
                 self.assertTrue(surplus.closed_within(5))
-        held.pop().close()
-
-        def served():
-            with gate.connect() as another:
-                return another.closed_within(0.2) is False
-        harness.eventually(served)
+        go.set()
         for one in held:
-            self.assertEqual(one.request("GET", "/").status, 200)
+            self.assertEqual(one.read_response().status, 200)
 
 
 class Identities(Limited):

@@ -14,7 +14,7 @@ from pathlib import Path
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 BELOW_GATEWAY = {"base", "io", "tls", "http", "config", "observe", "auth", "geo", "limit", "route",
-                 "net", "upstream"}
+                 "net", "redis", "upstream"}
 MAY_INCLUDE = {
     "base": set(),
     "io": {"base"},
@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "limit": {"base", "config"},
     "route": {"base", "config"},
     "net": {"base", "config", "io", "tls"},
+    "redis": {"base", "config", "io", "net", "observe", "tls"},
     "upstream": {"base", "config", "http", "io", "net", "observe", "tls"},
     "gateway": BELOW_GATEWAY,
     "control": BELOW_GATEWAY | {"gateway"},
@@ -42,6 +43,7 @@ OWNERS = (
     (re.compile(r"CLI/"), ("control", "")),
     (re.compile(r"ares"), ("control",)),
     (re.compile(r"maxminddb"), ("geo",)),
+    (re.compile(r"hiredis/"), ("redis",)),
 )
 
 # Pure folders: no I/O on the request path, time is an argument.

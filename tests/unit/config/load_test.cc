@@ -61,6 +61,7 @@ TEST_F(Full, Listeners) {
   EXPECT_EQ(https.address, "[::]:8443");
   EXPECT_THAT(https.protocols, ElementsAre("http/1.1"));
   EXPECT_THAT(https.client_address_from, ElementsAre("10.0.0.0/8", "2001:db8::/32"));
+  EXPECT_THAT(https.proxy_protocol_from, ElementsAre("192.0.2.0/24"));
   EXPECT_EQ(https.max_connections, 20000U);
   EXPECT_EQ(https.timeouts.handshake, 5s);
   EXPECT_EQ(https.timeouts.head, 6s);
@@ -133,6 +134,14 @@ TEST_F(Full, LimitsAndUpstreams) {
   EXPECT_EQ(full_.limits[0].capacity, 65536U);
   EXPECT_THAT(full_.limits[1].by, ElementsAre(limit_key::identity, limit_key::route));
   EXPECT_EQ(full_.limits[1].burst, 20U);
+  EXPECT_EQ(full_.limits[1].shared, limit_sharing::leased);
+  EXPECT_TRUE(full_.redis.present);
+  EXPECT_EQ(full_.redis.address, "redis.internal:6380");
+  EXPECT_TRUE(full_.redis.has_tls);
+  EXPECT_EQ(full_.redis.ca, "/etc/ringward/redis-ca.pem");
+  EXPECT_EQ(full_.redis.password.name, "redis");
+  EXPECT_EQ(full_.redis.timeout, 50ms);
+  EXPECT_EQ(full_.redis.on_loss, redis_loss::reject);
   ASSERT_EQ(full_.upstreams.size(), 1U);
   const upstream& origin = full_.upstreams[0];
   ASSERT_EQ(origin.servers.size(), 2U);
@@ -157,6 +166,7 @@ TEST_F(Full, HowServersAreChosenAndLookedAfter) {
   EXPECT_TRUE(origin.servers[1].backup);
   EXPECT_EQ(origin.balance, balance_rule::hash);
   EXPECT_EQ(origin.hash_by, hash_key::header);
+  EXPECT_EQ(origin.send_proxy, proxy_protocol::v2);
   EXPECT_EQ(origin.hash_header, "x-session");
   EXPECT_EQ(origin.queue, 100U);
   EXPECT_EQ(origin.queue_timeout, 250ms);

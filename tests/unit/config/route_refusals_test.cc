@@ -250,8 +250,8 @@ TEST(RouteLimits, AreBounded) {
 TEST(RouteNotYet, EveryKeyIsRefusedByName) {
   const auto lines = after_upstream(
       "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"
-      "upgrade = [\"websocket\"]\nheartbeat = \"15s\"\n");
-  EXPECT_THAT(lines, ElementsAre("t:23:1: error: route.upgrade: not yet supported",
+      "upgrade = [\"h2c\"]\nheartbeat = \"15s\"\n");
+  EXPECT_THAT(lines, ElementsAre("t:23:12: error: route.upgrade: must be \"websocket\"",
                                  "t:24:1: error: route.heartbeat: not yet supported"));
   EXPECT_THAT(
       after_upstream("[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"

@@ -20,9 +20,9 @@ class ImportToml : public testing::Test {
     plan_.settings.audiences = {"api"};
   }
 
-  std::string write(const import_support& takes = import_support::of_this_build()) {
+  std::string write() {
     notes_.clear();
-    return write_toml(plan_, takes, notes_);
+    return write_toml(plan_, notes_);
   }
   config::configuration load() {
     const std::string text = write();
@@ -125,31 +125,15 @@ TEST_F(ImportToml, TheListenerIsForThisMachineUnlessThereIsACertificate) {
   EXPECT_EQ(got.listeners.at(0).tls.certificates.at(0).key.name, "/certs/privkey.pem");
 }
 
-// As it will be in a build that has them, and as it is in one that does not.
-TEST_F(ImportToml, WhatABuildDoesNotTakeIsAComment) {
+TEST_F(ImportToml, KeySetsThatAreFetchedAndWebSocketAreCarriedOver) {
   plan_.settings.jwks_url.value = "https://a.example/jwks";
   plan_.settings.jwks_ttl = 300s;
-  const std::string without = write({});
-  EXPECT_TRUE(
-      without.contains("\n# jwks = { url = \"https://a.example/jwks\", refresh = \"5m\" }\n"));
-  EXPECT_TRUE(without.contains("\nauth = [\"api_keys\", \"jwt:file\"]\n"));
-  EXPECT_TRUE(without.contains("\n# upgrade = [\"websocket\"]\n"));
-  EXPECT_TRUE(said().contains("JWKS_URL is a comment only") && said().contains("WebSocket"));
-  const std::string with = write({.key_set_url = true, .websocket = true});
-  EXPECT_TRUE(with.contains("\njwks = { url = \"https://a.example/jwks\", refresh = \"5m\" }\n"));
-  EXPECT_TRUE(with.contains("\nauth = [\"api_keys\", \"jwt:file\", \"jwt:url\"]\n"));
-  EXPECT_TRUE(with.contains("\nupgrade = [\"websocket\"]\n"));
-  EXPECT_FALSE(said().contains("JWKS_URL") || said().contains("WebSocket"));
-  load();
-}
-
-// What is asked of the reader of configurations is what it does with the whole one.
-TEST_F(ImportToml, KnowsWhatThisBuildTakes) {
-  plan_.settings.jwks_url.value = "https://a.example/jwks";
-  const import_support takes = import_support::of_this_build();
-  EXPECT_TRUE(config::parse(write({}), "made"));
-  EXPECT_EQ(config::parse(write({.key_set_url = true}), "made").has_value(), takes.key_set_url);
-  EXPECT_EQ(config::parse(write({.websocket = true}), "made").has_value(), takes.websocket);
+  const std::string text = write();
+  EXPECT_TRUE(text.contains("\njwks = { url = \"https://a.example/jwks\", refresh = \"5m\" }\n"));
+  EXPECT_TRUE(text.contains("\nauth = [\"api_keys\", \"jwt:file\", \"jwt:url\"]\n"));
+  EXPECT_TRUE(text.contains("\nupgrade = [\"websocket\"]\n"));
+  EXPECT_FALSE(said().contains("JWKS_URL"));
+  EXPECT_EQ(load().routes.back().upgrade, std::vector<std::string>{"websocket"});
 }
 
 TEST_F(ImportToml, TheGithubTokenGoesNowhereByItself) {

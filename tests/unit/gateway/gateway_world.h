@@ -66,6 +66,7 @@ servers = [{{ address = "192.0.2.1:80" }}]
     parts.counters = &counters_;
     parts.access = &access_;
     parts.clients = clients_;
+    parts.bans = bans_;
     worker_.emplace(*loop_, std::move(parts));
   }
   // A file that nobody else may read; its path.
@@ -134,6 +135,7 @@ servers = [{{ address = "192.0.2.1:80" }}]
   observe::counters counters_;
   observe::log_queue access_{1U << 16U};
   std::shared_ptr<connection_bound> clients_ = std::make_shared<connection_bound>();
+  std::shared_ptr<limit::ban_table> bans_ = std::make_shared<limit::ban_table>();
   std::optional<worker> worker_;
   std::optional<io::test::pair> sockets_;  // not TCP: many clients, and each would keep a port
   std::optional<connection> client_;

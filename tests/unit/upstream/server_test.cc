@@ -111,7 +111,13 @@ TEST(Server, ANameThatSeveralServersHaveIsLookedUpOnce) {
   one.servers = {written("b.example:1", 1), written("A.example:2", 1), written("127.0.0.1:3", 1)};
   config::upstream other;
   other.servers = {written("a.example.:4", 1), written("unix:/run/x", 1)};
-  EXPECT_EQ(host_names({one, other}), (std::vector<std::string>{"a.example", "b.example"}));
+  config::configuration settings;
+  settings.upstreams = {one, other};
+  settings.redis.address = "cache.example:6379";
+  EXPECT_EQ(host_names(settings), (std::vector<std::string>{"a.example", "b.example"}));
+  settings.redis.present = true;
+  EXPECT_EQ(host_names(settings),
+            (std::vector<std::string>{"a.example", "b.example", "cache.example"}));
 }
 
 }  // namespace

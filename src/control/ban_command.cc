@@ -1,0 +1,77 @@
+#include "control/ban_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+
+#include "config/values.h"
+#include "control/admin_socket.h"
+
+namespace rw::control {
+namespace {
+
+int tell(const std::string& socket, const std::string& command) {
+  std::string text;
+  const bool done = ask(socket, command, text);
+  fmt::print(done ? stdout : stderr, "{}", text);
+  return done ? 0 : 1;
+}
+
+int refuse(std::string_view text) {
+  fmt::print(stderr, "ringward: error: {}\n", text);
+  return 2;
+}
+
+// The gate cuts at tabs and at the end of the line.
+bool is_plain(const std::string& address) {
+  return address.find_first_of("\t\n\r") == std::string::npos;
+}
+
+int ban(const ban_options& from, const std::string& socket) {
+  using std::chrono::seconds;
+  std::int64_t lasts = 0;
+  if (!from.time.empty()) {
+    const auto read = config::parse_duration(from.time);
+    if (!read || *read <= nanoseconds{0}) {
+      return refuse(fmt::format("{}: a time is a whole number and a unit: 90s, 24h", from.time));
+    }
+    lasts = std::chrono::ceil<seconds>(*read).count();
+  }
+  if (!is_plain(from.address)) return refuse("an address has no control character");
+  return tell(socket, fmt::format("ban\t{}\t{}", lasts, from.address));
+}
+
+int unban(const ban_options& from, const std::string& socket) {
+  if (!is_plain(from.address)) return refuse("an address has no control character");
+  return tell(socket, "unban\t" + from.address);
+}
+
+void add_socket(CLI::App& it, std::string& socket) {
+  it.add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+}
+
+}  // namespace
+
+void add_ban(CLI::App& app, ban_options& options, std::string& socket, int& status) {
+  constexpr const char* address = "An IPv4 address, an IPv6 one or its /64, which is who is meant";
+  auto* it = app.add_subcommand("ban", "Shut a client out, whatever it shows");
+  it->add_option("ADDRESS", options.address, address)->required();
+  it->add_option("TIME", options.time, "How long, as 24h; without, `for` of the table [ban]");
+  add_socket(*it, socket);
+  it->footer("Example: ringward ban 192.0.2.1 24h");
+  it->callback([&] { status = ban(options, socket); });
+
+  auto* back = app.add_subcommand("unban", "Let a banned client in again, and forget its repeats");
+  back->add_option("ADDRESS", options.address, address)->required();
+  add_socket(*back, socket);
+  back->footer("Example: ringward unban 192.0.2.1");
+  back->callback([&] { status = unban(options, socket); });
+
+  auto* list = app.add_subcommand("bans", "Who is banned, since when, until when and what for");
+  add_socket(*list, socket);
+  list->footer("Example: ringward bans");
+  list->callback([&] { status = tell(socket, "bans"); });
+}
+
+}  // namespace rw::control
