@@ -319,6 +319,7 @@ std::string process::metrics() const {
   facts.reloads_failed = reloads_failed_;
   facts.memory_bound_bytes = memory_bound_.total();
   facts.resident_bytes = resident_bytes();
+  if (state_ && state_->countries) facts.geo_built = state_->countries->built();
   if (workers_) facts.key_hashes = workers_->key_hashes();
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();

@@ -48,6 +48,9 @@ struct connection : waiting_client {
   exchange* current = nullptr;                       // null between requests
   std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
   limit::key place;                                  // in those, until its end
+  config::ip16 located{};                            // whose country is known
+  std::uint64_t located_by = 0;                      // by which database; 0: none's is
+  rw::country country;                               // of `located`
   connection* next = nullptr;
   connection* previous = nullptr;
 };

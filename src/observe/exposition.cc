@@ -184,6 +184,25 @@ void expose_limits(workers all, const std::vector<std::string>& names, std::stri
   }
 }
 
+// A series for each country that has been seen: 250 are given out, 676 can be written.
+void expose_countries(workers all, wall_time built, std::string& out) {
+  if (built == wall_time{}) return;
+  head(out, "ringward_geo_database_build_timestamp_seconds", "gauge",
+       "When the database of [geo] was built, in Unix time.");
+  fmt::format_to(std::back_inserter(out), "ringward_geo_database_build_timestamp_seconds {}\n",
+                 built.time_since_epoch().count() / 1'000'000'000);
+  head(out, "ringward_requests_by_country_total", "counter",
+       "Requests answered, by the country of the client's address.");
+  for (std::size_t i = 0; i < country::count; ++i) {
+    const country one = country::at(i);
+    const auto n = sum(all, [one](const counters& c) { return c.requests_from(one).get(); });
+    if (n == 0 && one.is_known()) continue;
+    fmt::format_to(std::back_inserter(out),
+                   "ringward_requests_by_country_total{{country=\"{}\"}} {}\n",
+                   one.is_known() ? one.text() : "unknown", n);
+  }
+}
+
 void expose_reasons(workers all, std::string& out) {
   std::map<std::string_view, std::uint64_t> by_text;
   for (const counters* one : all) {
@@ -325,6 +344,7 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_routes(all, labels.routes.all(), out);
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
+  expose_countries(all, facts.geo_built, out);
   expose_reasons(all, out);
   expose_client_deadlines(all, out);
   expose_durations(all, out);

@@ -25,6 +25,7 @@ struct process_facts {
   std::uint64_t key_hashes = 0;     // slow hashes of API keys computed
   bool access_log_failing = false;  // the last write or open of it did not succeed
   std::uint64_t audit_records = 0;
+  wall_time geo_built;  // the database of [geo]; 0: there is none
   std::uint64_t audit_records_dropped = 0;
   bool audit_log_failing = false;
 };
