@@ -37,7 +37,7 @@ std::string_view error_code(reason why) noexcept {
 }  // namespace
 
 void append_challenge(std::string& out, reason why, std::span<const std::string> scopes) {
-  out += "Bearer realm=\"ringward\"";
+  out += "Bearer realm=\"api\"";
   const std::string_view error = error_code(why);
   if (error.empty()) return;
   out += ", error=\"";

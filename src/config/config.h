@@ -189,7 +189,7 @@ struct mint {
   nanoseconds ttl = std::chrono::hours{1};
 };
 
-enum class limit_key : std::uint8_t { client_ip, identity, route };
+enum class limit_key : std::uint8_t { client_ip, identity, route, country };
 
 enum class limit_cost : std::uint8_t { request, request_bytes };  // of its body
 
@@ -315,12 +315,28 @@ struct header_value {
   secret_source from;
 };
 
+// What pages of other origins may do with a route (WHATWG Fetch, "HTTP extensions").
+struct cors {
+  std::vector<std::string> origins;  // serialised, sorted; "*" alone: any; empty: off
+  std::vector<std::string> methods = {"GET", "POST"};
+  std::vector<std::string> headers = {"authorization", "content-type", "x-api-key"};  // lower case
+  bool credentials = false;
+  nanoseconds max_age = std::chrono::hours{1};
+};
+
+// Where clients are, by their addresses.
+struct geo {
+  std::string database;  // path of a MaxMind .mmdb
+  place database_at;
+};
+
 struct route {
   std::string name;
   std::vector<std::string> hosts = {"*"};  // lower case, no port; "*" or "*.example" at the front
   std::string path_prefix;                 // normalised; one of the two
   std::string path;                        // exact
   std::vector<std::string> methods;        // empty: all
+  std::vector<std::string> countries;      // upper case; those let in; empty: all, and the unknown
   route_action action = route_action::proxy;
   std::uint32_t upstream = 0;  // index into configuration::upstreams, for proxy
   std::string redirect;        // template with {host} {path} {query}
@@ -340,6 +356,7 @@ struct route {
   std::vector<header_value> response_set;
   std::vector<std::string> response_remove = {"server", "x-powered-by"};
   bool security_headers = true;
+  config::cors cors;
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
@@ -370,6 +387,8 @@ struct configuration {
   config::api_keys api_keys;
   std::vector<jwt_issuer> jwt;
   config::mint mint;
+  bool has_geo = false;
+  config::geo geo;
   config::redis redis;
   std::vector<limit> limits;
   config::ban ban;

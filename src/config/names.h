@@ -36,6 +36,13 @@ std::string_view refuse_path(std::string_view text) noexcept;
 // RFC 9110 9.1; CONNECT is not forwarded.
 std::string_view refuse_method(std::string_view text) noexcept;
 
+// A serialised origin, as browsers send it (RFC 6454 6.2): "https://app.example",
+// "http://127.0.0.1:3000". "*" is left to the caller.
+std::string_view refuse_origin(std::string_view text) noexcept;
+
+// The code of a country as ISO 3166-1 alpha-2 has it: "DE".
+std::string_view refuse_country(std::string_view code) noexcept;
+
 // A Location template: an absolute URL or path with {host}, {path} and {query}.
 std::string_view refuse_redirect(std::string_view text) noexcept;
 

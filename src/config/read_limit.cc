@@ -23,13 +23,14 @@ void read_header(table_reader& in, const node& at, std::string name,
   }
 }
 
-void read_by(table_reader& in, limit& out) {
+void read_by(table_reader& in, const configuration& settings, limit& out) {
   std::string written;
   const node* at = in.text("by", written);
   if (at == nullptr) return;
   // In the order of limit_key.
-  constexpr std::array<std::string_view, 3> known{"client.ip", "identity", "route"};
-  constexpr std::array<std::string_view, 4> shown{"client.ip", "identity", "route", "header:NAME"};
+  constexpr std::array<std::string_view, 4> known{"client.ip", "identity", "route", "country"};
+  constexpr std::array<std::string_view, 5> shown{"client.ip", "identity", "route", "country",
+                                                  "header:NAME"};
   constexpr std::string_view by_header = "header:";
   std::vector<limit_key> keys;
   std::vector<std::string> headers;
@@ -38,8 +39,8 @@ void read_by(table_reader& in, limit& out) {
     const std::string_view word = rest.substr(0, plus);
     const auto same = std::ranges::find(known, word);
     const auto key = static_cast<limit_key>(same - known.begin());
-    if (word == "country") {
-      in.error(*at, "by", "\"country\" is not yet supported");
+    if (word == "country" && !settings.has_geo) {
+      in.error(*at, "by", "\"country\" needs a [geo] table: who is to say where");
     } else if (word.starts_with(by_header)) {
       read_header(in, *at, lower_case(word.substr(by_header.size())), headers);
     } else if (same == known.end()) {
@@ -78,7 +79,7 @@ void read_shared(table_reader& in, const configuration& settings, const limit& o
 }  // namespace
 
 void read_limit(table_reader& in, const configuration& settings, limit& out) {
-  read_by(in, out);
+  read_by(in, settings, out);
   const node* bound = in.number<std::uint32_t>("concurrent", out.concurrent, {0, 1'000'000});
   const bool has_bound = bound != nullptr ? out.concurrent != 0 : in.wrote("concurrent");
   in.rate("rate", out.rate, has_bound ? need::optional : need::required);

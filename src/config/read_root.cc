@@ -101,6 +101,7 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
                listener_places.push_back(table.at());
                read_listener(table, one);
              });
+  settings.has_geo = in.table("geo", [&](table_reader& table) { read_geo(table, settings.geo); });
   settings.redis.present =
       in.table("redis", [&](table_reader& table) { read_redis(table, settings.redis); });
   read_named(in, "limit", settings.limits, names.limits,
@@ -110,7 +111,6 @@ void read_parts(table_reader& in, configuration& settings, catalog& names,
     route_places.push_back(table.at());
     read_route(table, settings, names, one);
   });
-  in.later("geo");
 }
 
 }  // namespace

@@ -269,13 +269,13 @@ void read_route(table_reader& in, const configuration& settings, catalog& names,
   read_auth_of(in, settings, names, out);
   in.flag("end_at_expiry", out.end_at_expiry);
   read_limits(in, settings, names, out);
+  read_countries(in, settings, out);
   read_action(in, settings, names, out);
   in.size<std::uint64_t>("max_body", out.max_body_bytes, {0, 1ULL << 44U});
   read_headers(in, settings, out);
-  in.later_list("countries");
   read_upgrade(in, out);
   in.later("heartbeat", "off");
-  in.later("cors");
+  read_cors(in, out);
 }
 
 }  // namespace rw::config

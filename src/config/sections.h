@@ -27,7 +27,8 @@ void read_admin(table_reader& in, admin& out);
 void read_listener(table_reader& in, listener& out);
 void read_auth(table_reader& in, configuration& out, catalog& names);
 void read_redis(table_reader& in, redis& out);
-// After [redis].
+void read_geo(table_reader& in, geo& out);
+// After [redis] and [geo].
 void read_limit(table_reader& in, const configuration& settings, limit& out);
 void read_ban(table_reader& in, ban& out);
 void read_upstream(table_reader& in, upstream& out);
@@ -35,6 +36,9 @@ void read_upstream(table_reader& in, upstream& out);
 void read_networks(table_reader& in, std::string_view key, std::vector<std::string>& out);
 // After everything that a route can refer to.
 void read_route(table_reader& in, const configuration& settings, catalog& names, route& out);
+void read_countries(table_reader& in, const configuration& settings, route& out);
+// `cors`, after response_headers.
+void read_cors(table_reader& in, route& out);
 
 // Warns of routes that no request can reach, because earlier ones take all of theirs; places[i] is
 // where routes[i] begins.

@@ -104,6 +104,7 @@ bool process::start() {
   if (!open_control()) return false;
   listeners_.store(manager_);
 
+  bound_memory(resident_bytes());
   for (std::size_t i = 0; i < settings().listeners.size(); ++i) {
     log_.info(fmt::format("listener {} on {}", settings().listeners[i].name,
                           listeners_.sockets()[i].name()));
@@ -116,6 +117,12 @@ bool process::start() {
 
 std::uint32_t process::room_for_clients() const {
   return clients_max(descriptors_, worker_count_, state_->upstreams);
+}
+
+void process::bound_memory(std::uint64_t resident) {
+  const std::uint64_t before = memory_bound_.total();
+  memory_bound_ = control::bound_memory(settings(), worker_count_, room_for_clients(), resident);
+  if (memory_bound_.total() != before) log_.info(describe(memory_bound_));
 }
 
 bool process::open_control() {

@@ -15,6 +15,7 @@
 #include "control/handshake_log.h"
 #include "control/key_sources.h"
 #include "control/listeners.h"
+#include "control/memory_bound.h"
 #include "control/origin_names.h"
 #include "control/redis_log.h"
 #include "control/revocation_board.h"
@@ -114,6 +115,8 @@ class process {
   key_sources::listeners keys_for_workers();
   void take_messages();
   std::uint32_t room_for_clients() const;
+  // Computes memory_bound_ for the configuration in force; `resident`: memory_bound::at_start.
+  void bound_memory(std::uint64_t resident);
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
@@ -159,6 +162,7 @@ class process {
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have
+  memory_bound memory_bound_;
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;

@@ -195,6 +195,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   workers_->adopt(loop_->kernel(), state_);
   take_up();
   log_.set_level(static_cast<observe::level>(settings().log.level));
+  bound_memory(memory_bound_.at_start);
   if (audit_) audit_->keep_for(settings().log.audit.keep);
   log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
                          fmt::join(state_->files, " ")));
@@ -316,6 +317,9 @@ std::string process::metrics() const {
   facts.reloaded = reloaded_;
   facts.reloads = reloads_;
   facts.reloads_failed = reloads_failed_;
+  facts.memory_bound_bytes = memory_bound_.total();
+  facts.resident_bytes = resident_bytes();
+  if (state_ && state_->countries) facts.geo_built = state_->countries->built();
   if (workers_) facts.key_hashes = workers_->key_hashes();
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();

@@ -10,7 +10,6 @@ namespace rw::control {
 namespace {
 
 constexpr unsigned ring_entries = 2048;
-constexpr std::size_t access_queue_bytes = 4U << 20U;
 
 std::vector<int> allowed_cpus() {
   cpu_set_t set;

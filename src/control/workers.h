@@ -24,6 +24,9 @@ namespace rw::control {
 // How many workers `server.workers` asks for: 0 is one per CPU this process may run on.
 unsigned worker_count(unsigned configured);
 
+// Of lines for the access log, of each worker.
+inline constexpr std::size_t access_queue_bytes = 4U << 20U;
+
 // Which logs workers write to.
 struct log_choice {
   bool access = false;

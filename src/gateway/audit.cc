@@ -23,6 +23,7 @@ audit_event event_of(const exchange& x) noexcept {
     const bool unknown = !x.caller.allowed() && x.decision.status != 403;
     return unknown ? audit_event::authentication : audit_event::authorization;
   }
+  if (x.preflight) return audit_event::authorization;
   const config::route& route = *x.route->settings;
   if (route.action == config::route_action::mint) return audit_event::mint;
   const bool open = route.auth.empty() && route.auth_all.empty();
@@ -58,7 +59,9 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   r.what = event_of(x);
   r.outcome = x.decision.admitted() ? audit_result::allow : audit_result::deny;
   r.reason = x.decision.reason;
-  if (r.what == audit_event::authorization && x.decision.admitted()) r.reason = "open_route";
+  if (r.what == audit_event::authorization && x.decision.admitted()) {
+    r.reason = x.preflight ? "cors_preflight" : "open_route";
+  }
   r.client = client;
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
   r.identity = x.caller.who.view();

@@ -25,6 +25,20 @@ std::size_t who_serves(std::span<const worker_load> all, std::size_t own) noexce
   return mine.second > least_load.second + slack ? least : own;
 }
 
+std::size_t who_makes_room(std::span<const worker_load> all, std::size_t own,
+                           std::uint32_t listener) noexcept {
+  std::size_t first = own;
+  std::int64_t since = all[own].waits_since[listener].load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].takes.load(std::memory_order_acquire)) continue;
+    const std::int64_t other = all[i].waits_since[listener].load(std::memory_order_relaxed);
+    if (other >= since) continue;
+    first = i;
+    since = other;
+  }
+  return first;
+}
+
 void client_place::give_back() const noexcept {
   at_listener->fetch_sub(1, std::memory_order_relaxed);
   in_process->open.fetch_sub(1, std::memory_order_relaxed);

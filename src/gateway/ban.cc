@@ -20,7 +20,8 @@ bool is_spared(const config::ip16& ip, const ban_plan& plan, const listener_plan
 }
 
 std::optional<ban_cause> cause_of(const exchange& x) noexcept {
-  if (x.banned || x.ended_by != nullptr) return {};
+  // What a page asks for that its visitor's browser then asks about is not the visitor's doing.
+  if (x.banned || x.preflight || x.ended_by != nullptr) return {};
   switch (x.decision.status) {
     case 400:
       return ban_cause::malformed;

@@ -84,6 +84,18 @@ void find_client(exchange& x, const config::cidr_set& trusted) noexcept {
   }
 }
 
+void find_country(exchange& x) noexcept {
+  const geo::country_table* const known = x.state->countries.get();
+  if (known == nullptr || x.client_is_unix) return;
+  connection& c = *x.client;
+  if (c.located_by != known->id() || c.located != x.client_ip) {
+    c.located_by = known->id();
+    c.located = x.client_ip;
+    c.country = known->find(x.client_ip);
+  }
+  x.country = c.country;
+}
+
 void find_request_id(exchange& x) noexcept {
   if (x.from_trusted_peer && x.request.count(http::field_id::x_request_id) == 1) {
     const std::string_view given = x.request.value(http::field_id::x_request_id);

@@ -25,6 +25,10 @@ net::proxy_header announcement_of(const exchange& x);
 // search: what stands left of it cannot be believed.
 void find_client(exchange& x, const config::cidr_set& trusted) noexcept;
 
+// Sets country, where a database says which: asked once per request, and not again on a connection
+// whose client stays the same.
+void find_country(exchange& x) noexcept;
+
 // Sets request_id: the client's own when it is trusted and sane, else 32 random hex digits.
 void find_request_id(exchange& x) noexcept;
 

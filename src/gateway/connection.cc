@@ -33,7 +33,8 @@ head_state look_at_head(exchange& x, std::size_t seen, const config::listener_li
 }
 
 // What a connection that ended before its head was complete gets, if anything.
-verdict incomplete(const error& why) noexcept {
+verdict incomplete(const connection& c, const error& why) noexcept {
+  if (c.gives_way) return {0, "gave_way"};
   if (why.code == fault::timed_out) return {408, "slow_head", observe::deadline::head};
   if (why.code == fault::too_large) return {431, "head_too_large"};
   return {0, "head_incomplete"};
@@ -61,8 +62,16 @@ connection::connection(worker& w, int fd, std::uint32_t l)
 }
 
 connection::~connection() {
+  on.waiting(listener).remove(*this);
   if (bounded_by) bounded_by->leave({.who = place});
   on.remove(*this);
+}
+
+// Between requests it ends as at any other time. A handshake or half a head that has been waited
+// for longer than anything else is cut.
+void connection::give_way() noexcept {
+  gives_way = true;
+  idle ? downstream.receive_by(on.loop().now()) : downstream.abort(fault::canceled);
 }
 
 // Whether a client that has shown what this one has would be let in by what is in force now.
@@ -83,7 +92,8 @@ void send_away_outdated(connection* first) noexcept {
 }
 
 bool is_outdated(const connection& c) noexcept {
-  return c.outdated || (c.shown && c.on.loop().wall_now() >= c.shown->certificate.until);
+  return c.outdated || c.gives_way ||
+         (c.shown && c.on.loop().wall_now() >= c.shown->certificate.until);
 }
 
 namespace {
@@ -117,7 +127,7 @@ io::task<bool> secure(connection& c) {
 
 }  // namespace
 
-io::task<> serve(worker& w, int fd, std::uint32_t listener) {
+io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
   connection c(w, fd, listener);
   bool open = !c.anonymous;
   if (open && speaks_for_others(c)) open = co_await read_proxy_header(c);
@@ -126,7 +136,11 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     w.counters().add(observe::counter::connections_refused);
     w.counters().refusals.add(too_much);
     open = false;
+  } else if (open && surplus && !w.make_room(listener)) {
+    w.counters().add(observe::counter::connections_refused);
+    open = false;
   }
+  if (open) w.waiting(listener).add(c, w.loop().now());
   if (open && w.state().listeners[listener].tls) {
     open = co_await secure(c);
   }
@@ -153,13 +167,14 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
       const result<> more = co_await c.downstream.receive(by);
       if (!more) {
         look_at_head(x, seen, rules.limits);  // its bytes may have moved, and the log shows some
-        x.decision = incomplete(more.error());
+        x.decision = incomplete(c, more.error());
         head = head_state::refused;
         break;
       }
       head = look_at_head(x, seen, rules.limits);
     }
     x.head_done = w.loop().now();
+    w.waiting(listener).remove(c);
     if (head == head_state::complete) decide(x);
     if (x.decision.pending()) co_await settle(x);
 
@@ -186,12 +201,14 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener) {
     }
     record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
-    open = x.keep_alive && !w.draining() && !c.downstream.worn_out() && !c.outdated;
+    open = x.keep_alive && !w.draining() && !c.downstream.worn_out() && !c.outdated && !c.gives_way;
     w.end(x);
+    if (open) w.waiting(listener).add(c, w.loop().now());
   }
 
   if (c.requests > 0 || c.downstream.tls() != nullptr) {
-    co_await c.downstream.finish(w.loop().now() + farewell);
+    const nanoseconds patience = c.gives_way ? nanoseconds{0} : farewell;
+    co_await c.downstream.finish(w.loop().now() + patience);
   }
   co_await c.downstream.close();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "auth/authenticate.h"
+#include "gateway/waiting_list.h"
 #include "io/task.h"
 #include "limit/limiter.h"
 #include "net/address.h"
@@ -23,11 +24,14 @@ struct shown_certificate {
 };
 
 // Lives in the frame of serve(); known to its worker so that draining can reach it.
-struct connection {
+struct connection : waiting_client {
   connection(worker& on, int fd, std::uint32_t listener);
   ~connection();
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
+
+  // Ends while it waits for its client.
+  void give_way() noexcept;
 
   worker& on;
   net::stream downstream;
@@ -37,12 +41,16 @@ struct connection {
   std::size_t proxy_header_bytes = 0;
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
+  bool gives_way = false;  // to somebody who comes: see worker::make_room()
   bool outdated = false;   // its client would not be let in any more: see send_away_outdated()
   std::uint64_t requests = 0;
   std::unique_ptr<const shown_certificate> shown;    // null: none
   exchange* current = nullptr;                       // null between requests
   std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
   limit::key place;                                  // in those, until its end
+  config::ip16 located{};                            // whose country is known
+  std::uint64_t located_by = 0;                      // by which database; 0: none's is
+  rw::country country;                               // of `located`
   connection* next = nullptr;
   connection* previous = nullptr;
 };
@@ -55,7 +63,8 @@ void send_away_outdated(connection* first) noexcept;
 // more, or its certificate's time is over.
 bool is_outdated(const connection& c) noexcept;
 
-// Serves `fd` until either side ends it. Owns the descriptor.
-io::task<> serve(worker& on, int fd, std::uint32_t listener);
+// Serves `fd` until either side ends it. Owns the descriptor. `surplus`: there are too many without
+// it, so somebody gives way, or it is closed.
+io::task<> serve(worker& on, int fd, std::uint32_t listener, bool surplus);
 
 }  // namespace rw::gateway

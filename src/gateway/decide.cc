@@ -6,6 +6,7 @@
 #include "gateway/ban.h"
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
+#include "gateway/cors.h"
 #include "gateway/share.h"
 #include "gateway/worker.h"
 #include "http/path.h"
@@ -39,7 +40,22 @@ bool action_takes(const exchange& x) noexcept {
   }
 }
 
+// A preflight is for the route of the request that it announces, and answered there when that lets
+// other origins in; else it is a request like any other.
+bool find_preflight(exchange& x) {
+  const std::string_view method = preflight_method(x.request);
+  if (method.empty()) return false;
+  const route::match_result found = x.state->routes->match(x.request.authority, x.path, method);
+  if (found.what != route::outcome::found) return false;
+  const route_plan& plan = x.state->route_plans[found.index];
+  if (!plan.cors.is_on()) return false;
+  x.route = &plan;
+  x.preflight = true;
+  return true;
+}
+
 verdict find_route(exchange& x) {
+  if (x.request.verb == http::method::options && find_preflight(x)) return {};
   const route::match_result found =
       x.state->routes->match(x.request.authority, x.path, x.request.method_text);
   if (found.what == route::outcome::not_found) return {404, "no_route"};
@@ -73,6 +89,7 @@ limit::caller caller_of(const exchange& x, std::uint32_t index, header_values& v
           .identity = x.caller.who.view(),
           .realm = realm_of(x),
           .route = x.route->index,
+          .country = x.country,
           .headers = std::span(values.data(), rules.by_headers.size()),
           .own = x.caller.rate};
 }
@@ -165,10 +182,19 @@ verdict authenticate(exchange& x, const auth::slow_answer* answer) {
   return {x.caller.status(), auth::name(x.caller.why).data()};
 }
 
+// route.countries: who is elsewhere, or nobody knows where, is not let in.
+verdict check_country(const exchange& x) noexcept {
+  const route_plan& route = *x.route;
+  if (route.countries.none() || route.countries.test(x.country.index())) return {};
+  return {403, x.country.is_known() ? "country_refused" : "country_unknown"};
+}
+
 verdict judge(exchange& x, const listener_plan& from) {
   verdict v = find_path(x, from.settings->limits);
   if (!v.admitted()) return v;
   v = find_route(x);
+  if (!v.admitted()) return v;
+  v = check_country(x);
   if (!v.admitted()) return v;
   v = admit(x, x.route->early_limits);
   if (!v.admitted()) return v;
@@ -213,6 +239,8 @@ void write_shared_key(const exchange& x, std::size_t i, std::string& out) {
 }
 
 verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
+  // Browsers send no credentials with it: its answer says nothing that a stranger may not know.
+  if (x.preflight) return judge_preflight(x);
   verdict v = authenticate(x, answer);
   if (!v.admitted()) return v;
   v = admit(x, x.route->identity_limits);
@@ -226,6 +254,7 @@ void decide(exchange& x) {
   x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out() &&
                  !is_outdated(*x.client);
   find_client(x, from.trusted);
+  find_country(x);
   find_request_id(x);
   x.banned = is_banned(x);
   if (x.banned) {
@@ -271,7 +300,8 @@ bool charge_body(exchange& x, std::size_t octets) noexcept {
 }
 
 bool is_forwarded(const exchange& x) noexcept {
-  return x.route != nullptr && x.route->settings->action == config::route_action::proxy;
+  return x.route != nullptr && !x.preflight &&
+         x.route->settings->action == config::route_action::proxy;
 }
 
 }  // namespace rw::gateway

@@ -19,6 +19,7 @@ void exchange::reset() noexcept {
   path = {};
   path_bytes.reset();
   from_trusted_peer = false;
+  country = {};
   request_id = {};
   request.verb = http::method::other;
   request.minor = 1;
@@ -31,6 +32,7 @@ void exchange::reset() noexcept {
 
   decision = {};
   route = nullptr;
+  preflight = false;
   upgrade = {};
   allowed_methods = 0;
   banned = false;

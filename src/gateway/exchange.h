@@ -8,6 +8,7 @@
 
 #include "auth/authenticate.h"
 #include "base/clock.h"
+#include "base/country.h"
 #include "http/chunked.h"
 #include "http/head.h"
 #include "io/buffer_pool.h"
@@ -61,6 +62,7 @@ struct exchange {
   io::buffer path_bytes;        // when it is not as it came
   config::ip16 client_ip{};
   bool client_is_unix = false;
+  rw::country country;  // of the client; unknown without [geo]
   bool from_trusted_peer = false;
   bool banned = false;  // its client is
   std::array<char, request_id_bytes_max> request_id_bytes;
@@ -69,6 +71,7 @@ struct exchange {
   // ---- the decision
   verdict decision;
   const route_plan* route = nullptr;
+  bool preflight = false;                 // a browser asks whether it may send another request
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
   bool waited_for_keys = false;

@@ -76,8 +76,8 @@ request_rules make_request_rules(const config::route& route, const config::upstr
 }
 
 response_rules make_response_rules(const config::route& route, const resolved_headers& set,
-                                   const resolved_headers& security) {
-  response_rules rules;
+                                   const resolved_headers& security, name_set removed) {
+  response_rules rules{.removed = std::move(removed)};
   for (const std::string& name : route.response_remove) rules.removed.add(name);
   for (const auto& [name, value] : set) {
     rules.removed.add(name);

@@ -53,8 +53,9 @@ void wipe_values(resolved_headers& set) noexcept;
 request_rules make_request_rules(const config::route& route, const config::upstream* to,
                                  const resolved_headers& set,
                                  const std::vector<std::string>& all_identity_names);
+// `removed`: more of what the origin's answer loses.
 response_rules make_response_rules(const config::route& route, const resolved_headers& set,
-                                   const resolved_headers& security);
+                                   const resolved_headers& security, name_set removed = {});
 // For answers where no route matched.
 response_rules make_default_response_rules(const resolved_headers& security);
 

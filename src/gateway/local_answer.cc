@@ -80,6 +80,7 @@ answer publish_keys(const exchange& x) {
 }  // namespace
 
 answer local_answer(exchange& x, std::string& store) {
+  if (x.preflight) return {.status = 204};
   const config::route& route = *x.route->settings;
   switch (route.action) {
     case config::route_action::mint:

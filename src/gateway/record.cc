@@ -36,6 +36,7 @@ observe::access_record describe(const exchange& x, std::string_view client,
   r.at = x.began_at;
   r.request_id = x.request_id;
   r.client = client;
+  r.country = x.country.text();
   r.identity = x.caller.who.view();
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.upstream = x.upstream_name;
@@ -72,6 +73,7 @@ void count(const exchange& x, mono_time now) noexcept {
   const std::uint32_t route = x.route != nullptr ? x.route->label : observe::names::other;
   const unsigned kind = std::clamp(x.status / 100, 1U, 5U) - 1;
   c.route(route).by_class[kind].add();
+  if (x.state->countries) c.requests_from(x.country).add();
   if (x.reason[0] != '\0') c.refusals.add(x.reason);
   if (observe::is_of_client(x.decision.passed)) c.client_deadlines.add(x.decision.passed);
   if (x.attempts > 0) {
@@ -189,6 +191,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
   observe::counters& counted = c.on.counters();
   const tls::codec& tls = *c.downstream.tls();
   if (!outcome) {
+    if (c.gives_way) return;  // our doing
     const char* const reason = reason_of(tls, outcome.error());
     counted.add(observe::counter::handshakes_failed);
     counted.refusals.add(reason);

@@ -46,6 +46,7 @@ void write_common_fields(const exchange& x, http::head_writer& out) {
   if (!rules.policy.empty() && !x.response.has(http::field_id::content_security_policy)) {
     out.text(rules.policy);
   }
+  if (x.route != nullptr && x.route->cors.is_on()) write_cors_fields(x, out);
   if (!x.response.has(http::field_id::date)) out.field("date", x.on->date());
   if (!x.request_id.empty()) out.field("x-request-id", x.request_id);
   if (x.limit_count > 0) write_limits(x, out);

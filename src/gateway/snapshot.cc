@@ -275,8 +275,11 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
   plan.request = make_request_rules(from, proxied ? &s.settings.upstreams[from.upstream] : nullptr,
                                     set, identity_names);
   wipe_values(set);
-  plan.response =
-      make_response_rules(from, files.read_headers(from.response_set, response_set_key), security);
+  set = files.read_headers(from.response_set, response_set_key);
+  name_set not_the_origins;
+  plan.cors = make_cors_rules(from, set, not_the_origins);
+  plan.response = make_response_rules(from, set, security, std::move(not_the_origins));
+  wipe_values(set);
   for (const auto* list : {&from.auth, &from.auth_all}) {
     for (const config::credential& one : *list) {
       if (one.how != config::credential::kind::jwt) continue;
@@ -284,6 +287,7 @@ void make_route(snapshot& s, const config::route& from, const resolved_headers& 
         plan.scopes.push_back(scope);
     }
   }
+  for (const std::string& code : from.countries) plan.countries.set(country::of(code).index());
   RW_ASSERT(from.limits.size() <= limits_per_route_max);
   s.route_plans.push_back(std::move(plan));
 }
@@ -301,6 +305,10 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   make_listeners(s, with, files);
   make_upstreams(s, with, files);
   make_auth(s, with, files);
+  if (s.settings.has_geo) {
+    s.countries = files.read_countries(
+        s.settings.geo, with.previous != nullptr ? with.previous->countries : nullptr);
+  }
   if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
   make_redis(s, with, files);
   const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;

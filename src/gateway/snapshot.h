@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -19,9 +20,11 @@
 #include "config/cidr.h"
 #include "config/config.h"
 #include "config/diagnostic.h"
+#include "gateway/cors.h"
 #include "gateway/file_notes.h"
 #include "gateway/header_rules.h"
 #include "gateway/key_source.h"
+#include "geo/country_table.h"
 #include "limit/ban_table.h"
 #include "limit/limiter.h"
 #include "observe/names.h"
@@ -64,7 +67,9 @@ struct route_plan {
   std::vector<std::uint32_t> identity_limits;  // after it
   request_rules request;
   response_rules response;
-  std::vector<std::string> scopes;  // of the issuers it trusts, for insufficient_scope
+  cors_rules cors;
+  std::bitset<country::count> countries;  // let in; none: all of them
+  std::vector<std::string> scopes;        // of the issuers it trusts, for insufficient_scope
 };
 
 // Where the keys of an issuer are fetched from; without `source` they are not.
@@ -96,6 +101,7 @@ struct snapshot {
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;
+  std::shared_ptr<const geo::country_table> countries;  // null: no [geo]
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;

@@ -45,6 +45,7 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
   }
   if (settings.has_api_keys) reader.read_keys(settings.api_keys);
   if (settings.mint.present) reader.read_mint_key(settings.mint);
+  if (settings.has_geo) reader.read_countries(settings.geo, nullptr);
   for (const config::jwt_issuer& one : settings.jwt) {
     reader.read_key_set(one);
     if (!one.has_remote_keys()) continue;
@@ -233,6 +234,19 @@ std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std:
            config::diagnostic::level::warning);
   }
   return *made;
+}
+
+std::shared_ptr<const geo::country_table> file_reader::read_countries(
+    const config::geo& from, std::shared_ptr<const geo::country_table> before) {
+  const subject about{.key = "geo.database", .at = from.database_at};
+  const std::optional<std::string> file =
+      read(from.database, about, geo::country_table::file_bytes_max, access::anybody);
+  if (!file) return nullptr;
+  if (before && before->id() == geo::country_table::id_of(*file)) return before;
+  auto made = geo::country_table::load(*file);
+  if (made) return *made;
+  report(about, fmt::format("{}: {}", from.database, made.error().text));
+  return nullptr;
 }
 
 resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,

@@ -53,6 +53,9 @@ class file_reader {
   // `ca`: a path, or "system".
   std::shared_ptr<const tls::authorities> read_authorities(const std::string& ca,
                                                            const subject& about, wall_time now);
+  // `before`: what a file that has not changed was read into; or null.
+  std::shared_ptr<const geo::country_table> read_countries(
+      const config::geo& from, std::shared_ptr<const geo::country_table> before);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,
                                 std::string_view key);

@@ -39,7 +39,9 @@ handed_over::~handed_over() {
   place_.give_back();
 }
 
-void handed_over::run(worker& on) { on.take_over(std::exchange(fd_, -1), listener_); }
+void handed_over::run(worker& on) {
+  on.take_over(std::exchange(fd_, -1), listener_, place_.surplus);
+}
 
 // A match that another worker has waited for.
 struct learned : command {
@@ -74,6 +76,7 @@ worker::worker(io::loop& on, worker_parts parts)
     hash_inbox_ = std::make_shared<gateway::hash_inbox>();
     hash_inbox_->ring = loop_.kernel().descriptor();
   }
+  make_waiting_lists(parts_.state->listeners.size());
   adopt(std::move(parts_.state));
   authenticator_.revoke(std::move(parts_.revoked));
 }
@@ -204,39 +207,6 @@ void worker::remove(connection& one) noexcept {
   counters().add(observe::counter::connections_closed);
 }
 
-// One of a listener's max_connections, and of the process's, until remove().
-bool worker::take_place(std::uint32_t listener) noexcept {
-  const listener_plan& plan = state().listeners[listener];
-  const bool here =
-      plan.open->fetch_add(1, std::memory_order_relaxed) < plan.settings->max_connections;
-  const bool anywhere = parts_.clients->open.fetch_add(1, std::memory_order_relaxed) <
-                        parts_.clients->most.load(std::memory_order_relaxed);
-  if (parts_.loads) load().clients.fetch_add(1, std::memory_order_relaxed);
-  if (!here || !anywhere) give_place_back(listener);
-  return here && anywhere;
-}
-
-void worker::give_place_back(std::uint32_t listener) noexcept {
-  state().listeners[listener].open->fetch_sub(1, std::memory_order_relaxed);
-  parts_.clients->open.fetch_sub(1, std::memory_order_relaxed);
-  if (parts_.loads) load().clients.fetch_sub(1, std::memory_order_relaxed);
-}
-
-// Its place is taken.
-void worker::admit(int fd, std::uint32_t listener) {
-  counters().add(observe::counter::connections_accepted);
-  io::spawn(serve(*this, fd, listener), connections_);
-}
-
-void worker::hand_over(int fd, std::uint32_t listener, std::size_t to) {
-  worker_load& other = (*parts_.loads)[to];
-  other.clients.fetch_add(1, std::memory_order_relaxed);
-  load().clients.fetch_sub(1, std::memory_order_relaxed);
-  counters().add(observe::counter::connections_handed_over);
-  client_place its{state().listeners[listener].open, parts_.clients, parts_.loads, to};
-  other.loop->post(loop_.kernel(), new handed_over(*other.loop, fd, listener, std::move(its)));
-}
-
 void worker::learn(const auth::slow_answer& what, nanoseconds right_for) {
   authenticator_.learn(what, loop_.now(), right_for);
   if (!what.matched || !parts_.loads || draining_) return;
@@ -244,16 +214,6 @@ void worker::learn(const auth::slow_answer& what, nanoseconds right_for) {
     if (&other == &load() || !other.takes.load(std::memory_order_acquire)) continue;
     other.loop->post(loop_.kernel(), new learned(what, right_for));
   }
-}
-
-void worker::take_over(int fd, std::uint32_t listener) {
-  if (!closed_) {
-    admit(fd, listener);
-    return;
-  }
-  loop_.kernel().close(fd);
-  give_place_back(listener);
-  counters().add(observe::counter::connections_refused);
 }
 
 void worker::accept(acceptor& at) {
@@ -265,17 +225,23 @@ void worker::on_accepted(io::operation& op, io::completion what) {
   worker& self = at.owner;
   if (what.result >= 0) {
     // Whoever was accepted while the drain began is served, once.
-    if (self.closed_ || !self.take_place(at.listener)) {
+    const place found = self.closed_ ? place::none : self.take_place(at.listener);
+    if (found == place::none) {
       self.loop_.kernel().close(what.result);
       self.counters().add(observe::counter::connections_refused);
     } else {
       const std::size_t own = self.parts_.index;
       const bool alone = !self.parts_.loads || self.draining_;
-      const std::size_t to = alone ? own : who_serves(*self.parts_.loads, own);
+      const bool surplus = found == place::surplus;
+      std::size_t to = own;
+      if (!alone) {
+        to = surplus ? who_makes_room(*self.parts_.loads, own, at.listener)
+                     : who_serves(*self.parts_.loads, own);
+      }
       if (to == own) {
-        self.admit(what.result, at.listener);
+        self.admit(what.result, at.listener, surplus);
       } else {
-        self.hand_over(what.result, at.listener, to);
+        self.hand_over(what.result, at.listener, surplus, to);
       }
     }
   }

@@ -15,6 +15,7 @@
 #include "gateway/epoch.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot.h"
+#include "gateway/waiting_list.h"
 #include "http/date.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
@@ -71,7 +72,8 @@ class worker {
   // A fetch has come to its end: whoever waits for it goes on.
   void keys_settled(const key_source& of) noexcept;
   // A connection that another worker has accepted, its place taken: closed when this one drains.
-  void take_over(int fd, std::uint32_t listener);
+  // `surplus`: one too many, see make_room().
+  void take_over(int fd, std::uint32_t listener, bool surplus);
   // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
   void drain(nanoseconds at_most);
 
@@ -106,18 +108,25 @@ class worker {
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
+  // Those of a listener that have nothing under way.
+  waiting_list& waiting(std::uint32_t listener) noexcept { return waiting_[listener]; }
+  // For a client of `listener` that is one too many there, or in the process: whoever has waited
+  // longest of this worker's clients, there or anywhere, gives way. False: nobody waits.
+  bool make_room(std::uint32_t listener) noexcept;
 
  private:
   struct acceptor;
+  enum class place : std::uint8_t { free, surplus, none };
 
   static void on_accepted(io::operation& op, io::completion what);
   static void on_accept_again(io::timer& timer);
   void accept(acceptor& at);
-  bool take_place(std::uint32_t listener) noexcept;
+  place take_place(std::uint32_t listener) noexcept;
   void give_place_back(std::uint32_t listener) noexcept;
-  void admit(int fd, std::uint32_t listener);
-  void hand_over(int fd, std::uint32_t listener, std::size_t to);
+  void admit(int fd, std::uint32_t listener, bool surplus);
+  void hand_over(int fd, std::uint32_t listener, bool surplus, std::size_t to);
   worker_load& load() noexcept { return (*parts_.loads)[parts_.index]; }
+  void make_waiting_lists(std::size_t listeners);
   bool accepting() const noexcept;
   void run_all(io::message* first);
   io::task<> keep_house();
@@ -130,6 +139,7 @@ class worker {
   std::unique_ptr<epoch> epoch_;
   std::vector<std::unique_ptr<epoch>> past_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::vector<waiting_list> waiting_;  // by listener
   upstream::pools pools_;
   redis::client redis_;
   auth::authenticator authenticator_;

@@ -44,6 +44,7 @@ key_recipe make_recipe(const config::limit& limit) noexcept {
     if (part == config::limit_key::client_ip) recipe.client = true;
     if (part == config::limit_key::identity) recipe.identity = true;
     if (part == config::limit_key::route) recipe.route = true;
+    if (part == config::limit_key::country) recipe.country = true;
   }
   recipe.headers = !limit.by_headers.empty();
   return recipe;
@@ -55,7 +56,8 @@ key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret
   struct {
     address client{};
     std::uint64_t identity = 0;
-    std::uint64_t route = 0;
+    std::uint32_t route = 0;
+    std::uint32_t country = 0;
     std::uint64_t headers = 0;
   } parts;
   static_assert(sizeof parts == 40, "no padding: every octet is hashed");
@@ -73,8 +75,10 @@ key make_key(const key_recipe& recipe, const caller& who, const hash_key& secret
     }
   }
   if (recipe.client) parts.client = masked(who.client, recipe.ipv6_prefix);
-  if (recipe.route) parts.route = std::uint64_t{who.route} + 1;
-  const bool alone = recipe.identity && !recipe.client && !recipe.route && !recipe.headers;
+  if (recipe.route) parts.route = who.route + 1;
+  if (recipe.country) parts.country = static_cast<std::uint32_t>(who.country.index()) + 1;
+  const bool alone =
+      recipe.identity && !recipe.client && !recipe.route && !recipe.country && !recipe.headers;
   const std::uint64_t hash = alone ? parts.identity : sip_hash(&parts, sizeof parts, secret);
   return {hash == 0 ? 1 : hash};
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/country.h"
 #include "config/config.h"
 
 namespace rw::limit {
@@ -16,6 +17,7 @@ struct caller {
   std::string_view identity;              // unique within its realm
   std::string_view realm;                 // who vouches for it: an issuer, or "" for our own keys
   std::uint32_t route = 0;                // index into configuration::routes
+  rw::country country;                    // of the client; all that are not known are one
   std::span<const std::string_view> headers;  // values of the limit's own, absent ones empty
   config::rate own;                           // replaces the rate of limits by identity; 0: none
 };
@@ -32,6 +34,7 @@ struct key_recipe {
   bool client = false;
   bool identity = false;
   bool route = false;
+  bool country = false;
   bool headers = false;
   unsigned ipv6_prefix = 64;  // bits, 0..128; IPv4 always counts by its full address
   friend bool operator==(const key_recipe&, const key_recipe&) = default;

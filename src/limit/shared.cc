@@ -130,6 +130,7 @@ void write_shared_key(std::string_view limit, const key_recipe& recipe, const ca
     all.add('i', who.identity);
   }
   if (recipe.route) all.add('r', route);
+  if (recipe.country) all.add('g', who.country.text());
   for (const std::string_view value : who.headers) all.add('h', value);
   out.assign("rw:").append(limit).append(":");
   constexpr std::string_view digits = "0123456789abcdef";

@@ -19,6 +19,7 @@ void write_json(const access_record& r, std::string_view time, std::string_view 
   out.text("\"");
   out.member(R"(,"id":")", r.request_id);
   out.member(R"(,"client":")", r.client);
+  out.member(R"(,"country":")", r.country);
   out.member(R"(,"identity":")", r.identity);
   out.member(R"(,"route":")", r.route);
   out.member(R"(,"upstream":")", r.upstream);
@@ -48,11 +49,11 @@ void write_json(const access_record& r, std::string_view time, std::string_view 
 }  // namespace
 
 std::size_t access_formatter::bytes_max(const access_record& r) const noexcept {
-  const std::size_t texts = r.request_id.size() + r.client.size() + r.identity.size() +
-                            r.route.size() + r.upstream.size() + r.method.size() + r.host.size() +
-                            r.path.size() + r.query.size() + r.protocol.size() + r.tls.size() +
-                            r.reason.size() + r.shadow.size() + r.user_agent.size() +
-                            r.referer.size();
+  const std::size_t texts = r.request_id.size() + r.client.size() + r.country.size() +
+                            r.identity.size() + r.route.size() + r.upstream.size() +
+                            r.method.size() + r.host.size() + r.path.size() + r.query.size() +
+                            r.protocol.size() + r.tls.size() + r.reason.size() + r.shadow.size() +
+                            r.user_agent.size() + r.referer.size();
   // Redaction can lengthen a query: "a=&a=&" becomes "a=***&a=***&", by 3 octets for 3 of it.
   return 800 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
 }

@@ -17,6 +17,7 @@ struct access_record {
   wall_time at;  // when the first byte of the request came
   std::string_view request_id;
   std::string_view client;
+  std::string_view country;  // of the client: "DE"
   std::string_view identity;
   std::string_view route;
   std::string_view upstream;

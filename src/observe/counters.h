@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/country.h"
 #include "observe/deadline.h"
 #include "observe/names.h"
 
@@ -19,6 +20,7 @@ enum class counter : std::uint8_t {
   connections_closed,
   connections_handed_over,  // to another worker, which counts them as accepted
   connections_refused,      // over max_connections, or while draining
+  connections_gave_way,     // closed for somebody who came: max_connections was reached
   accept_exhausted,         // no descriptor or memory left
   bans_made,                // by failures
   banned_connections,       // closed at once: their client was
@@ -140,6 +142,9 @@ class alignas(128) counters {  // no cache line shared with another worker's
   route_counts& route(std::uint32_t id) noexcept { return routes_[id]; }
   upstream_counts& upstream(std::uint32_t id) noexcept { return upstreams_[id]; }
   limit_counts& limit(std::uint32_t id) noexcept { return limits_[id]; }
+  // Requests, by the country of their clients.
+  cell& requests_from(country where) noexcept { return countries_[where.index()]; }
+  const cell& requests_from(country where) const noexcept { return countries_[where.index()]; }
   const route_counts& route(std::uint32_t id) const noexcept { return routes_[id]; }
   const upstream_counts& upstream(std::uint32_t id) const noexcept { return upstreams_[id]; }
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
@@ -156,6 +161,7 @@ class alignas(128) counters {  // no cache line shared with another worker's
   std::array<route_counts, names::capacity> routes_;
   std::array<upstream_counts, names::capacity> upstreams_;
   std::array<limit_counts, names::capacity> limits_;
+  std::array<cell, country::count> countries_;
 };
 
 }  // namespace rw::observe

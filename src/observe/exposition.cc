@@ -34,6 +34,8 @@ constexpr described plain[] = {
      "Connections closed at once because their client was banned."},
     {counter::banned_requests, "ringward_banned_requests_total", "counter",
      "Requests answered 403 because their client was banned."},
+    {counter::connections_gave_way, "ringward_connections_gave_way_total", "counter",
+     "Client connections with nothing under way, closed for others: max_connections was reached."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
@@ -182,6 +184,25 @@ void expose_limits(workers all, const std::vector<std::string>& names, std::stri
   }
 }
 
+// A series for each country that has been seen: 250 are given out, 676 can be written.
+void expose_countries(workers all, wall_time built, std::string& out) {
+  if (built == wall_time{}) return;
+  head(out, "ringward_geo_database_build_timestamp_seconds", "gauge",
+       "When the database of [geo] was built, in Unix time.");
+  fmt::format_to(std::back_inserter(out), "ringward_geo_database_build_timestamp_seconds {}\n",
+                 built.time_since_epoch().count() / 1'000'000'000);
+  head(out, "ringward_requests_by_country_total", "counter",
+       "Requests answered, by the country of the client's address.");
+  for (std::size_t i = 0; i < country::count; ++i) {
+    const country one = country::at(i);
+    const auto n = sum(all, [one](const counters& c) { return c.requests_from(one).get(); });
+    if (n == 0 && one.is_known()) continue;
+    fmt::format_to(std::back_inserter(out),
+                   "ringward_requests_by_country_total{{country=\"{}\"}} {}\n",
+                   one.is_known() ? one.text() : "unknown", n);
+  }
+}
+
 void expose_reasons(workers all, std::string& out) {
   std::map<std::string_view, std::uint64_t> by_text;
   for (const counters* one : all) {
@@ -256,6 +277,13 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
   head(out, "ringward_start_time_seconds", "gauge", "When the process started, in Unix time.");
   fmt::format_to(std::back_inserter(out), "ringward_start_time_seconds {:.3f}\n",
                  seconds(facts.started));
+  head(out, "ringward_resident_memory_bytes", "gauge", "Memory of the process now.");
+  fmt::format_to(std::back_inserter(out), "ringward_resident_memory_bytes {}\n",
+                 facts.resident_bytes);
+  head(out, "ringward_memory_bound_bytes", "gauge",
+       "The most it can have, whatever clients do: computed from the configuration.");
+  fmt::format_to(std::back_inserter(out), "ringward_memory_bound_bytes {}\n",
+                 facts.memory_bound_bytes);
   head(out, "ringward_config_last_reload_success_timestamp_seconds", "gauge",
        "When the configuration in force was taken, in Unix time.");
   fmt::format_to(std::back_inserter(out),
@@ -316,6 +344,7 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_routes(all, labels.routes.all(), out);
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
+  expose_countries(all, facts.geo_built, out);
   expose_reasons(all, out);
   expose_client_deadlines(all, out);
   expose_durations(all, out);

@@ -19,10 +19,13 @@ struct process_facts {
   wall_time reloaded;  // the last configuration that was taken
   std::uint64_t reloads = 0;
   std::uint64_t reloads_failed = 0;
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t memory_bound_bytes = 0;
   std::uint64_t access_lines_dropped = 0;
   std::uint64_t key_hashes = 0;     // slow hashes of API keys computed
   bool access_log_failing = false;  // the last write or open of it did not succeed
   std::uint64_t audit_records = 0;
+  wall_time geo_built;  // the database of [geo]; 0: there is none
   std::uint64_t audit_records_dropped = 0;
   bool audit_log_failing = false;
 };

@@ -43,7 +43,7 @@ install() {
 import json
 bill = json.load(open("/usr/share/ringward/ringward.cdx.json"))
 names = {c["name"] for c in bill["components"] if c.get("version")}
-assert {"wolfssl", "simdjson", "mimalloc", "libsodium-dev", "libc-ares-dev", "libcrypt-dev", "libc6"} <= names, names'
+assert {"wolfssl", "simdjson", "mimalloc", "libsodium-dev", "libc-ares-dev", "libmaxminddb-dev", "libcrypt-dev", "libc6"} <= names, names'
   check 'so are the licences' test -s /usr/share/licenses/ringward/GPL-3
   check 'the program wants nothing but glibc' \
     is "$(ldd /usr/bin/ringward | grep -vE 'linux-vdso|ld-linux-x86-64|libc\.so|libm\.so')" ''

@@ -5,7 +5,6 @@ import resource
 import threading
 import time
 
-import client
 import configs
 import credentials
 import harness
@@ -122,7 +121,9 @@ class Clients(Attacks):
         self.assertEqual({r.get("x-real-ip") for r in origin.requests}, {"127.0.0.1"})
 
     def test_descriptors_are_left_for_origins(self):
-        origin = self.origin(lambda c, r: c.answer(200, b"ok"))
+        go = threading.Event()
+        self.addCleanup(go.set)
+        origin = self.origin(lambda c, r: (go.wait(harness.patience(30)), c.answer(200, b"ok")))
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         toml = configs.plain(more='[server]\nworkers = 1\n[admin]\nsocket = "off"\n'
                                   'address = "127.0.0.1:0"\n')
@@ -138,14 +139,15 @@ class Clients(Attacks):
         self.addCleanup(gate.stop)
         self.assertEqual((soft, hard), resource.getrlimit(resource.RLIMIT_NOFILE))
         gate.wait_for_log(r"warning: 200 descriptors .* are enough for 75 clients")
-        held = self.connections(gate, 300)
-        answered = 0
+        held = self.connections(gate, 75)
         for one in held:
-            try:
-                answered += one.request("GET", "/").status == 200
-            except (OSError, client.Closed):
-                pass
-        self.assertEqual(answered, 75)
+            one.send_request("GET", "/")
+        harness.eventually(lambda: len(origin.requests) == 75, what="all are forwarded")
+        for one in self.connections(gate, 225):
+            self.assertTrue(one.closed_within(harness.patience(5)))
+        go.set()
+        for one in held:
+            self.assertEqual(one.read_response().status, 200)
         self.assertEqual(gate.admin_get("/readyz").status, 200)
 
     def test_a_refused_body_that_drips_holds_nothing(self):

@@ -96,9 +96,10 @@ class Balance(harness.SystemTest):
         gate = self.start()
         before = gate.descriptors()
         self.open(gate, 1500)
+        # One more, and whoever has waited longest is gone for it: as many as before.
         for _ in range(20):
-            with gate.connect() as surplus:
-                self.assertTrue(surplus.closed_within(5))
+            self.open(gate, 1)
+            self.counts(gate, 1500)
         self.close_all()
         self.held.clear()
         self.counts(gate, 0)

@@ -67,7 +67,7 @@ class ClientCertificates(client_certificates.CertificateTest):
         self.assertEqual(self.ask(None, "/open", name="optional").status, 200)
         refused = self.ask(None, name="optional")
         self.assertEqual(refused.status, 401)
-        self.assertEqual(refused.get("www-authenticate"), 'Bearer realm="ringward"')
+        self.assertEqual(refused.get("www-authenticate"), 'Bearer realm="api"')
         self.gateway.wait_for_access(reason="missing", status=401)
         # Nobody asks there, and nobody sends one unasked.
         self.assertEqual(self.ask(self.alice, name="off").status, 401)

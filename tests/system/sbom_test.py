@@ -88,7 +88,8 @@ class BillOfMaterials(unittest.TestCase):
 
     def test_what_meson_found_is_in_it(self):
         found = json.loads((BUILD / "meson-info" / "intro-dependencies.json").read_text())
-        names = {"libcares", "hiredis", "liburing", "libsodium", "tomlplusplus", "CLI11", "fmt"}
+        names = {"libcares", "hiredis", "libmaxminddb", "liburing", "libsodium", "tomlplusplus", "CLI11",
+                 "fmt"}
         versions = [c["version"] for c in self.libraries]
         seen = set()
         for dependency in found:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
-BELOW_GATEWAY = {"base", "io", "tls", "http", "config", "observe", "auth", "limit", "route", "net",
-                 "redis", "upstream"}
+BELOW_GATEWAY = {"base", "io", "tls", "http", "config", "observe", "auth", "geo", "limit", "route",
+                 "net", "redis", "upstream"}
 MAY_INCLUDE = {
     "base": set(),
     "io": {"base"},
@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "config": {"base"},
     "observe": {"base"},
     "auth": {"base", "config"},
+    "geo": {"base"},
     "limit": {"base", "config"},
     "route": {"base", "config"},
     "net": {"base", "config", "io", "tls"},
@@ -41,6 +42,7 @@ OWNERS = (
     (re.compile(r"toml\+\+/"), ("config",)),
     (re.compile(r"CLI/"), ("control", "")),
     (re.compile(r"ares"), ("control",)),
+    (re.compile(r"maxminddb"), ("geo",)),
     (re.compile(r"hiredis/"), ("redis",)),
 )
 

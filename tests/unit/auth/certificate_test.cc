@@ -79,7 +79,7 @@ TEST_F(Certificates, WithoutANameAreNoCredential) {
   EXPECT_EQ(ask(&nameless_, true, {a_certificate, a_key}).who.view(), "alice");
   std::string challenge;
   append_challenge(challenge, found.why, {});
-  EXPECT_EQ(challenge, "Bearer realm=\"ringward\"") << "no token was presented";
+  EXPECT_EQ(challenge, "Bearer realm=\"api\"") << "no token was presented";
 }
 
 TEST_F(Certificates, ProveNothingOnceTheyHaveEnded) {

@@ -36,15 +36,15 @@ std::string challenge(reason why, std::vector<std::string> scopes = {}) {
 
 // RFC 6750 3.1: no error code when the request carried no authentication information.
 TEST(Challenge, TellsTheCodeAndNothingElse) {
-  EXPECT_EQ(challenge(reason::missing), "Bearer realm=\"ringward\"");
-  EXPECT_EQ(challenge(reason::unsupported_scheme), "Bearer realm=\"ringward\"");
-  EXPECT_EQ(challenge(reason::ambiguous), "Bearer realm=\"ringward\", error=\"invalid_request\"");
+  EXPECT_EQ(challenge(reason::missing), "Bearer realm=\"api\"");
+  EXPECT_EQ(challenge(reason::unsupported_scheme), "Bearer realm=\"api\"");
+  EXPECT_EQ(challenge(reason::ambiguous), "Bearer realm=\"api\", error=\"invalid_request\"");
   for (reason why : {reason::unknown_key, reason::expired, reason::bad_signature,
                      reason::unknown_kid, reason::wrong_audience, reason::malformed}) {
-    EXPECT_EQ(challenge(why, {"read"}), "Bearer realm=\"ringward\", error=\"invalid_token\"");
+    EXPECT_EQ(challenge(why, {"read"}), "Bearer realm=\"api\", error=\"invalid_token\"");
   }
   EXPECT_EQ(challenge(reason::insufficient_scope, {"read", "bad\"one", "write:all"}),
-            "Bearer realm=\"ringward\", error=\"insufficient_scope\", scope=\"read write:all\"");
+            "Bearer realm=\"api\", error=\"insufficient_scope\", scope=\"read write:all\"");
 }
 
 }  // namespace

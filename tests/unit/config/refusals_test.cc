@@ -269,6 +269,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "t:7:9: error: limit.burst: must be from 1 to 1000000000"},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"ip\"",
                 "t:7:6: error: limit.by: must be one of \"client.ip\", \"identity\", \"route\", "
+                "\"country\", "
                 "\"header:NAME\""},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"route+route\"",
                 "t:7:6: error: limit.by: names one thing twice"},
@@ -278,7 +279,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "by = \"header:a+header:b+header:c+header:d+header:e\"",
                 "t:7:6: error: limit.by: joins more than 4 headers"},
         refusal{"[[limit]]\nname = \"l\"\nrate = \"1/s\"\nby = \"country\"",
-                "t:7:6: error: limit.by: \"country\" is not yet supported"},
+                "t:7:6: error: limit.by: \"country\" needs a [geo] table: who is to say where"},
         refusal{"[[limit]]\nname = \"l\"\nconcurrent = 0", "t:4:1: error: limit.rate: required"},
         refusal{"[[limit]]\nname = \"l\"\nconcurrent = 1000001",
                 "t:6:14: error: limit.concurrent: must be from 0 to 1000000"},
@@ -326,7 +327,6 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
   EXPECT_THAT(
       after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
-  EXPECT_THAT(after_listener("[geo]\n"), ElementsAre(not_yet("geo")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\n"),
               ElementsAre(not_yet("upstream.protocol")));

@@ -55,6 +55,25 @@ TEST(Balance, AmongManyALittleMoreIsKept) {
   EXPECT_EQ(who_serves(all, 0), 0U);
 }
 
+TEST(Balance, WhoseClientHasWaitedLongestMakesRoom) {
+  worker_loads all(3);
+  set(all, {1, 1, 1});
+  for (worker_load& one : all) {
+    one.waits_since = std::make_unique<std::atomic<std::int64_t>[]>(2);
+    one.waits_since[0] = 1;  // of another listener
+    one.waits_since[1] = nobody_waits;
+  }
+  EXPECT_EQ(who_makes_room(all, 1, 1), 1U);
+  all[2].waits_since[1] = 500;
+  EXPECT_EQ(who_makes_room(all, 1, 1), 2U);
+  all[1].waits_since[1] = 500;
+  EXPECT_EQ(who_makes_room(all, 1, 1), 1U);
+  all[0].waits_since[1] = 499;
+  EXPECT_EQ(who_makes_room(all, 1, 1), 0U);
+  all[0].takes = false;
+  EXPECT_EQ(who_makes_room(all, 1, 1), 1U);
+}
+
 TEST(Balance, WhoHasLeastKeepsWhatItAccepts) {
   worker_loads all(3);
   set(all, {1000, 3, 1000});

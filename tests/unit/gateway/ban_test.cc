@@ -119,6 +119,16 @@ TEST_F(Ban, ExemptNetworksAndUnixSocketsNeverAre) {
   }
 }
 
+// A page that somebody visits would have them banned by asking for what it may not.
+TEST_F(Ban, PreflightsCountForNothing) {
+  for (int i = 0; i < 5; ++i) {
+    exchange& x = request("192.0.2.9");
+    x.preflight = true;
+    refuse(x, 403);
+  }
+  EXPECT_TRUE(let_in("192.0.2.9"));
+}
+
 TEST_F(Ban, EachKindHasItsWeight) {
   const auto times = [this](std::string_view peer, auto&& fail) {
     int n = 0;

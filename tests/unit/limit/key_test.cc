@@ -57,6 +57,26 @@ TEST(Key, JoinsWhatTheLimitNamesAndNothingElse) {
   EXPECT_EQ(make_key(by_both, one, secret), make_key(by_both, other, secret));
 }
 
+TEST(Key, CountsByCountryAndAllThatAreNotKnownAsOne) {
+  const key_recipe by_country{.country = true};
+  const caller german{.client = v4(2, 1), .country = country::of("DE")};
+  caller other = german;
+  other.client = v4(2, 2);
+  EXPECT_EQ(make_key(by_country, german, secret), make_key(by_country, other, secret));
+  other.country = country::of("FR");
+  EXPECT_NE(make_key(by_country, german, secret), make_key(by_country, other, secret));
+  EXPECT_NE(make_key(by_country, german, secret), make_key(by_country, caller{}, secret));
+  EXPECT_EQ(make_key(by_country, at(v4(1, 1)), secret), make_key(by_country, caller{}, secret));
+  const key_recipe by_both{.client = true, .country = true};
+  EXPECT_NE(make_key(by_both, at(v4(1, 1)), secret), make_key(by_both, at(v4(1, 2)), secret));
+  // A country is no route, and the other way round.
+  EXPECT_NE(make_key(by_country, {.country = country::at(3)}, secret),
+            make_key({.route = true}, {.route = 3}, secret));
+  const caller alice{.identity = "alice", .country = country::of("DE")};
+  EXPECT_NE(make_key({.identity = true}, alice, secret),
+            make_key({.identity = true, .country = true}, alice, secret));
+}
+
 TEST(Key, AnIdentityCountsWithinItsRealm) {
   const key_recipe by_identity{.identity = true};
   const caller ours{.identity = "alice"};
@@ -90,6 +110,8 @@ TEST(Key, RecipesComeFromTheConfiguration) {
   limit.by = {config::limit_key::client_ip, config::limit_key::route};
   limit.ipv6_prefix = 48;
   EXPECT_EQ(make_recipe(limit), (key_recipe{.client = true, .route = true, .ipv6_prefix = 48}));
+  limit.by = {config::limit_key::country};
+  EXPECT_EQ(make_recipe(limit), (key_recipe{.country = true, .ipv6_prefix = 48}));
 }
 
 }  // namespace

@@ -55,6 +55,10 @@ TEST(SharedKey, IsAnotherForWhateverCounts) {
              {.identity = "alice", .headers = std::span(&value, 1)}));
   add(key_of({.headers = true}, {.headers = two}));
   add(key_of({.headers = true}, {.headers = split}));
+  add(key_of({.country = true}, {.country = country::of("DE")}));
+  add(key_of({.country = true}, {.country = country::of("FR")}));
+  add(key_of({.country = true}, {}));
+  add(key_of({.headers = true}, {.headers = std::span(&value, 1)}));
   EXPECT_EQ(all.size(), made);
 }
 

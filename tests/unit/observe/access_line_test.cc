@@ -73,6 +73,14 @@ TEST(AccessLine, LeavesOutWhatIsNotKnown) {
   EXPECT_NE(line(r).find(R"(,"attempts":2,)"), std::string::npos);
 }
 
+TEST(AccessLine, SaysWhereTheClientIs) {
+  access_record r = example();
+  r.country = "DE";
+  EXPECT_NE(line(r).find(R"("client":"192.0.2.7","country":"DE","identity":"alice")"),
+            std::string::npos);
+  EXPECT_EQ(line(r, access_format::combined), line(example(), access_format::combined));
+}
+
 // Every octet in every place of a text: the line stays one line and one valid JSON document, which
 // has the text back.
 TEST(AccessLine, EscapesEveryOctetInEveryPlace) {

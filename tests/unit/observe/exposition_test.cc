@@ -104,6 +104,20 @@ TEST(Exposition, OtherShowsWhenItIsNeeded) {
   EXPECT_THAT(text, HasSubstr("{limit=\"other\",outcome=\"admitted\"} 1\n"));
 }
 
+TEST(Exposition, CountriesAreThoseThatCame) {
+  world w;
+  w.first->requests_from(country::of("DE")).add(2);
+  w.second->requests_from(country::of("DE")).add();
+  w.second->requests_from({}).add(5);
+  EXPECT_THAT(w.text(), Not(HasSubstr("country"))) << "there is no database";
+  w.facts.geo_built = wall_time{1'700'000'000s};
+  const std::string text = w.text();
+  EXPECT_THAT(text, HasSubstr("ringward_geo_database_build_timestamp_seconds 1700000000\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_requests_by_country_total{country=\"DE\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("ringward_requests_by_country_total{country=\"unknown\"} 5\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\"FR\"")));
+}
+
 TEST(Exposition, ShowsEachWorkersConnections) {
   world w;
   w.first->add(counter::connections_accepted, 5);
