@@ -360,8 +360,7 @@ struct route {
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
-// What weighs how much towards a ban; 0: nothing.
-struct ban_weights {
+struct ban_weights {  // of what, towards a ban; 0: nothing
   std::uint32_t unauthorized = 1;  // 401, but for
   std::uint32_t expired = 0;       // that of a token whose time is over
   std::uint32_t forbidden = 1;     // 403
