@@ -315,8 +315,7 @@ struct header_value {
   secret_source from;
 };
 
-// What pages of other origins may do with a route (WHATWG Fetch, "HTTP extensions").
-struct cors {
+struct cors {  // what pages of other origins may do (WHATWG Fetch, "HTTP extensions")
   std::vector<std::string> origins;  // serialised, sorted; "*" alone: any; empty: off
   std::vector<std::string> methods = {"GET", "POST"};
   std::vector<std::string> headers = {"authorization", "content-type", "x-api-key"};  // lower case
@@ -324,8 +323,7 @@ struct cors {
   nanoseconds max_age = std::chrono::hours{1};
 };
 
-// Where clients are, by their addresses.
-struct geo {
+struct geo {             // where clients are, by their addresses
   std::string database;  // path of a MaxMind .mmdb
   place database_at;
 };
