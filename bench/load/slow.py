@@ -30,7 +30,7 @@ from server import ROOT
 MODES = {"alone": (), "slow headers": ("-H", "-u", "{url}/open"),
          "slow bodies": ("-B", "-t", "POST", "-s", "8192", "-u", "{url}/open"),
          "ranges": ("-R", "-a", "1", "-b", "3000", "-u", "{url}/open"),
-         "slow reading": ("-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-u", "{url}/bytes/1048576")}
+         "slow reading": ("-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-u", "{url}/bytes/{bytes}")}
 
 
 class Attacked(Ringward):
@@ -60,12 +60,12 @@ class Attacked(Ringward):
 
 
 @contextmanager
-def attack(mode, plan, server, connections, seconds, peak):
+def attack(mode, plan, server, args, peak):
     """slowhttptest, until the block has ended; `peak` gets how many connections the gate had."""
     if not MODES[mode]:
         yield
         return
-    words = [word.format(url=server.url("")) for word in MODES[mode]]
+    words = [word.format(url=server.url(""), bytes=args.bytes) for word in MODES[mode]]
     done = threading.Event()
 
     def watch():
@@ -74,8 +74,8 @@ def attack(mode, plan, server, connections, seconds, peak):
     watcher = threading.Thread(target=watch)
     watcher.start()
     process = subprocess.Popen(
-        ["taskset", "-c", str(plan.load_cpu), "slowhttptest", "-c", str(connections), "-r", "2000", "-i", "5",
-         "-l", str(seconds + 5), "-p", "5", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ["taskset", "-c", str(plan.load_cpu), "slowhttptest", "-c", str(args.connections), "-r", "2000", "-i", "5",
+         "-l", str(args.seconds + 5), "-p", "5", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -88,7 +88,7 @@ def attack(mode, plan, server, connections, seconds, peak):
 def sample(mode, plan, server, args):
     peak = []
     before = cpu_by_thread(server.process.pid)["worker"]
-    with attack(mode, plan, server, args.connections, args.seconds, peak):
+    with attack(mode, plan, server, args, peak):
         taken = latency.h2load(plan, server, args.rate, args.seconds)  # Trouble unless all are 200
         spent = cpu_by_thread(server.process.pid)["worker"] - before
     ordered = sorted(microseconds for _, microseconds in taken)
@@ -102,8 +102,9 @@ def main():
     parser.add_argument("--build", default=os.path.join(ROOT, "build/release"))
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=12)
-    parser.add_argument("--rate", type=int, default=20000, help="honest requests a second")
+    parser.add_argument("--rate", type=int, default=30000, help="honest requests a second")
     parser.add_argument("--connections", type=int, default=5000, help="slow ones")
+    parser.add_argument("--bytes", type=int, default=65536, help="of each answer that is read slowly")
     parser.add_argument("--out", default=os.path.join(ROOT, "bench/results/slow-clients.json"))
     args = parser.parse_args()
     if not shutil.which("slowhttptest"):

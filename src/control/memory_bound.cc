@@ -18,6 +18,7 @@
 #include "limit/ban_table.h"
 #include "limit/set.h"
 #include "net/stream.h"
+#include "redis/client.h"
 
 namespace rw::control {
 namespace {
@@ -63,6 +64,7 @@ std::uint64_t of_each_worker(const config::configuration& of) {
                       tokens.entries * 64 + auth::slow_cache::entries * 128;
   if (of.log.access_path != "off") sum += access_queue_bytes;
   if (!of.log.audit.path.empty()) sum += gateway::auditor::queue_bytes;
+  if (of.redis.present) sum += allocated(2 * redis::client::unsent_bytes_max);  // to and fro
   return sum;
 }
 

@@ -38,6 +38,8 @@ TEST(MemoryBound, GrowsWithWhateverTheConfigurationLetsGrow) {
             }),
             32'000U);
   EXPECT_EQ(grows([](auto& c) { c.listeners[0].max_connections_per_client = 5; }), 262'144U * 16);
+  EXPECT_EQ(grows([](auto& c) { c.ban.present = true; }), 2U * 65'536 * 16);
+  EXPECT_GT(grows([](auto& c) { c.redis.present = true; }), 2U << 20U);
   EXPECT_EQ(grows([](auto& c) { c.jwt.emplace_back().replay_by_jti = true; }), 262'144U * 16);
   EXPECT_GE(grows([](auto& c) { c.listeners[0].limits.head_bytes = 256U << 10U; }),
             before.clients * (200U << 10U));
