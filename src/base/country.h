@@ -25,7 +25,8 @@ class country {
   // Its place: 0 for the unknown one, below `count`.
   constexpr std::size_t index() const noexcept {
     if (!is_known()) return 0;
-    return static_cast<std::size_t>((code_[0] - 'A') * 26 + (code_[1] - 'A') + 1);
+    const auto place = [](char letter) { return static_cast<std::size_t>(letter - 'A'); };
+    return place(code_[0]) * 26 + place(code_[1]) + 1;
   }
   static constexpr country at(std::size_t index) noexcept {
     country made;

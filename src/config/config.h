@@ -315,8 +315,7 @@ struct header_value {
   secret_source from;
 };
 
-// What pages of other origins may do with a route (WHATWG Fetch, "HTTP extensions").
-struct cors {
+struct cors {  // what pages of other origins may do (WHATWG Fetch, "HTTP extensions")
   std::vector<std::string> origins;  // serialised, sorted; "*" alone: any; empty: off
   std::vector<std::string> methods = {"GET", "POST"};
   std::vector<std::string> headers = {"authorization", "content-type", "x-api-key"};  // lower case
@@ -324,8 +323,7 @@ struct cors {
   nanoseconds max_age = std::chrono::hours{1};
 };
 
-// Where clients are, by their addresses.
-struct geo {
+struct geo {             // where clients are, by their addresses
   std::string database;  // path of a MaxMind .mmdb
   place database_at;
 };
@@ -360,8 +358,7 @@ struct route {
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
-// What weighs how much towards a ban; 0: nothing.
-struct ban_weights {
+struct ban_weights {  // of what, towards a ban; 0: nothing
   std::uint32_t unauthorized = 1;  // 401, but for
   std::uint32_t expired = 0;       // that of a token whose time is over
   std::uint32_t forbidden = 1;     // 403

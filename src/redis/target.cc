@@ -12,7 +12,7 @@ bool is_same(const target& a, const target& b) noexcept {
   const bool same_password = a.password && b.password
                                  ? equal_in_constant_time(a.password->view(), b.password->view())
                                  : a.password == b.password;
-  return same_password && a.timeout == b.timeout && a.tls == b.tls && a.tls_name == b.tls_name &&
+  return same_password && a.tls == b.tls && a.tls_name == b.tls_name &&
          std::ranges::equal(a.addresses, b.addresses, same_address);
 }
 

@@ -196,5 +196,48 @@ TEST(Leases, ManyGatewaysStayWithinGatewaysTimesSlice) {
   }
 }
 
+// The worst that can be: all gates hold all they may, the budget fills up meanwhile, and at one
+// moment everything is spent.
+TEST(Leases, WhatAllHoldIsAllThatIsOver) {
+  constexpr unsigned gateways = 100;
+  const config::limit one{.name = "one",
+                          .by = {config::limit_key::identity},
+                          .rate = {.count = 1'000'000, .per = 1s},
+                          .burst = 1'000,
+                          .shared = config::limit_sharing::leased,
+                          .capacity = 1024};
+  const pace of_all = make_pace(one.rate, one.burst);
+  const std::uint64_t slice = limiter::slice_of(of_all);
+  bucket shared(of_all);
+  std::uint64_t now = 5'000'000'000;
+  const auto when = [&now] { return mono_time{nanoseconds{static_cast<std::int64_t>(now)}}; };
+  std::vector<std::unique_ptr<limiter>> gates;
+  for (unsigned i = 0; i < gateways; ++i) {
+    gates.push_back(std::make_unique<limiter>(std::span(&one, 1), 1));
+    const limiter& gate = *gates.back();
+    const demand who = gate.make_demand(0, {.identity = "alice"});
+    now += of_all.window_ns;
+    for (std::uint64_t asked = 0; asked < slice / 2;) {
+      now += 1000;
+      const spending got = gate.spend(who, when());
+      if (got.ask_for == 0) continue;
+      const std::uint64_t granted = shared.ask(got.ask_for, now).granted;
+      gate.deposit(who, granted - (got.spent || granted == 0 ? 0 : 1), deposit_of::all, when());
+      asked = granted;
+    }
+  }
+  now += of_all.window_ns;
+  std::uint64_t spent = shared.ask(one.burst, now).granted;
+  EXPECT_EQ(spent, one.burst);
+  for (const auto& gate : gates) {
+    const demand who = gate->make_demand(0, {.identity = "alice"});
+    while (gate->spend(who, when()).spent) ++spent;
+  }
+  fmt::print("{} gates that hoard: over by {} of {}\n", gateways, spent - one.burst,
+             gateways * slice);
+  EXPECT_LE(spent - one.burst, gateways * slice);
+  EXPECT_GE(spent - one.burst, gateways * slice / 2);
+}
+
 }  // namespace
 }  // namespace rw::limit
