@@ -31,6 +31,7 @@ def main():
     parser.add_argument("--only", metavar="WORD", help="checks whose name or category has it")
     parser.add_argument("--patience", type=float, default=45.0, metavar="SECONDS",
                         help="how long the gate may let a slow client be; 45")
+    parser.add_argument("--guesses", type=int, default=300, metavar="N", help="wrong keys in a row; 300")
     parser.add_argument("--list", action="store_true", help="what would be done")
     args = parser.parse_args()
     if args.list:
@@ -41,7 +42,7 @@ def main():
         parser.error("a URL is needed")
     try:
         target = Target(args.url, args.key, args.token)
-        target.slow = args.patience
+        target.slow, target.guesses = args.patience, args.guesses
         target.ask()
     except (ValueError, OSError) as why:
         print(f"attack: {why}", file=sys.stderr)

@@ -94,7 +94,17 @@ class Target:
     def plain_socket(self):
         return socket.create_connection((self.host, self.port), self.patience)
 
-    def connect(self, context=None):
+    def connect(self, context=None, again=2):
+        """`again`: a busy gate may let a handshake be late. With a context of somebody's own it counts
+        at once whether it is taken."""
+        try:
+            return self.connect_once(context)
+        except (ssl.SSLError, ConnectionError):
+            if context or not again:
+                raise
+            return self.connect(again=again - 1)
+
+    def connect_once(self, context):
         raw = self.plain_socket()
         if not self.tls:
             return raw

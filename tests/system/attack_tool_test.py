@@ -13,7 +13,7 @@ import credentials
 import harness
 
 TOOL = harness.ROOT / "tests" / "attack" / "attack.py"
-SHORT = '[listener.timeouts]\nhandshake = "2s"\nhead = "2s"\nbody_gap = "2s"\n'
+SHORT = '[listener.timeouts]\nhandshake = "5s"\nhead = "3s"\nbody_gap = "3s"\n'
 LONG = '[listener.timeouts]\nhead = "10m"\nbody_gap = "10m"\n'
 TOKENS = """
 [auth.jwt.main]
@@ -30,10 +30,10 @@ burst = 400
 
 
 class AttackTool(harness.SystemTest):
-    def attack(self, url, *options, patience=8):
+    def attack(self, url, *options, patience=30):
         done = subprocess.run(["/usr/bin/python3", TOOL, url, "--patience", str(harness.patience(patience)),
                                *options], capture_output=True, text=True,
-                              timeout=harness.patience(180))
+                              timeout=harness.patience(300))
         self.assertIn("checks in", done.stdout, done.stderr)
         return done
 
@@ -60,7 +60,7 @@ class AttackTool(harness.SystemTest):
         gate = self.start(SHORT + configs.TLS, 'limits = ["per-ip"]', LIMITS)
         host, port = gate.address()
         url = f"https://{host}:{port}/v1/things"
-        for options in (("--key", self.key, "--only", "good key"), ("--token", self.token)):
+        for options in (("--key", self.key, "--only", "good key"), ("--token", self.token, "--guesses", "700")):
             done = self.attack(url, *options)
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertEqual(self.found(done), set())
