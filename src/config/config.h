@@ -119,7 +119,7 @@ struct listener {
   std::vector<std::string> client_address_from;  // CIDRs
   std::vector<std::string> proxy_protocol_from;  // CIDRs
   std::uint32_t max_connections = 65536;
-  // By client.ip, IPv6 by its /64; direct peers in client_address_from are exempt.
+  // By client.ip, IPv6 by its /64; direct peers in the two lists above are exempt.
   std::uint32_t max_connections_per_client = 0;  // 0: no bound
   rate handshakes_per_client;                    // count 0: none
   listener_timeouts timeouts;
@@ -358,7 +358,7 @@ struct route {
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
 };
 
-struct ban_weights {  // of what, towards a ban; 0: nothing
+struct ban_weights {               // of what, towards a ban; 0: nothing
   std::uint32_t unauthorized = 1;  // 401, but for
   std::uint32_t expired = 0;       // that of a token whose time is over
   std::uint32_t forbidden = 1;     // 403

@@ -32,7 +32,9 @@ const char* bound_client(connection& c, const listener_plan& at) noexcept {
     c.on.counters().add(observe::counter::banned_connections);
     return "banned";
   }
-  if (at.per_client == nullptr || c.peer.is_unix || at.trusted.contains(c.peer.ip)) return nullptr;
+  if (at.per_client == nullptr || c.peer.is_unix) return nullptr;
+  // Who speaks for many, or for itself: balancers' checks name nobody.
+  if (at.trusted.contains(c.peer.ip) || at.proxies.contains(c.peer.ip)) return nullptr;
   const mono_time now = c.on.loop().now();
   const limit::caller who{.client = c.peer.ip};
   const limit::demand one = at.per_client->make_demand(connections, who);

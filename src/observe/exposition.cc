@@ -35,7 +35,8 @@ constexpr described plain[] = {
     {counter::banned_requests, "ringward_banned_requests_total", "counter",
      "Requests answered 403 because their client was banned."},
     {counter::connections_gave_way, "ringward_connections_gave_way_total", "counter",
-     "Client connections with nothing under way, closed for others: max_connections was reached."},
+     "Client connections with nothing under way, closed to make room: max_connections was "
+     "reached."},
     {counter::accept_exhausted, "ringward_accept_exhausted_total", "counter",
      "Times accepting paused because descriptors or memory ran out."},
     {counter::handshakes_resumed, "ringward_tls_resumed_total", "counter",
