@@ -59,7 +59,7 @@ std::uint64_t of_each_worker(const config::configuration& of) {
   const auth::token_cache_limits tokens;
   // In memory of the stream, and as much again as records where it goes out by TLS.
   constexpr std::uint64_t long_bodies =
-      2 * gateway::bulk_receive::per_worker_max * allocated(net::stream::bulk_bytes);
+      std::uint64_t{2} * gateway::bulk_receive::per_worker_max * allocated(net::stream::bulk_bytes);
   std::uint64_t sum = of.server.buffers_bytes + long_bodies + allocated(tokens.bytes) +
                       tokens.entries * 64 + auth::slow_cache::entries * 128;
   if (of.log.access_path != "off") sum += access_queue_bytes;

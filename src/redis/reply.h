@@ -7,7 +7,7 @@
 #include <memory>
 #include <string_view>
 
-struct redisReader;
+struct redisReader;  // NOLINT(readability-identifier-naming): hiredis' name
 
 namespace rw::redis {
 

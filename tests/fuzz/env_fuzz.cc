@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   import_plan plan{.from = "/old", .folder = "/new", .origin = "127.0.0.1:1"};
   plan.settings = read_old_settings(settings, ".env", notes);
   plan.has_key_set = plan.has_mint_key = true;
-  const std::string toml = write_toml(plan, import_support::of_this_build(), notes);
+  const std::string toml = write_toml(plan, notes);
   const auto loaded = config::parse(toml, "made");
   RW_ASSERT(loaded && loaded->settings.routes.size() == 3);
   if (!plan.settings.issuer.empty() && std::ranges::all_of(plan.settings.issuer, [](char c) {
