@@ -71,7 +71,8 @@ io::task<> admin_socket::serve(net::stream& client) {
   co_await client.send(answer, std::chrono::seconds{5});
 }
 
-bool ask(const std::string& path, std::string_view command, std::string& text) {
+// True when it answered "ok"; `text` is the rest.
+static bool ask(const std::string& path, std::string_view command, std::string& text) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -97,6 +98,13 @@ bool ask(const std::string& path, std::string_view command, std::string& text) {
   const std::size_t first = answer.find('\n');
   text = first == std::string::npos ? "" : answer.substr(first + 1);
   return answer.starts_with("ok\n");
+}
+
+int tell(const std::string& path, std::string_view command) {
+  std::string text;
+  const bool done = ask(path, command, text);
+  fmt::print(done ? stdout : stderr, "{}", text);
+  return done ? 0 : 1;
 }
 
 }  // namespace rw::control

@@ -22,7 +22,8 @@ class admin_socket final : public small_server {
   process& process_;
 };
 
-// Asks the gate that listens at `path`; blocks. True when it answered "ok"; `text` is the rest.
-bool ask(const std::string& path, std::string_view command, std::string& text);
+// Asks the gate that listens at `path`, and prints what it answers; blocks. The exit status of the
+// command that asks: 0 when that was "ok".
+int tell(const std::string& path, std::string_view command);
 
 }  // namespace rw::control

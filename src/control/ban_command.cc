@@ -11,13 +11,6 @@
 namespace rw::control {
 namespace {
 
-int tell(const std::string& socket, const std::string& command) {
-  std::string text;
-  const bool done = ask(socket, command, text);
-  fmt::print(done ? stdout : stderr, "{}", text);
-  return done ? 0 : 1;
-}
-
 int refuse(std::string_view text) {
   fmt::print(stderr, "ringward: error: {}\n", text);
   return 2;

@@ -128,13 +128,6 @@ int check(const std::string& path) {
   return 0;
 }
 
-int tell(const std::string& socket, std::string_view command) {
-  std::string text;
-  const bool done = ask(socket, command, text);
-  fmt::print(done ? stdout : stderr, "{}", text);
-  return done ? 0 : 1;
-}
-
 int new_key(const std::string& name) {
   const result<auth::new_key> made = auth::generate_key(name);
   if (!made) {

@@ -10,13 +10,6 @@
 namespace rw::control {
 namespace {
 
-int tell(const std::string& socket, const std::string& command) {
-  std::string text;
-  const bool done = ask(socket, command, text);
-  fmt::print(done ? stdout : stderr, "{}", text);
-  return done ? 0 : 1;
-}
-
 // Whole seconds, rounded up; nothing for what is no time.
 std::optional<std::uint64_t> seconds_of(const std::string& time) {
   if (time.empty()) return 0;

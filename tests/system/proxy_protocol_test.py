@@ -12,7 +12,7 @@ import configs
 import credentials
 import harness
 from client import Closed, Connection, tls_context
-from real_origins import Server
+from real_origins import Nginx, Server
 
 BEHIND = 'proxy_protocol_from = ["127.0.0.1/32"]\n'
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -35,28 +35,6 @@ frontend in
 backend gate
   server gate $gate $send check inter 100ms
 """
-NGINX = """
-master_process off;
-daemon off;
-pid $dir/nginx.pid;
-error_log $dir/nginx.err;
-events {}
-http {
-  access_log $dir/nginx.log;
-  client_body_temp_path $dir/nginx-body;
-  proxy_temp_path $dir/nginx-proxy;
-  fastcgi_temp_path $dir/nginx-fastcgi;
-  uwsgi_temp_path $dir/nginx-uwsgi;
-  scgi_temp_path $dir/nginx-scgi;
-  server {
-    listen 127.0.0.1:$port proxy_protocol;
-    default_type text/plain;
-    location / {
-      return 200 "$$proxy_protocol_addr $$proxy_protocol_port $$proxy_protocol_server_port $$connection_requests";
-    }
-  }
-}
-"""
 
 
 class HaProxy(Server):
@@ -65,15 +43,6 @@ class HaProxy(Server):
         path = directory / "haproxy.cfg"
         path.write_text(Template(HAPROXY).substitute(port=self.port, gate=gate, send=send))
         super().__init__(directory, [shutil.which("haproxy", path="/usr/sbin:/usr/bin"), "-db", "-f", str(path)])
-
-
-class ProxyNginx(Server):
-    def __init__(self, directory):
-        self.port = harness.free_port()
-        directory.chmod(0o755)
-        path = directory / "nginx.conf"
-        path.write_text(Template(NGINX).substitute(dir=directory, port=self.port))
-        super().__init__(directory, [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", str(path)])
 
 
 class InFront(harness.SystemTest):
@@ -242,12 +211,12 @@ class Behind(harness.SystemTest):
         return Connection(sock, "localhost"), sock.getsockname()[1]
 
     def test_nginx_is_told_each_client_on_connections_of_its_own(self):
-        nginx = ProxyNginx(self.directory)
+        nginx = Nginx(self.directory)
         self.addCleanup(nginx.kill)
         for version in ("v1", "v2"):
             with self.subTest(version):
                 gate = self.start(f'send_proxy = "{version}"\nhealth = {{ path = "/", interval = "100ms" }}\n'
-                                  '[server]\nworkers = 1\n', origin=nginx.address)
+                                  '[server]\nworkers = 1\n', origin=nginx.behind_proxy)
                 port = gate.address()[1]
                 first, first_port = self.connect(gate, "127.0.0.3")
                 second, second_port = self.connect(gate, "127.0.0.4")
@@ -269,10 +238,10 @@ class Behind(harness.SystemTest):
         return (self.directory / name).read_text()
 
     def test_idle_connections_of_those_who_left_make_room(self):
-        nginx = ProxyNginx(self.directory)
+        nginx = Nginx(self.directory)
         self.addCleanup(nginx.kill)
         gate = self.start('send_proxy = "v2"\npool = { idle_per_worker = 2 }\n[server]\nworkers = 1\n',
-                          origin=nginx.address)
+                          origin=nginx.behind_proxy)
         for _ in range(5):
             client, port = self.connect(gate, "127.0.0.3")
             for number in (1, 2):

@@ -42,6 +42,15 @@ http {
     location /early { return 403; }
     location /drips { limit_rate 100; }
   }
+  # Behind a proxy that says by a PROXY header whom it connects for.
+  server {
+    listen 127.0.0.1:$behind_port proxy_protocol;
+    access_log $dir/nginx.log;
+    default_type text/plain;
+    location / {
+      return 200 "$$proxy_protocol_addr $$proxy_protocol_port $$proxy_protocol_server_port $$connection_requests";
+    }
+  }
 }
 """
 NODE = """
@@ -120,13 +129,16 @@ class Nginx(Server):
 
     def __init__(self, directory, keepalive="75s", requests=1000):
         self.port = harness.free_port()
+        behind_port = harness.free_port()
+        self.behind_proxy = f"127.0.0.1:{behind_port}"
         root = directory / "nginx-root"
         root.mkdir()
         (root / "drips").write_text("drip" * 50)
         for one in (directory, root):  # where root runs the test, nginx is nobody
             os.chmod(one, 0o755)
         (directory / "nginx.conf").write_text(Template(NGINX).substitute(
-            dir=directory, port=self.port, keepalive=keepalive, requests=requests))
+            dir=directory, port=self.port, behind_port=behind_port, keepalive=keepalive,
+            requests=requests))
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         super().__init__(directory, [program, "-c", str(directory / "nginx.conf")])
 

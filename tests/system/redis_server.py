@@ -106,11 +106,10 @@ class Redis:
         self.process.wait()
 
 
-class Pretender:
-    """Takes connections and answers whatever comes with what it is told to."""
+class Listening:
+    """Takes connections and has each served by a thread."""
 
-    def __init__(self, answer, delay=0.0):
-        self.answer, self.delay = answer, delay
+    def __init__(self):
         self.connections = 0
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listening.getsockname()[1]
@@ -125,6 +124,17 @@ class Pretender:
             self.connections += 1
             threading.Thread(target=self._serve, args=(one,), daemon=True).start()
 
+    def stop(self):
+        self.listening.close()
+
+
+class Pretender(Listening):
+    """Answers whatever comes with what it is told to."""
+
+    def __init__(self, answer, delay=0.0):
+        self.answer, self.delay = answer, delay
+        super().__init__()
+
     def _serve(self, one):
         with one:
             try:
@@ -134,26 +144,13 @@ class Pretender:
             except OSError:
                 pass
 
-    def stop(self):
-        self.listening.close()
 
-
-class Relay:
+class Relay(Listening):
     """Passes bytes on to a Redis, each answer `delay` seconds late."""
 
     def __init__(self, to, delay=0.0):
         self.to, self.delay = to, delay
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listening.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self.listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, near):
         with near, socket.create_connection(("127.0.0.1", self.to.port)) as far:
@@ -175,6 +172,3 @@ class Relay:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-
-    def stop(self):
-        self.listening.close()
