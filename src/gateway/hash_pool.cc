@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <latch>
 #include <mutex>
 #include <semaphore>
 #include <unordered_map>
@@ -51,7 +52,7 @@ struct hash_pool::shared {
   };
 
   shared(unsigned threads, nanoseconds guesses_at_once) noexcept
-      : running(threads), budget(threads, guesses_at_once) {}
+      : begun(threads), running(threads), budget(threads, guesses_at_once) {}
   ~shared();
   void work(int policy);
   hash_job* next(mono_time now, mono_time& open_from);
@@ -68,6 +69,7 @@ struct hash_pool::shared {
   std::atomic<std::uint32_t> waiting_known = 0;
   std::atomic<std::uint64_t> hashes = 0;
   std::atomic<bool> stopping = false;
+  std::latch begun;  // each has its ring: none comes to it late, when another's is gone already
   std::atomic<unsigned> running;
 
   std::mutex own;  // of the threads among themselves: a worker would wait for whoever has no CPU
@@ -83,6 +85,7 @@ hash_pool::hash_pool(unsigned threads, nanoseconds guesses_at_once, int policy)
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([mine = shared_, policy] { mine->work(policy); });
   }
+  shared_->begun.wait();
 }
 
 hash_pool::~hash_pool() {
@@ -205,9 +208,10 @@ void hash_pool::shared::settle(hash_job& one, nanoseconds spent, mono_time now) 
 
 void hash_pool::shared::work(int policy) {
   pthread_setname_np(pthread_self(), "hashes");
+  const auto kernel = io::ring::create(ring_entries);
+  begun.count_down();
   const sched_param none{};
   pthread_setschedparam(pthread_self(), policy, &none);  // a sandbox may forbid it
-  const auto kernel = io::ring::create(ring_entries);
   while (kernel && !stopping) {
     mono_time open_from;
     hash_job* const job = next((*kernel)->now(), open_from);
