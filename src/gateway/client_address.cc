@@ -35,26 +35,27 @@ io::task<bool> read_proxy_header(connection& c) {
     co_return false;
   }
   c.downstream.consume(said.size);
-  c.proxy_header_bytes = said.size;
   if (said.has_addresses) {
     c.peer = said.from;
-    c.came_to = said.to;
   }
+  c.header = std::make_unique<const net::proxy_header>(said);
   co_return true;
 }
 
 net::proxy_header announcement_of(const exchange& x) {
   connection& c = *x.client;
-  if (c.came_to.port == 0 && !c.came_to.is_unix) {
+  if (!c.header || !c.header->has_addresses) {
+    net::proxy_header own{.size = c.header ? c.header->size : 0};
     const result<sockaddr_storage> address = x.on->loop().kernel().local_address(c.downstream.fd());
-    if (address) c.came_to = net::to_endpoint(*address);
+    if (address) own.to = net::to_endpoint(*address);
+    own.from = c.peer;
+    own.has_addresses = own.to.port != 0;
+    c.header = std::make_unique<const net::proxy_header>(own);
   }
-  net::proxy_header made;
-  made.has_addresses = !x.client_is_unix && c.came_to.port != 0;
-  // The port is that of the connection, and says nothing of whom a header has named.
-  made.from.ip = x.client_ip;
-  made.from.port = x.client_ip == c.peer.ip ? c.peer.port : std::uint16_t{0};
-  made.to = c.came_to;
+  net::proxy_header made = *c.header;
+  made.has_addresses = made.has_addresses && !x.client_is_unix;
+  // The port is that of the connection, and says nothing of whom another header has named.
+  if (x.client_ip != made.from.ip) made.from = {.ip = x.client_ip};
   return made;
 }
 
@@ -88,12 +89,11 @@ void find_country(exchange& x) noexcept {
   const geo::country_table* const known = x.state->countries.get();
   if (known == nullptr || x.client_is_unix) return;
   connection& c = *x.client;
-  if (c.located_by != known->id() || c.located != x.client_ip) {
-    c.located_by = known->id();
-    c.located = x.client_ip;
-    c.country = known->find(x.client_ip);
+  if (!c.located || c.located->by != known->id() || c.located->ip != x.client_ip) {
+    c.located =
+        std::make_unique<located_client>(x.client_ip, known->id(), known->find(x.client_ip));
   }
-  x.country = c.country;
+  x.country = c.located->country;
 }
 
 void find_request_id(exchange& x) noexcept {

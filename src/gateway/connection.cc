@@ -125,25 +125,32 @@ io::task<bool> secure(connection& c) {
   co_return !c.outdated;
 }
 
+// All that comes before a client's first request, in a frame of its own, which is gone by then.
+// False: there is nobody to serve.
+io::task<bool> welcome(connection& c, bool surplus) {
+  worker& w = c.on;
+  if (c.anonymous) co_return false;
+  if (speaks_for_others(c)) {
+    const bool said = co_await read_proxy_header(c);
+    if (!said) co_return false;
+  }
+  const char* const too_much = bound_client(c, w.state().listeners[c.listener]);
+  if (too_much != nullptr) w.counters().refusals.add(too_much);
+  if (too_much != nullptr || (surplus && !w.make_room(c.listener))) {
+    w.counters().add(observe::counter::connections_refused);
+    co_return false;
+  }
+  w.waiting(c.listener).add(c, w.loop().now());
+  if (!w.state().listeners[c.listener].tls) co_return true;
+  const bool secured = co_await secure(c);
+  co_return secured;
+}
+
 }  // namespace
 
 io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
   connection c(w, fd, listener);
-  bool open = !c.anonymous;
-  if (open && speaks_for_others(c)) open = co_await read_proxy_header(c);
-  if (const char* too_much = bound_client(c, w.state().listeners[listener]);
-      open && too_much != nullptr) {
-    w.counters().add(observe::counter::connections_refused);
-    w.counters().refusals.add(too_much);
-    open = false;
-  } else if (open && surplus && !w.make_room(listener)) {
-    w.counters().add(observe::counter::connections_refused);
-    open = false;
-  }
-  if (open) w.waiting(listener).add(c, w.loop().now());
-  if (open && w.state().listeners[listener].tls) {
-    open = co_await secure(c);
-  }
+  bool open = co_await welcome(c, surplus);
 
   while (open) {
     if (c.downstream.input().empty()) {

@@ -9,6 +9,7 @@
 #include "io/task.h"
 #include "limit/limiter.h"
 #include "net/address.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 
 namespace rw::gateway {
@@ -23,7 +24,15 @@ struct shown_certificate {
   std::shared_ptr<const tls::authorities> by;
 };
 
-// Lives in the frame of serve(); known to its worker so that draining can reach it.
+// Where a database says that a client is.
+struct located_client {
+  config::ip16 ip{};
+  std::uint64_t by = 0;  // which database
+  rw::country country;
+};
+
+// Lives in the frame of serve(), and what few need is not in it: most connections are idle ones;
+// known to its worker so that draining can reach it.
 struct connection : waiting_client {
   connection(worker& on, int fd, std::uint32_t listener);
   ~connection();
@@ -37,8 +46,8 @@ struct connection : waiting_client {
   net::stream downstream;
   std::uint32_t listener;  // index into snapshot::listeners
   net::endpoint peer;      // or whom it has said to connect for: see read_proxy_header()
-  net::endpoint came_to;   // port 0: not asked yet
-  std::size_t proxy_header_bytes = 0;
+  // What a PROXY header has said, or would say: null until there is one, or somebody asks.
+  std::unique_ptr<const net::proxy_header> header;
   bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
   bool idle = false;       // between requests: nothing is lost by closing it
   bool gives_way = false;  // to somebody who comes: see worker::make_room()
@@ -48,9 +57,7 @@ struct connection : waiting_client {
   exchange* current = nullptr;                       // null between requests
   std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
   limit::key place;                                  // in those, until its end
-  config::ip16 located{};                            // whose country is known
-  std::uint64_t located_by = 0;                      // by which database; 0: none's is
-  rw::country country;                               // of `located`
+  std::unique_ptr<located_client> located;           // null: nobody has looked
   connection* next = nullptr;
   connection* previous = nullptr;
 };

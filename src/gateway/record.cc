@@ -198,7 +198,7 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     if (outcome.error().code == fault::timed_out) {
       counted.client_deadlines.add(observe::deadline::handshake);
     }
-    const bool is_silent = c.downstream.bytes_received() <= c.proxy_header_bytes;
+    const bool is_silent = c.downstream.bytes_received() <= (c.header ? c.header->size : 0);
     if (is_silent && outcome.error().code != fault::timed_out) return;
     refuse_connection(c, "TLS", tls.server_name(), reason, began);
     if (!is_silent) note_handshake(c, reason);

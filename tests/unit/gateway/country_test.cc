@@ -85,14 +85,14 @@ TEST_F(Country, IsAskedForOncePerClientOfAConnection) {
   find_client(x, {});
   find_country(x);
   EXPECT_EQ(x.country.text(), "DE");
-  client_->country = rw::country::of("XK");  // what is known is taken
+  client_->located->country = rw::country::of("XK");  // what is known is taken
   find_country(x);
   EXPECT_EQ(x.country.text(), "XK");
   x.client_ip = from("198.51.100.7").ip;  // a proxy's next client
   find_country(x);
   EXPECT_EQ(x.country.text(), "CH");
-  client_->located_by += 1;  // another database
-  client_->country = {};
+  client_->located->by += 1;  // another database
+  client_->located->country = {};
   find_country(x);
   EXPECT_EQ(x.country.text(), "CH");
 }
