@@ -56,6 +56,12 @@ std::optional<nanoseconds> parse_duration(std::string_view text) noexcept {
   return nanoseconds{static_cast<std::int64_t>(*value)};
 }
 
+std::optional<std::uint64_t> parse_seconds(std::string_view text) noexcept {
+  const auto read = parse_duration(text);
+  if (!read || *read <= nanoseconds{0}) return {};
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(*read).count());
+}
+
 std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   if (text == "0") return 0;
   return parse_with_unit(text, size_units, std::numeric_limits<std::uint64_t>::max());

@@ -13,6 +13,9 @@ namespace rw::config {
 
 // "250ms" "5s" "1m" "1h" "2d". Nothing on a syntax error or overflow.
 std::optional<nanoseconds> parse_duration(std::string_view text) noexcept;
+// The same in whole seconds, rounded up, for what a command is told: nothing for no time at all
+// too.
+std::optional<std::uint64_t> parse_seconds(std::string_view text) noexcept;
 
 // "0" "512B" "64KiB" "1MiB" "2GiB", in octets. Nothing on a syntax error or overflow.
 std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
+#include <cstdint>
 
 #include "config/values.h"
 #include "control/admin_socket.h"
@@ -22,17 +22,12 @@ bool is_plain(const std::string& address) {
 }
 
 int ban(const ban_options& from, const std::string& socket) {
-  using std::chrono::seconds;
-  std::int64_t lasts = 0;
-  if (!from.time.empty()) {
-    const auto read = config::parse_duration(from.time);
-    if (!read || *read <= nanoseconds{0}) {
-      return refuse(fmt::format("{}: a time is a whole number and a unit: 90s, 24h", from.time));
-    }
-    lasts = std::chrono::ceil<seconds>(*read).count();
+  const auto lasts = from.time.empty() ? std::uint64_t{0} : config::parse_seconds(from.time);
+  if (!lasts) {
+    return refuse(fmt::format("{}: a time is a whole number and a unit: 90s, 24h", from.time));
   }
   if (!is_plain(from.address)) return refuse("an address has no control character");
-  return tell(socket, fmt::format("ban\t{}\t{}", lasts, from.address));
+  return tell(socket, fmt::format("ban\t{}\t{}", *lasts, from.address));
 }
 
 int unban(const ban_options& from, const std::string& socket) {

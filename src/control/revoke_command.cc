@@ -10,16 +10,8 @@
 namespace rw::control {
 namespace {
 
-// Whole seconds, rounded up; nothing for what is no time.
-std::optional<std::uint64_t> seconds_of(const std::string& time) {
-  if (time.empty()) return 0;
-  const auto read = config::parse_duration(time);
-  if (!read || *read <= nanoseconds{0}) return {};
-  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(*read).count());
-}
-
 int revoke(const revoke_options& from, const std::string& socket) {
-  const auto last = seconds_of(from.time);
+  const auto last = from.time.empty() ? std::uint64_t{0} : config::parse_seconds(from.time);
   if (!last) {
     fmt::print(stderr, "ringward: error: --for {}: a time is a whole number and a unit: 90s, 24h\n",
                from.time);

@@ -19,6 +19,17 @@ bool is_spared(const config::ip16& ip, const ban_plan& plan, const listener_plan
   return plan.exempt.contains(ip) || at.trusted.contains(ip) || at.proxies.contains(ip);
 }
 
+// Nobody is banned without a table, and nobody can be who has no address.
+bool may_be_banned(worker& on, const snapshot& state, bool is_unix) noexcept {
+  return state.ban && on.bans() != nullptr && !is_unix;
+}
+
+bool is_shut_out(worker& on, const snapshot& state, const listener_plan& at, const config::ip16& ip,
+                 bool is_unix) noexcept {
+  return may_be_banned(on, state, is_unix) && on.bans()->holds(ip, on.loop().now()) &&
+         !is_spared(ip, *state.ban, at);
+}
+
 std::optional<ban_cause> cause_of(const exchange& x) noexcept {
   // What a page asks for that its visitor's browser then asks about is not the visitor's doing.
   if (x.banned || x.preflight || x.ended_by != nullptr) return {};
@@ -89,19 +100,16 @@ ban_plan make_ban_plan(const config::ban& from) {
 }
 
 bool is_banned(const connection& c, const listener_plan& at) noexcept {
-  const snapshot& state = c.on.state();
-  if (!state.ban || c.on.bans() == nullptr || c.peer.is_unix) return false;
-  return c.on.bans()->holds(c.peer.ip, c.on.loop().now()) && !is_spared(c.peer.ip, *state.ban, at);
+  return is_shut_out(c.on, c.on.state(), at, c.peer.ip, c.peer.is_unix);
 }
 
 bool is_banned(const exchange& x) noexcept {
-  if (!x.state->ban || x.on->bans() == nullptr || x.client_is_unix) return false;
-  return x.on->bans()->holds(x.client_ip, x.on->loop().now()) &&
-         !is_spared(x.client_ip, *x.state->ban, x.state->listeners[x.client->listener]);
+  return is_shut_out(*x.on, *x.state, x.state->listeners[x.client->listener], x.client_ip,
+                     x.client_is_unix);
 }
 
 void note_refusal(exchange& x) {
-  if (!x.state->ban || x.on->bans() == nullptr || x.client_is_unix) return;
+  if (!may_be_banned(*x.on, *x.state, x.client_is_unix)) return;
   const auto cause = cause_of(x);
   if (!cause) return;
   note(*x.on, x.client_ip, *x.state, x.state->listeners[x.client->listener], *cause,
@@ -110,7 +118,7 @@ void note_refusal(exchange& x) {
 
 void note_handshake(connection& c, const char* reason) {
   const snapshot& state = c.on.state();
-  if (!state.ban || c.on.bans() == nullptr || c.peer.is_unix) return;
+  if (!may_be_banned(c.on, state, c.peer.is_unix)) return;
   note(c.on, c.peer.ip, state, state.listeners[c.listener], ban_cause::handshake, reason);
 }
 

@@ -35,9 +35,7 @@ io::task<bool> read_proxy_header(connection& c) {
     co_return false;
   }
   c.downstream.consume(said.size);
-  if (said.has_addresses) {
-    c.peer = said.from;
-  }
+  if (said.has_addresses) c.peer = said.from;
   c.header = std::make_unique<const net::proxy_header>(said);
   co_return true;
 }

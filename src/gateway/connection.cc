@@ -185,16 +185,15 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
     if (head == head_state::complete) decide(x);
     if (x.decision.pending()) co_await settle(x);
 
+    if (x.decision.admitted() && head == head_state::complete && !is_forwarded(x)) {
+      co_await check_chunks(x);
+    }
+
     if (x.decision.admitted() && head == head_state::complete) {
       if (is_forwarded(x)) {
         co_await forward(x);
       } else {
-        co_await check_chunks(x);
-        if (x.decision.status != 499) {
-          co_await respond(x);
-        } else {
-          give_up_client(x);
-        }
+        co_await respond(x);
       }
     } else if (x.decision.status == 499) {
       give_up_client(x);

@@ -21,6 +21,13 @@ TEST(Values, Durations) {
   EXPECT_TRUE(parse_duration("106751d"));  // the last that fits into 63 bits of nanoseconds
 }
 
+TEST(Seconds, AreWholeAndRoundedUp) {
+  EXPECT_EQ(parse_seconds("90s"), 90U);
+  EXPECT_EQ(parse_seconds("24h"), 86400U);
+  EXPECT_EQ(parse_seconds("1001ms"), 2U);
+  for (const char* none : {"", "0s", "-1s", "soon", "5"}) EXPECT_FALSE(parse_seconds(none)) << none;
+}
+
 TEST(Values, Sizes) {
   EXPECT_EQ(parse_size("0"), 0U);
   EXPECT_EQ(parse_size("512B"), 512U);
