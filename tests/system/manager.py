@@ -203,5 +203,6 @@ def refused(address):
     try:
         client.connect(address).close()
         return False
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
+        # A listener that closes while the handshake is under way answers with a reset.
         return True
