@@ -80,7 +80,7 @@ struct audit_log::state : writer_thread_state {
   mono_time checkpointed;
   mono_time synced;
   mono_time published;
-  mono_time looked;
+  mono_time next_look;  // for old files; the first comes at once
   bool dirty = false;
   observe::audit_formatter format;
 
@@ -202,11 +202,12 @@ void audit_log::state::open_anew() {
 }
 
 void audit_log::state::remove_old_file() {
-  looked = now();
+  const mono_time at = now();
+  next_look = at + look_for_old_files;
   const std::int64_t ns = keep.load(std::memory_order_relaxed);
   if (ns == 0) return;
-  const wall_time at = believed.at(wall_now(), looked);
-  const std::optional<std::string> gone = remove_oldest(path, at - nanoseconds{ns});
+  const wall_time oldest = believed.at(wall_now(), at) - nanoseconds{ns};
+  const std::optional<std::string> gone = remove_oldest(path, oldest);
   if (!gone) return;
   journal.info(fmt::format("{} was older than log.audit.keep and is gone", *gone));
   observe::audit_record record;
@@ -249,7 +250,7 @@ void audit_log::state::run() {
     bool wrote = false;
     while (turn()) wrote = true;
     if (last) break;
-    if (now() >= looked + look_for_old_files && batch.empty()) remove_old_file();
+    if (now() >= next_look && batch.empty()) remove_old_file();
     rest(wrote);
   }
   finish();
