@@ -191,10 +191,13 @@ void read_listener(table_reader& in, listener& out) {
   in.number<std::uint32_t>("max_connections_per_client", out.max_connections_per_client,
                            {0, 1'000'000});
   in.rate_or_off("handshakes_per_client", out.handshakes_per_client);
-  in.later("redirect_to_https", false);
+  in.flag("redirect_to_https", out.redirect_to_https);
   in.table("timeouts", [&](table_reader& timeouts) { read_timeouts(timeouts, out.timeouts); });
   in.table("limits", [&](table_reader& limits) { read_limits(limits, out.limits); });
   out.has_tls = in.table("tls", [&](table_reader& tls) { read_tls(tls, out.tls); });
+  if (out.redirect_to_https && out.has_tls) {
+    in.error("redirect_to_https", "is for a plain listener, and this one has [listener.tls]");
+  }
 }
 
 }  // namespace rw::config

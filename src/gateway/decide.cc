@@ -189,9 +189,18 @@ verdict check_country(const exchange& x) noexcept {
   return {403, x.country.is_known() ? "country_refused" : "country_unknown"};
 }
 
+// listener.redirect_to_https: no route, limit or caller is looked at. Only to a host that a route
+// is for, so that nobody is led elsewhere in the gate's name.
+verdict send_to_https(const exchange& x) noexcept {
+  if (x.request.host.empty()) return {400, "missing_host"};
+  const bool known = x.path.starts_with('/') && x.state->routes->knows(x.request.authority);
+  return known ? verdict{verdict::to_https, "redirected_to_https"} : verdict{404, "no_route"};
+}
+
 verdict judge(exchange& x, const listener_plan& from) {
   verdict v = find_path(x, from.settings->limits);
   if (!v.admitted()) return v;
+  if (from.settings->redirect_to_https) return send_to_https(x);
   v = find_route(x);
   if (!v.admitted()) return v;
   v = check_country(x);

@@ -38,6 +38,8 @@ struct verdict {
   observe::deadline passed = observe::deadline::none;  // where that was it
   // Neither yes nor no: what decides has yet to come.
   static constexpr unsigned undecided = 1;
+  // To the same URL by TLS, for good and with the method kept (RFC 9110 15.4.9).
+  static constexpr unsigned to_https = 308;
   bool admitted() const noexcept { return status == 0; }
   bool pending() const noexcept { return status == undecided; }
 };

@@ -194,6 +194,12 @@ std::string_view worker::date() noexcept {
   return date_.view();
 }
 
+int worker::listening_fd(std::uint32_t listener) const noexcept {
+  const auto one =
+      std::ranges::find(parts_.listening, listener, &worker_parts::accepting::listener);
+  return one != parts_.listening.end() ? one->fd : -1;
+}
+
 void worker::add(connection& one) noexcept {
   one.next = first_;
   if (first_ != nullptr) first_->previous = &one;

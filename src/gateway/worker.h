@@ -108,6 +108,8 @@ class worker {
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
+  // One that it accepts from; -1: none. Its address says which port was given.
+  int listening_fd(std::uint32_t listener) const noexcept;
   // Those of a listener that have nothing under way.
   waiting_list& waiting(std::uint32_t listener) noexcept { return waiting_[listener]; }
   // For a client of `listener` that is one too many there, or in the process: whoever has waited

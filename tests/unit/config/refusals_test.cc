@@ -319,17 +319,31 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     return ::testing::AllOf(::testing::HasSubstr(std::string(key) + ": "),
                             ::testing::HasSubstr("not yet supported"));
   };
-  for (const char* line : {"redirect_to_https = true"}) {
-    const std::string_view text(line);
-    EXPECT_THAT(after_listener(text),
-                ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
-  }
   EXPECT_THAT(
       after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
       ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\n"),
               ElementsAre(not_yet("upstream.protocol")));
+}
+
+TEST(RedirectToHttps, NeedsAListenerThatIsPlainAndOneWithTls) {
+  const std::string secure =
+      "[[listener]]\nname = \"s\"\naddress = \"127.0.0.1:1\"\n" + std::string(some_tls);
+  EXPECT_THAT(after_listener("redirect_to_https = true\n" + secure), ElementsAre(no_route));
+  EXPECT_TRUE(must_parse(std::string(with_listener) + "redirect_to_https = true\n" + secure)
+                  .listeners[0]
+                  .redirect_to_https);
+  EXPECT_THAT(after_listener("redirect_to_https = true\n"),
+              ElementsAre("t:1:1: error: listener.redirect_to_https: leads nowhere: no listener "
+                          "has [listener.tls] at an IP address"));
+  EXPECT_THAT(after_listener("redirect_to_https = true\n[[listener]]\nname = \"s\"\n"
+                             "address = \"unix:/s\"\n" +
+                             std::string(some_tls)),
+              ElementsAre(::testing::HasSubstr("leads nowhere")));
+  EXPECT_THAT(after_listener("redirect_to_https = true\n" + std::string(some_tls)),
+              ElementsAre("t:4:1: error: listener.redirect_to_https: is for a plain listener, and "
+                          "this one has [listener.tls]"));
 }
 
 TEST(NotYet, WhatAsksForNothingMayBeWritten) {
