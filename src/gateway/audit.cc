@@ -73,6 +73,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;
+  r.trace = x.trace.trace_id();
   r.method = x.request.method_text.substr(0, 32);
   r.path = x.path;
   r.query = x.request.query;

@@ -94,6 +94,18 @@ void find_country(exchange& x) noexcept {
   x.country = c.located->country;
 }
 
+void find_trace(exchange& x) noexcept {
+  const auto number = [&x] {
+    std::uint64_t one = x.on->random();
+    while (one == 0) one = x.on->random();
+    return one;
+  };
+  x.trace_begun = x.request.count(http::field_id::traceparent) != 1 ||
+                  !x.trace.parse(x.request.value(http::field_id::traceparent));
+  if (x.trace_begun) x.trace.begin(number(), number());
+  x.trace.set_parent(number());
+}
+
 void find_request_id(exchange& x) noexcept {
   if (x.from_trusted_peer && x.request.count(http::field_id::x_request_id) == 1) {
     const std::string_view given = x.request.value(http::field_id::x_request_id);

@@ -49,6 +49,7 @@ void forget_head(exchange& x) noexcept {
   x.request.expect_continue = false;
   x.request.authority = {};
   find_request_id(x);
+  find_trace(x);
 }
 
 }  // namespace

@@ -265,6 +265,7 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_country(x);
   find_request_id(x);
+  find_trace(x);
   x.banned = is_banned(x);
   if (x.banned) {
     x.decision = {403, "banned"};

@@ -21,6 +21,7 @@ void exchange::reset() noexcept {
   from_trusted_peer = false;
   country = {};
   request_id = {};
+  trace.clear();
   request.verb = http::method::other;
   request.minor = 1;
   request.body = http::framing::none;

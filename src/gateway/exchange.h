@@ -11,6 +11,7 @@
 #include "base/country.h"
 #include "http/chunked.h"
 #include "http/head.h"
+#include "http/trace_context.h"
 #include "io/buffer_pool.h"
 #include "io/task.h"
 #include "limit/limiter.h"
@@ -69,6 +70,8 @@ struct exchange {
   bool banned = false;  // its client is
   std::array<char, request_id_bytes_max> request_id_bytes;
   std::string_view request_id;
+  http::trace_context trace;  // as it goes on; empty until its head was read
+  bool trace_begun = false;   // here
 
   // ---- the decision
   verdict decision;

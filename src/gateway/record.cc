@@ -35,6 +35,8 @@ observe::access_record describe(const exchange& x, std::string_view client,
   observe::access_record r;
   r.at = x.began_at;
   r.request_id = x.request_id;
+  r.trace = x.trace.trace_id();
+  r.span = x.trace.parent_id();
   r.client = client;
   r.country = x.country.text();
   r.identity = x.caller.who.view();

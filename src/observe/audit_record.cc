@@ -14,7 +14,7 @@ std::size_t bytes_max(const audit_record& r) noexcept {
   std::size_t texts = 2 * audit_formatter::path_bytes_max;
   for (const std::string_view one :
        {r.reason, r.client, r.identity, r.credential, r.credential_id, r.issuer, r.method, r.route,
-        r.request_id, r.object, r.detail}) {
+        r.request_id, r.trace, r.object, r.detail}) {
     texts += one.size();
   }
   return fixed_bytes_max + escape_bytes_max * texts;
@@ -61,6 +61,7 @@ void audit_formatter::begin(const audit_record& r, std::string& out) {
     line.member(R"(,"issuer":")", r.issuer);
     line.member(R"(,"route":")", r.route);
     line.member(R"(,"id":")", r.request_id);
+    line.member(R"(,"trace":")", r.trace);
     line.member(R"(,"object":")", r.object);
     line.member(R"(,"detail":")", r.detail);
     line.member(R"(,"method":")", r.method);

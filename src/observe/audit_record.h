@@ -54,6 +54,7 @@ struct audit_record {
   std::string_view query;  // with its '?'; what log.redact names is taken out
   std::string_view route;
   std::string_view request_id;
+  std::string_view trace;   // trace-id of its traceparent
   std::string_view object;  // what an operator's act was about: a file, a server, a jti
   std::string_view detail;  // for people
   // Of the answer, once there is one.

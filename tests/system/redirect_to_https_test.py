@@ -56,7 +56,7 @@ class RedirectToHttps(harness.SystemTest):
         self.assertEqual(self.upstream.requests, [])
         line = self.gateway.wait_for_access(reason="redirected_to_https", method="POST")
         self.assertEqual((line["status"], line.get("route"), line.get("identity")), (308, None, None))
-        counted = 'ringward_requests_refused_total{reason="redirected_to_https"} 42\n'
+        counted = 'ringward_refusals_total{reason="redirected_to_https"} 42\n'
         harness.eventually(lambda: counted in self.gateway.metrics(), what="42 of them counted")
 
     def test_where_it_leads_leads_there(self):
