@@ -117,6 +117,7 @@ io::task<> upload(exchange& x) {
   rate_floor floor(x.request.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
   bool may_splice = x.request.body == http::framing::length;
+  x.upstream->stream.let_reader_pause(true);
   for (bool last = false; !last;) {
     nanoseconds waited{0};
     if (from.input().empty()) {
@@ -172,6 +173,7 @@ io::task<> upload(exchange& x) {
     }
   }
   x.body_read = true;
+  x.upstream->stream.let_reader_pause(false);
   x.upstream->stream.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
   from.abort_on_hangup(&x.upstream->stream);
 }

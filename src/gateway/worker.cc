@@ -10,6 +10,7 @@
 #include "gateway/forward.h"
 #include "gateway/hash_pool.h"
 #include "gateway/share.h"
+#include "net/liveness.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
@@ -106,6 +107,10 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   made->state = std::move(state);
   made->auth = {made->state, &made->state->auth};
   redis_.adopt(made->state->redis);
+  for (const worker_parts::accepting& one : parts_.listening) {
+    const config::listener& rules = *made->state->listeners[one.listener].settings;
+    loop_.kernel().watch_peer(one.fd, net::client_liveness(rules.timeouts.write_gap));
+  }
   access_format_ = formatter_for(made->state->settings.log);
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);

@@ -81,6 +81,10 @@ class stream {
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
 
+  // From here on, or no more: the peer may leave unread what it is sent for as long as send()'s gap
+  // lets it. Otherwise the kernel has its own bound too (liveness.h).
+  void let_reader_pause(bool may) noexcept;
+
   // The next send() has the last bytes of all: over TLS, close_notify goes with them instead of in
   // a send of its own. finish() still has to come.
   void end_with_next_send() noexcept { last_send_ = true; }
