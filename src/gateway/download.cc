@@ -1,5 +1,6 @@
 #include "gateway/body.h"
 #include "gateway/connection.h"
+#include "gateway/events.h"
 #include "gateway/forward.h"
 #include "gateway/head_space.h"
 #include "gateway/respond.h"
@@ -139,6 +140,7 @@ io::task<> download(exchange& x) {
   expect_body(from, x.response.body, x.response.content_length);
   rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
+  events sse(x, coding);
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
   bool flows = false;
@@ -158,11 +160,22 @@ io::task<> download(exchange& x) {
       // Of unknown length: when what comes comes in large pieces; events must not hold so much.
       const std::uint64_t known = flows ? passed : 0;
       bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : known);
-      const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
+      const mono_time by = x.on->loop().now() + x.to->settings->gap_timeout;
+      result<> more;
+      if (sse.has_heartbeat()) {
+        more = co_await sse.receive(by);
+      } else {
+        more = co_await from.receive(by);
+      }
+      if (!more && more.error().from == origin::downstream) {
+        fail_client(x, more.error(), floor);
+        co_return;
+      }
       // Over TLS only close_notify is an end: anybody can cut a connection (RFC 9112 9.8).
       const bool ended = !more && more.error().code == fault::closed && !from.truncated();
       if (!more && !(ended && x.response.body == http::framing::until_close)) {
-        fail(x, more.error());
+        const bool is_told = co_await sse.end_with_error();
+        if (!is_told) fail(x, more.error());
         co_return;
       }
       done = ended;
@@ -197,6 +210,7 @@ io::task<> download(exchange& x) {
     const nanoseconds waited = x.on->loop().now() - began;
     x.bytes_out += front.size() + s->data.size() + clothes.tail.size();
     passed += s->data.size();
+    sse.passed(s->data);
     flows = s->consumed >= io::buffer::capacity() / 2;
     head_left = {};
     from.consume(s->consumed);

@@ -67,7 +67,7 @@ void exchange::reset() noexcept {
 
   status = 0;
   reason = "";
-  keep_alive = answer_begun = false;
+  keep_alive = answer_begun = speaks_events = false;
   bytes_in = bytes_out = 0;
   upstream_tls = {};
   head_done = decided = connected = first_byte = {};

@@ -124,6 +124,7 @@ struct exchange {
   const char* reason = "";  // "" for what the origin answered
   bool keep_alive = false;
   bool answer_begun = false;    // bytes of a final head have gone out
+  bool speaks_events = false;   // it is a text/event-stream under way: see events.h
   std::uint64_t bytes_in = 0;   // of the request body
   std::uint64_t bytes_out = 0;  // all that was sent, heads included
 
