@@ -131,10 +131,6 @@ void read_root(const members& root, report& out, configuration& settings) {
   // What follows from what is not right yet would only be noise.
   if (out.has_error()) return;
   if (settings.routes.empty()) out.warning({}, {}, "there is no [[route]]: every answer is 404");
-  const auto is_shared = [](const limit& one) { return one.shared != limit_sharing::off; };
-  if (settings.redis.present && std::ranges::none_of(settings.limits, is_shared)) {
-    out.warning(settings.redis.at, "redis", "no limit is shared: nothing asks it");
-  }
   warn_unused(names.limits, "limit", out);
   warn_unused(names.upstreams, "upstream", out);
   warn_unused(names.issuers, "auth.jwt", out);

@@ -54,7 +54,7 @@ io::task<> admin_socket::serve(net::stream& client) {
   }
   if (command == "revoked") answer = "ok\n" + process_.revoked();
   if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
-    const auto done = process_.revoke(command);
+    const auto done = process_.revoke(command, asker);
     answer = (done.done ? "ok\n" : "failed\n") + done.text;
     process_.audit().revocation(done.done, command, asker);
   }

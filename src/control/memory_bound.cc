@@ -9,6 +9,7 @@
 #include "auth/replay_table.h"
 #include "auth/slow_cache.h"
 #include "auth/token_cache.h"
+#include "control/shared_words.h"
 #include "control/workers.h"
 #include "gateway/audit.h"
 #include "gateway/balance.h"
@@ -82,6 +83,7 @@ std::uint64_t of_tables(const config::configuration& of) {
   }
   if (of.ban.present) entries += 2 * std::uint64_t{limit::ban_table::capacity};
   std::uint64_t sum = entries * sizeof(limit::cell);
+  if (of.redis.present) sum += shared_words::most * shared_words::bytes_each;
   if (std::ranges::any_of(of.jwt, &config::jwt_issuer::replay_by_jti)) {
     sum += auth::replay_places * 16;
   }

@@ -20,6 +20,7 @@
 #include "control/redis_log.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
+#include "control/sharing.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
 #include "control/writer.h"
@@ -74,8 +75,8 @@ class process {
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());
   }
-  // For `ringward revoke`, `unrevoke` and `revoked`.
-  revocation_board::outcome revoke(std::string_view command);
+  // For `ringward revoke`, `unrevoke` and `revoked`. `by`: who asked.
+  revocation_board::outcome revoke(std::string_view command, std::string_view by);
   std::string revoked() const { return revocations_.table(loop_->wall_now()); }
   // For `ringward ban`, `unban` and `bans`. `by`: who asked.
   ban_board::outcome ban(std::string_view command, std::string_view by);
@@ -159,6 +160,7 @@ class process {
   upstream_board board_;
   revocation_board revocations_;
   ban_board bans_;
+  std::unique_ptr<sharing> sharing_;
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have

@@ -220,17 +220,19 @@ void process::take_up() {
   }
   checker_->adopt(std::move(targets));
   keys_->adopt(state_);
+  sharing_->adopt(*state_);
 }
 
 // In force first, then kept: whoever is told that it could not be kept is rid of the caller
 // already.
-revocation_board::outcome process::revoke(std::string_view command) {
+revocation_board::outcome process::revoke(std::string_view command, std::string_view by) {
   if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
-  revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  revocation_board::outcome done = revocations_.change(command, loop_->wall_now(), by);
   if (!done.changed) return done;
   workers_->revoke(loop_->kernel(), revocations_.list());
   // The audit record has it from admin_socket.cc, which knows who asked.
   log_.info(done.event);
+  sharing_->look(clocks());
   return revocations_.keep(done);
 }
 
@@ -239,6 +241,7 @@ ban_board::outcome process::ban(std::string_view command, std::string_view by) {
   if (stopping_) return {.text = "the gate is stopping\n"};
   ban_board::outcome done = bans_.change(command, *state_, clocks(), audit_events_, by);
   if (done.done) log_.info(done.text.substr(0, done.text.size() - 1));
+  sharing_->look(clocks());
   return done;
 }
 
@@ -337,6 +340,7 @@ std::string process::metrics() const {
   if (keys_) keys_->expose(text);
   names_->expose(text);
   bans_.expose(text);
+  if (sharing_) sharing_->expose(text);
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/cors.h"
+#include "gateway/once.h"
 #include "gateway/share.h"
 #include "gateway/worker.h"
 #include "http/path.h"
@@ -171,6 +172,7 @@ verdict authenticate(exchange& x, const auth::slow_answer* answer) {
     return {400, "authorization_too_large"};
   }
   given.answer = answer;
+  given.cannot_spend = cannot_ask_once(x);
   const io::loop& loop = x.on->loop();
   x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, *x.under->auth,
                                                 loop.wall_now(), loop.now());
@@ -243,7 +245,12 @@ verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
   if (x.preflight) return judge_preflight(x);
   verdict v = authenticate(x, answer);
   if (!v.admitted()) return v;
-  v = admit(x, x.route->identity_limits);
+  v = ask_once(x);
+  return v.admitted() ? judge_known(x) : v;
+}
+
+verdict judge_known(exchange& x) {
+  const verdict v = admit(x, x.route->identity_limits);
   if (!v.admitted()) return v;
   return check_body(x);
 }

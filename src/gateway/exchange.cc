@@ -37,13 +37,14 @@ void exchange::reset() noexcept {
   allowed_methods = 0;
   banned = false;
   caller.why = auth::reason::none;
-  waited_for_keys = false;
+  waited_for_keys = asks_once = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
   caller.rate = {};
   caller.slow_key = {};
   caller.key_name = {};
   caller.expires = auth::numeric_date::max();
+  caller.spent_until = {};
   ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;

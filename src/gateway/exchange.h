@@ -75,6 +75,7 @@ struct exchange {
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
   bool waited_for_keys = false;
+  bool asks_once = false;       // whether other gateways have seen its token is to be waited for
   std::size_t limit_count = 0;  // that were asked; what of each:
   std::array<limit::demand, limits_per_route_max> limits;
   std::array<limit::decision, limits_per_route_max> outcomes;

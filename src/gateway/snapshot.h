@@ -96,8 +96,9 @@ struct snapshot {
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   bool shares = false;                                // whether any of them is shared
-  limit::shared_secret share_secret{};                // where one is
+  limit::shared_secret share_secret{};                // with `redis`
   std::shared_ptr<const redis::target> redis;         // null: there is none
+  bool asks_redis = false;                            // whether requests ask there
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;

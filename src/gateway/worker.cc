@@ -105,7 +105,7 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   }
   made->state = std::move(state);
   made->auth = {made->state, &made->state->auth};
-  redis_.adopt(made->state->redis);
+  redis_.adopt(made->state->asks_redis ? made->state->redis : nullptr);
   access_format_ = formatter_for(made->state->settings.log);
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);

@@ -7,18 +7,12 @@ import time
 import configs
 import credentials
 import harness
-from redis_server import Pretender, Redis, Relay
+from redis_server import Pretender, Redis, Relay, value
 
 
 def limit(shared, rate="1/h", burst=30, by="client.ip", name="one", more=""):
     return (f'[[limit]]\nname = "{name}"\nby = "{by}"\nrate = "{rate}"\nburst = {burst}\n'
             f'shared = "{shared}"\n{more}\n')
-
-
-def value(gate, name):
-    """Of a metric, all its labels in the name: 0 when it is not there."""
-    found = re.search(rf"^{re.escape(name)} (\S+)$", gate.metrics(), re.M)
-    return float(found[1]) if found else 0.0
 
 
 class Shared(harness.SystemTest):
@@ -99,7 +93,7 @@ class Exact(Shared):
         self.assertEqual(refused.get("ratelimit-policy"), '"one";q=30;w=108000')
         self.assert_nothing_lost(*gates)
         for key in redis.keys():
-            self.assertRegex(key, r"^rw:(one:[0-9a-f]{32}|probe)$")
+            self.assertRegex(key, r"^rw:(one:[0-9a-f]{32}|probe|words:\w+:(what|order|ends))$")
         for gate in gates:
             self.assertEqual(gate.get("/").status, 429)
 
@@ -251,7 +245,7 @@ class Loss(Shared):
             redis.kill()
             self.wait_for(gate, "open")
             load.wait_for_more()
-            gate.wait_for_log("redis .*: not to be asked .*hold on this machine alone")
+            gate.wait_for_log("redis .*: not to be asked .*decided on this machine alone")
             redis.start()
             self.wait_for(gate, "closed")
             gate.wait_for_log("redis .*: every worker asks it again")
