@@ -168,6 +168,7 @@ class process {
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;
+  std::uint64_t geo_refused_ = 0;
   wall_time started_;
   wall_time reloaded_;
   bool stopping_ = false;

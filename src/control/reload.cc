@@ -190,6 +190,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   }
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
+  geo_refused_ += state_->countries_stale ? 1 : 0;
   keys_in_force_ = nullptr;
   workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
@@ -323,6 +324,8 @@ std::string process::metrics() const {
   facts.memory_bound_bytes = memory_bound_.total();
   facts.resident_bytes = resident_bytes();
   if (state_ && state_->countries) facts.geo_built = state_->countries->built();
+  facts.geo_stale = state_ && state_->countries_stale;
+  facts.geo_refused = geo_refused_;
   if (workers_) facts.key_hashes = workers_->key_hashes();
   if (writer_) {
     facts.access_lines_dropped = writer_->dropped();

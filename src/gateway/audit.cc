@@ -64,6 +64,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   }
   r.client = client;
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
+  r.country = x.country.text();
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
     const bool is_token = x.caller.kind == auth::credential_kind::jwt;

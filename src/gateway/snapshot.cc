@@ -306,8 +306,12 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   make_upstreams(s, with, files);
   make_auth(s, with, files);
   if (s.settings.has_geo) {
-    s.countries = files.read_countries(
-        s.settings.geo, with.previous != nullptr ? with.previous->countries : nullptr);
+    const bool same_path =
+        with.previous != nullptr && with.previous->settings.geo.database == s.settings.geo.database;
+    countries_read read =
+        files.read_countries(s.settings.geo, same_path ? with.previous->countries : nullptr);
+    s.countries = std::move(read.table);
+    s.countries_stale = read.is_stale;
   }
   if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
   make_redis(s, with, files);

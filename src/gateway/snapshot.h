@@ -103,6 +103,7 @@ struct snapshot {
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;
   std::shared_ptr<const geo::country_table> countries;  // null: no [geo]
+  bool countries_stale = false;                         // the file is not what was read there
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;

@@ -186,8 +186,17 @@ void expose_limits(workers all, const std::vector<std::string>& names, std::stri
 }
 
 // A series for each country that has been seen: 250 are given out, 676 can be written.
-void expose_countries(workers all, wall_time built, std::string& out) {
+void expose_countries(workers all, const process_facts& facts, std::string& out) {
+  const wall_time built = facts.geo_built;
   if (built == wall_time{}) return;
+  head(out, "ringward_geo_database_stale", "gauge",
+       "Whether the database's file is not good, and what was read before is used.");
+  fmt::format_to(std::back_inserter(out), "ringward_geo_database_stale {}\n",
+                 facts.geo_stale ? 1 : 0);
+  head(out, "ringward_geo_database_refused_total", "counter",
+       "Readings of the database's file that found it not good.");
+  fmt::format_to(std::back_inserter(out), "ringward_geo_database_refused_total {}\n",
+                 facts.geo_refused);
   head(out, "ringward_geo_database_build_timestamp_seconds", "gauge",
        "When the database of [geo] was built, in Unix time.");
   fmt::format_to(std::back_inserter(out), "ringward_geo_database_build_timestamp_seconds {}\n",
@@ -345,7 +354,7 @@ void expose(workers all, const label_names& labels, const process_facts& facts, 
   expose_routes(all, labels.routes.all(), out);
   expose_upstreams(all, labels.upstreams.all(), out);
   expose_limits(all, labels.limits.all(), out);
-  expose_countries(all, facts.geo_built, out);
+  expose_countries(all, facts, out);
   expose_reasons(all, out);
   expose_client_deadlines(all, out);
   expose_durations(all, out);

@@ -25,7 +25,9 @@ struct process_facts {
   std::uint64_t key_hashes = 0;     // slow hashes of API keys computed
   bool access_log_failing = false;  // the last write or open of it did not succeed
   std::uint64_t audit_records = 0;
-  wall_time geo_built;  // the database of [geo]; 0: there is none
+  wall_time geo_built;            // the database of [geo]; 0: there is none
+  bool geo_stale = false;         // its file is no longer good
+  std::uint64_t geo_refused = 0;  // readings of it that found that
   std::uint64_t audit_records_dropped = 0;
   bool audit_log_failing = false;
 };
