@@ -28,6 +28,7 @@ io::task<bool> read_proxy_header(connection& c) {
     const result<> more = co_await c.downstream.receive(by);
     if (more) continue;
     const bool late = more.error().code == fault::timed_out;
+    if (c.gives_way) co_return false;  // our doing
     // Balancers look whether somebody is there by connecting, and leave.
     if (late || !c.downstream.input().empty()) {
       record_no_proxy_header(c, late ? "proxy_header_late" : "proxy_header_incomplete", began);
@@ -42,6 +43,7 @@ io::task<bool> read_proxy_header(connection& c) {
 
 net::proxy_header announcement_of(const exchange& x) {
   connection& c = *x.client;
+  if (c.peer.is_unix) return {};  // no address of either side's
   if (!c.header || !c.header->has_addresses) {
     net::proxy_header own{.size = c.header ? c.header->size : 0};
     const result<sockaddr_storage> address = x.on->loop().kernel().local_address(c.downstream.fd());

@@ -131,8 +131,16 @@ io::task<bool> welcome(connection& c, bool surplus) {
   worker& w = c.on;
   if (c.anonymous) co_return false;
   if (speaks_for_others(c)) {
+    // Whoever never says for whom has a place meanwhile, and gives way for it like all others.
+    if (surplus && !w.make_room(c.listener)) {
+      w.counters().add(observe::counter::connections_refused);
+      co_return false;
+    }
+    surplus = false;
+    w.waiting(c.listener).add(c, w.loop().now());
     const bool said = co_await read_proxy_header(c);
     if (!said) co_return false;
+    w.waiting(c.listener).remove(c);
   }
   const char* const too_much = bound_client(c, w.state().listeners[c.listener]);
   if (too_much != nullptr) w.counters().refusals.add(too_much);
