@@ -15,6 +15,9 @@
 namespace rw::gateway {
 namespace {
 constexpr std::chrono::seconds housekeeping{1};
+// Of those that nobody needs; and as many of the others go at most at each housekeeping.
+constexpr std::size_t exchanges_kept = 64;
+constexpr std::size_t exchanges_given_up = 256;
 // After the process ran out of descriptors: time for some to come back.
 constexpr std::chrono::milliseconds accept_pause{100};
 // For what was accepted before the drain began and is on its way here from another worker.
@@ -147,12 +150,10 @@ void worker::release(epoch* one) noexcept {
 }
 
 exchange& worker::begin(connection& client) {
-  if (free_exchanges_.empty()) {
-    exchanges_.push_back(std::make_unique<exchange>());
-    free_exchanges_.push_back(exchanges_.back().get());
-  }
-  exchange& x = *free_exchanges_.back();
+  if (free_exchanges_.empty()) free_exchanges_.push_back(std::make_unique<exchange>());
+  exchange& x = *free_exchanges_.back().release();  // until end()
   free_exchanges_.pop_back();
+  idle_exchanges_ = std::min(idle_exchanges_, free_exchanges_.size());
   x.reset();
   x.on = this;
   x.client = &client;
@@ -174,7 +175,16 @@ void worker::end(exchange& done) noexcept {
   done.head_bytes = {};
   done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
-  free_exchanges_.push_back(&done);
+  free_exchanges_.emplace_back(&done);
+}
+
+// A flood makes many, of some 23 KiB each. What is asked for again and again stays.
+void worker::give_up_idle_exchanges() {
+  const std::size_t kept = std::min(idle_exchanges_, exchanges_kept);
+  const std::size_t gone = std::min(idle_exchanges_ - kept, exchanges_given_up);
+  free_exchanges_.erase(free_exchanges_.begin(),
+                        free_exchanges_.begin() + static_cast<std::ptrdiff_t>(gone));
+  idle_exchanges_ = free_exchanges_.size();
 }
 
 std::uint64_t worker::random() noexcept {
@@ -268,6 +278,7 @@ io::task<> worker::keep_house() {
     co_await pause;
     pause_ = nullptr;
     pools_.sweep();
+    give_up_idle_exchanges();
     auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);

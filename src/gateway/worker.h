@@ -129,6 +129,7 @@ class worker {
   void make_waiting_lists(std::size_t listeners);
   bool accepting() const noexcept;
   void run_all(io::message* first);
+  void give_up_idle_exchanges();
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -149,8 +150,8 @@ class worker {
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
   auditor auditor_;
-  std::vector<std::unique_ptr<exchange>> exchanges_;
-  std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
+  std::vector<std::unique_ptr<exchange>> free_exchanges_;  // last in, first out: the warm ones
+  std::size_t idle_exchanges_ = 0;  // of those, not taken since keep_house() looked
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
   struct key_wait {
