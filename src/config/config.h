@@ -110,6 +110,8 @@ struct listener_limits {
   std::uint32_t header_count = 100;
   std::uint32_t target_bytes = 8U << 10U;
   bool keep_encoded_slash = false;
+  std::uint32_t h2_streams = 128;
+  std::uint32_t h2_glitches = 100;
 };
 
 struct listener {

@@ -139,24 +139,18 @@ void read_limits(table_reader& in, listener_limits& out) {
     in.error("target_bytes", "must not be more than head_bytes, which it is part of");
   }
   in.choice("encoded_slash", out.keep_encoded_slash, {{"reject", false}, {"keep", true}});
-  in.later("h2_streams");
-  in.later("h2_glitches");
+  in.number<std::uint32_t>("h2_streams", out.h2_streams, {1, 10'000});
+  in.number<std::uint32_t>("h2_glitches", out.h2_glitches, {1, 1'000'000});
 }
 
 void read_protocols(table_reader& in, std::vector<std::string>& out) {
-  out = {"http/1.1"};  // what is offered by default is what is built
-  std::vector<std::string> written;
-  const node* at = in.texts("protocols", written);
+  const node* at = in.texts("protocols", out);
   if (at == nullptr) return;
   constexpr std::array<std::string_view, 2> known{"h2", "http/1.1"};
-  if (written.empty()) in.error(*at, "protocols", "must not be empty");
-  for (std::size_t i = 0; i < written.size(); ++i) {
-    const node& item = std::get<list>(at->value)[i];
-    if (written[i] == "h2") {
-      in.error(item, "protocols", "\"h2\" is not yet supported; write [\"http/1.1\"]");
-    } else if (written[i] != "http/1.1") {
-      in.refuse_word(item, "protocols", written[i], known);
-    }
+  if (out.empty()) in.error(*at, "protocols", "must not be empty");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (std::ranges::find(known, out[i]) != known.end()) continue;
+    in.refuse_word(std::get<list>(at->value)[i], "protocols", out[i], known);
   }
 }
 

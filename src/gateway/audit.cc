@@ -207,14 +207,15 @@ void auditor::look(connection* first, mono_time now, wall_time at) {
   observe::audit_record r;
   r.under_way = true;
   for (connection* c = first; c != nullptr; c = c->next) {
-    exchange* const x = c->current;
-    if (x == nullptr || x->audit_bytes == 0 || x->audit_early) continue;
-    if (now < x->decided + under_way_after) continue;
-    line_ = x->audit_line;
-    observe::audit_formatter::end(r, line_);
-    if (!has_room(line_.size())) return;
-    put(line_);
-    x->audit_early = true;
+    for (exchange* x = c->current; x != nullptr; x = x->next_of_client) {
+      if (x->audit_bytes == 0 || x->audit_early) continue;
+      if (now < x->decided + under_way_after) continue;
+      line_ = x->audit_line;
+      observe::audit_formatter::end(r, line_);
+      if (!has_room(line_.size())) return;
+      put(line_);
+      x->audit_early = true;
+    }
   }
 }
 

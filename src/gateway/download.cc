@@ -19,7 +19,8 @@ body_coding coding_for(const exchange& x) noexcept {
     case http::framing::until_close:
       break;
   }
-  return x.request.minor == 0 ? body_coding::until_close : body_coding::chunked;
+  const bool knows_chunks = x.request.minor != 0 && !x.downstream->is_carried();
+  return knows_chunks ? body_coding::chunked : body_coding::until_close;
 }
 
 // What of the answer's body lies in the upstream's input, ready to be sent on.
@@ -52,6 +53,15 @@ result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
   return s;
 }
 
+// RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
+void append_trailers(const exchange& x, std::string& out) {
+  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
+  for (http::field one; http::next_trailer(lines, one);) {
+    if (!is_passed_on(x, one)) continue;
+    out.append(one.name).append(": ").append(one.value).append("\r\n");
+  }
+}
+
 // Chunks' clothes around one stretch, where the client gets chunks.
 struct wrapping {
   http::chunk_head head;
@@ -67,12 +77,7 @@ void wrap(const exchange& x, const stretch& s, wrapping& out) {
   }
   if (!s.last) return;
   out.tail.append(http::last_chunk);
-  // RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
-  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
-  for (http::field one; http::next_trailer(lines, one);) {
-    if (!is_passed_on(x, one)) continue;
-    out.tail.append(one.name).append(": ").append(one.value).append("\r\n");
-  }
+  append_trailers(x, out.tail);
   out.tail.append(http::chunk_end);
 }
 
@@ -142,7 +147,7 @@ io::task<> download(exchange& x) {
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
   bool flows = false;
-  bool may_splice = coding == body_coding::length;
+  bool may_splice = coding == body_coding::length && !x.downstream->is_carried();
   wrapping clothes;
   bool done = coding == body_coding::none ||
               (coding == body_coding::length && x.response.content_length == 0);
@@ -176,6 +181,7 @@ io::task<> download(exchange& x) {
     clothes.head.size = 0;
     clothes.tail.clear();
     if (coding == body_coding::chunked) wrap(x, *s, clothes);
+    if (s->last && x.downstream->is_carried()) append_trailers(x, clothes.tail);
     // The head leaves with what there is of the body, in one send and one record.
     if (!head_left.empty() && clothes.head.size > 0) {
       char* const text = space.room().data();

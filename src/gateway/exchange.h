@@ -50,9 +50,10 @@ inline constexpr std::size_t request_id_bytes_max = 128;
 struct exchange {
   worker* on = nullptr;
   connection* client = nullptr;
-  net::stream* downstream = nullptr;
-  epoch* under = nullptr;           // what it began with, to the end
-  const snapshot* state = nullptr;  // of `under`
+  exchange* next_of_client = nullptr;  // HTTP/2: another one of that connection's
+  net::stream* downstream = nullptr;   // the connection's, or one of HTTP/2's that it carries
+  epoch* under = nullptr;              // what it began with, to the end
+  const snapshot* state = nullptr;     // of `under`
 
   // ---- the request
   http::request_head request;

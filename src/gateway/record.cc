@@ -14,8 +14,9 @@ nanoseconds since(mono_time from, mono_time to) noexcept {
 }
 
 std::string_view tls_name(const exchange& x) noexcept {
-  if (x.downstream->tls() == nullptr) return {};
-  return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
+  const tls::codec* const tls = x.client->downstream.tls();
+  if (tls == nullptr) return {};
+  return tls->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
 bool is_shadow_refusal(const exchange& x, std::size_t i) noexcept {
@@ -49,7 +50,9 @@ observe::access_record describe(const exchange& x, std::string_view client,
     r.path = x.request.target.substr(0, question);
     r.query = x.request.target.substr(question);
   }
-  r.protocol = x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  r.protocol = x.downstream->is_carried() ? "HTTP/2.0"
+               : x.request.minor == 0     ? "HTTP/1.0"
+                                          : "HTTP/1.1";
   r.tls = tls_name(x);
   r.user_agent = x.request.value(http::field_id::user_agent);
   r.referer = x.request.value(http::field_id::referer);

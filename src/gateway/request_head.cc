@@ -39,7 +39,7 @@ std::string_view told(const exchange& x, field_id id) noexcept {
 void write_forwarded(const exchange& x, http::head_writer& out) {
   const net::endpoint_text client(x.client_ip, x.client_is_unix);
   const net::endpoint_text peer(x.client->peer.ip, x.client->peer.is_unix);
-  std::string_view proto = x.downstream->tls() != nullptr ? "https" : "http";
+  std::string_view proto = x.client->downstream.tls() != nullptr ? "https" : "http";
   std::string_view host = x.request.authority;
   if (const std::string_view said = told(x, field_id::x_forwarded_proto);
       iequals(said, "https") || iequals(said, "http")) {

@@ -32,9 +32,7 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
       from.tls.min_version == 13 ? tls::protocol_version::tls13 : tls::protocol_version::tls12;
   options.groups = from.tls.groups;
   options.ciphers = from.tls.ciphers;
-  for (const std::string& one : from.protocols) {
-    if (one == "http/1.1") options.protocols.push_back(one);
-  }
+  options.protocols = from.protocols;
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
   options.kernel_offload = from.tls.kernel_offload;

@@ -116,10 +116,12 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
 void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
   authenticator_.revoke(std::move(list));
   for (connection* c = first_; c != nullptr; c = c->next) {
-    exchange* x = c->current;
-    if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
-    if (authenticator_.is_revoked(presented_by(*x), x->caller, *x->under->auth, loop_.wall_now())) {
-      end_caller(*x, "revoked");
+    for (exchange* x = c->current; x != nullptr; x = x->next_of_client) {
+      if (x->caller.kind == auth::credential_kind::none) continue;
+      const auth::snapshot& by = *x->under->auth;
+      if (authenticator_.is_revoked(presented_by(*x), x->caller, by, loop_.wall_now())) {
+        end_caller(*x, "revoked");
+      }
     }
   }
 }
@@ -165,16 +167,23 @@ exchange& worker::begin(connection& client) {
   x.began = loop_.now();
   x.began_at = loop_.wall_now();
   ++client.requests;
-  client.current = &x;
+  x.next_of_client = std::exchange(client.current, &x);
   return x;
 }
 
 void worker::end(exchange& done) noexcept {
-  done.client->current = nullptr;
+  exchange** at = &done.client->current;
+  while (*at != &done) at = &(*at)->next_of_client;
+  *at = done.next_of_client;
   done.head_bytes = {};
   done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
   free_exchanges_.push_back(&done);
+}
+
+void worker::withdraw(exchange& one) noexcept {
+  --one.client->requests;
+  end(one);
 }
 
 std::uint64_t worker::random() noexcept {
@@ -300,8 +309,9 @@ bool worker::accepting() const noexcept {
 // Both sides: a body on its way up waits for the origin, whatever becomes of the client.
 void worker::cut(connection& one) noexcept {
   one.downstream.abort(fault::canceled);
-  if (one.current == nullptr || !one.current->upstream) return;
-  one.current->upstream->stream.abort(fault::canceled);
+  for (exchange* x = one.current; x != nullptr; x = x->next_of_client) {
+    if (x->upstream) x->upstream->stream.abort(fault::canceled);
+  }
 }
 
 io::task<> worker::finish(nanoseconds at_most) {
@@ -314,6 +324,7 @@ io::task<> worker::finish(nanoseconds at_most) {
   for (connection* c = first_; c != nullptr; c = c->next) {
     const nanoseconds patience = c->requests == 0 ? nanoseconds{first_call} : next_call;
     if (c->idle) c->downstream.receive_by(began + patience);
+    if (!c->idle && c->multiplexed) c->downstream.interrupt_receive();  // so that it looks
   }
   if (pause_ != nullptr) pause_->cut();
   const mono_time nobody_comes = began + (parts_.loads ? hand_over_time : nanoseconds{0});

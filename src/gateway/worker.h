@@ -84,6 +84,8 @@ class worker {
   unsigned index() const noexcept { return parts_.index; }
   exchange& begin(connection& client);
   void end(exchange& done) noexcept;
+  // The same for one that never was a request.
+  void withdraw(exchange& one) noexcept;
   hash_pool* hashes() noexcept { return parts_.hashes.get(); }
   const std::shared_ptr<gateway::hash_inbox>& hash_inbox() noexcept { return hash_inbox_; }
   // Of jobs that the pool has.
@@ -100,6 +102,8 @@ class worker {
   upstream::pools& pools() noexcept { return pools_; }
   redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
+  unsigned& h2_streams() noexcept { return h2_streams_; }
+  unsigned workers() const noexcept { return parts_.workers; }
   limit::ban_table* bans() const noexcept { return parts_.bans.get(); }
   io::loop* control() noexcept { return parts_.control; }
   // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
@@ -153,6 +157,7 @@ class worker {
   std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
+  unsigned h2_streams_ = 0;     // likewise
   struct key_wait {
     const key_source* of;
     io::sleep* pause;

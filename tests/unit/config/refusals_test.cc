@@ -130,9 +130,6 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[[listener]]\nname = \"b\"\naddress = \"127.0.0.1:9180\"",
                 "t:4:1: error: listener.address: 127.0.0.1:9180 is admin.address"},
         refusal{
-            "protocols = [\"h2\", \"http/1.1\"]",
-            "t:4:14: error: listener.protocols: \"h2\" is not yet supported; write [\"http/1.1\"]"},
-        refusal{
             "protocols = [\"http/1.0\"]",
             "t:4:14: error: listener.protocols: must be one of \"h2\", \"http/1.1\"; did you mean "
             "\"http/1.1\"?"},
@@ -324,9 +321,6 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     EXPECT_THAT(after_listener(text),
                 ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
   }
-  EXPECT_THAT(
-      after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
-      ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\n"),
               ElementsAre(not_yet("upstream.protocol")));
