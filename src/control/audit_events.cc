@@ -39,6 +39,16 @@ void audit_events::config(bool taken, std::string_view reason, std::string_view 
   emit(r);
 }
 
+void audit_events::certificate(std::string_view chain, std::string_view detail) {
+  observe::audit_record r;
+  r.what = audit_event::config;
+  r.outcome = audit_result::failed;
+  r.reason = "certificate_expires";
+  r.object = chain;
+  r.detail = detail;
+  emit(r);
+}
+
 void audit_events::admin(bool done, std::string_view command, std::string_view object,
                          std::string_view by) {
   observe::audit_record r;

@@ -24,6 +24,8 @@ class audit_events {
   // A reload, or that files were read anew. `by`: "uid:0"; empty: the gate itself.
   void config(bool taken, std::string_view reason, std::string_view by,
               const std::vector<std::string>& messages);
+  // A certificate that is about to end, or has; `chain` is the path of the file.
+  void certificate(std::string_view chain, std::string_view detail);
   // A command that changed something.
   void admin(bool done, std::string_view command, std::string_view object, std::string_view by);
   // `command`: "revoke" or "unrevoke" and what, with tabs between, as revocation_board takes it.

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "control/whole_file.h"
 #include "gateway/ban.h"
+#include "observe/metric.h"
 #include "observe/time_text.h"
 
 namespace rw::control {
@@ -260,16 +261,13 @@ void ban_board::keep(two_clocks now, const observe::log& log) {
 }
 
 void ban_board::expose(std::string& out) const {
-  const auto add = [&out](std::string_view name, std::string_view type, std::string_view help,
-                          std::uint64_t value) {
-    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help,
-                   type, value);
+  const auto add = [&out](std::string_view name, std::uint64_t value) {
+    observe::begin_metric(name, out);
+    fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
   };
-  add("ringward_bans", "gauge", "Bans in force.", in_force_.size());
-  add("ringward_bans_without_room_total", "counter",
-      "Bans that were not made because their places held others in force.", table_->bans_refused());
-  add("ringward_ban_failures_forgotten_total", "counter",
-      "Clients whose failures were forgotten for lack of room.", table_->failures_forgotten());
+  add("ringward_bans", in_force_.size());
+  add("ringward_bans_without_room_total", table_->bans_refused());
+  add("ringward_ban_failures_forgotten_total", table_->failures_forgotten());
 }
 
 }  // namespace rw::control

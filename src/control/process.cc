@@ -105,6 +105,7 @@ bool process::start() {
   listeners_.store(manager_);
 
   bound_memory(resident_bytes());
+  take_stock();
   for (std::size_t i = 0; i < settings().listeners.size(); ++i) {
     log_.info(fmt::format("listener {} on {}", settings().listeners[i].name,
                           listeners_.sockets()[i].name()));
@@ -291,6 +292,10 @@ io::task<> process::watch_files() {
 io::task<> process::tend() {
   while (!stopping_) {
     tickets_->rotate(loop_->now());
+    for (const auto& one : certificates_.look(state_->certificates, loop_->wall_now())) {
+      if (!one.is_new) log_.warning(one.text);
+      audit_events_.certificate(one.chain, one.text);
+    }
     io::sleep pause(*loop_, loop_->now() + tending);
     pause_ = &pause;
     co_await pause;

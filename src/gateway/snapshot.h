@@ -27,6 +27,7 @@
 #include "geo/country_table.h"
 #include "limit/ban_table.h"
 #include "limit/limiter.h"
+#include "observe/exposition.h"
 #include "observe/names.h"
 #include "redis/target.h"
 #include "route/table.h"
@@ -102,6 +103,7 @@ struct snapshot {
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;
   std::shared_ptr<const geo::country_table> countries;  // null: no [geo]
+  std::vector<observe::certificate_end> certificates;   // listeners', and our own for upstreams
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;
