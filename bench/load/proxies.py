@@ -121,7 +121,7 @@ class Ringward(Server):
             [[listener]]
             name = "bench"
             address = "127.0.0.1:{self.port}"
-            protocols = ["http/1.1"]
+            protocols = {'["h2", "http/1.1"]' if s.row.h2 else '["http/1.1"]'}
             {tls}{self.more}{self.issuer() if s.row.token else self.keys()}
             [[limit]]
             name = "per-ip"
@@ -219,7 +219,7 @@ class Nginx(Server):
                 keepalive_requests 1000000000;
               }}
               server {{
-                listen 127.0.0.1:{self.port}{" ssl" if s.tls else ""} backlog=4096;{tls}
+                listen 127.0.0.1:{self.port}{" ssl" if s.tls else ""}{" http2" if s.row.h2 else ""} backlog=4096;{tls}
                 location / {{
                   proxy_pass http://origin;
                   proxy_http_version 1.1;
@@ -257,7 +257,8 @@ class Haproxy(Server):
         s, d = self.setting, self.directory
         # HAProxy writes logs to a descriptor or a socket, not to a file by name: its stdout is one.
         logs = ["log stdout format raw local0 info", "log global", "option httplog"] if s.logs else [""] * 3
-        tls = (f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 alpn http/1.1"
+        tls = (f" ssl crt {s.both} ssl-min-ver TLSv1.3 ciphersuites {SUITE} curves X25519 "
+               f"alpn {'h2,http/1.1' if s.row.h2 else 'http/1.1'}"
                if s.tls else "")
         # Without the cache, which OpenSSL's other kind of ticket would be resumed from.
         tls += "" if s.row.tickets or not s.tls else " no-tls-tickets"

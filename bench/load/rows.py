@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import events
+import h2
 import latency
 import memory
 import throughput
@@ -22,6 +23,7 @@ class Row:
     new_connections: bool = False  # one for each request
     tickets: bool = True  # TLS sessions may be resumed
     streams: bool = False  # the origin sends events
+    h2: bool = False  # clients speak HTTP/2
     connections: int = 0  # of wrk; 0: as the plan has it
     at: str = "/"  # the path that is asked for when there is no body to bring down
     everywhere: bool = False  # the origin is at every address of this machine
@@ -63,6 +65,7 @@ ROWS = {row.name: row for row in (
     *bodies(),
     Row("servers", everywhere=True, servers=("ringward", "ringward-16")),
     Row("upstream-tls", servers=("ringward-relayed", "ringward-to-tls")),
+    Row("h2", h2, tls=True, h2=True, servers=("ringward", "nginx", "haproxy", "h2o")),
     Row("memory", memory, tls=True),
     Row("latency", latency),
     Row("tls-latency", latency, tls=True),

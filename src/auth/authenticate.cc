@@ -196,7 +196,7 @@ verdict authenticator::authenticate(const presented& credentials,
   }
   if (own.has_token) {
     out.expires = own.token_expires;
-    out.why = own.spend();
+    out.why = own.spend(credentials, out);
   }
   return out;
 }

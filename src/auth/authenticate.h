@@ -39,6 +39,7 @@ struct presented {
   std::size_t authorization_lines = 0;
   const client_certificate* certificate = nullptr;  // of the connection; null: none was shown
   const slow_answer* answer = nullptr;  // to the verdict that was pending; null: none was
+  bool cannot_spend = false;  // a token that counts once is refused with reason::replay_unknown
 };
 
 struct issuer {
@@ -85,6 +86,10 @@ struct verdict {
   line_tag key_line{};        // of that key; what a token minted for it is bound to
   std::string_view scopes;    // the token's, space-separated; valid until the next authenticate()
   std::string_view token_id;  // its jti; without one "kid:" and its kid, or nothing; valid as long
+  // A token that counts once, and was new to snapshot::used: until when it is in there; else the
+  // epoch. `token_id` is its jti then.
+  numeric_date spent_until{};
+  std::uint32_t spent_issuer = 0;  // whose it is
   // Keys that are not there could change this refusal: index into snapshot::issuers. Those of an
   // issuer whose keys are fetched, for a token that is good but for its key or its signature.
   std::uint32_t wants_keys_of = no_issuer;

@@ -45,7 +45,7 @@ struct authenticator::work {
   reason accept(std::uint32_t index, const token_cache::hit& says);
   bool is_revoked(std::uint32_t index, std::string_view who, std::string_view jti,
                   std::string_view kid) const noexcept;
-  reason spend();
+  reason spend(const presented& credentials, verdict& out);
   reason scan_token(std::span<const config::credential> any,
                     std::span<const config::credential> all);
   reason check_certificate() const noexcept;

@@ -24,6 +24,7 @@ std::string_view error_code(reason why) noexcept {
     case reason::keys_unavailable:
     case reason::unverified:
     case reason::replay_full:
+    case reason::replay_unknown:
       return {};
     case reason::ambiguous:
       return "invalid_request";

@@ -38,12 +38,16 @@ reason authenticator::work::accept(std::uint32_t index, const token_cache::hit& 
 }
 
 // Last of all: a request that is refused for something else uses nothing up.
-reason authenticator::work::spend() {
+reason authenticator::work::spend(const presented& credentials, verdict& out) {
   if (!good_issuer) return reason::none;
   const token_rules& rules = snap->issuers[*good_issuer].rules;
   if (!rules.once) return reason::none;
+  if (credentials.cannot_spend) return reason::replay_unknown;
   switch (snap->used->take(rules.issuer, token_id, token_until, now_us)) {
     case replay_table::outcome::first:
+      out.token_id = token_id;
+      out.spent_until = token_until;
+      out.spent_issuer = *good_issuer;
       return reason::none;
     case replay_table::outcome::again:
       return reason::replayed;

@@ -56,6 +56,8 @@ std::string_view name(reason why) noexcept {
       return "replayed";
     case reason::replay_full:
       return "replay_full";
+    case reason::replay_unknown:
+      return "replay_unknown";
     case reason::certificate:
       return "certificate";
     case reason::certificate_name:
@@ -75,6 +77,7 @@ unsigned status_of(reason why) noexcept {
     case reason::keys_unavailable:
     case reason::unverified:
     case reason::replay_full:
+    case reason::replay_unknown:
       return 503;
     default:
       return 401;

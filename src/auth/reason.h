@@ -34,6 +34,7 @@ enum class reason : std::uint8_t {
   revoked,             // its name, its jti or its kid is on the list of `ringward revoked`
   replayed,            // replay = "jti": this jti has been used
   replay_full,         // replay = "jti": no room to remember this jti: 503
+  replay_unknown,      // replay = "jti": where gateways share them nobody can be asked: 503
   certificate,         // bound by `cnf` to what this client has not shown
   certificate_name,    // the client's certificate has no name that could be a caller's
 };

@@ -9,22 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "config/place.h"
+#include "config/callers.h"
+#include "config/secret_source.h"
 
 namespace rw::config {
 
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
-using std::chrono::seconds;
-
-// Where a secret is kept; the value itself is never here.
-struct secret_source {
-  enum class kind : std::uint8_t { none, file, credential, environment };
-  kind from = kind::none;
-  std::string name;    // a path, a credential's name or a variable's
-  std::string prefix;  // put before the value, for header values such as "Bearer "
-  place at;            // of `name`
-};
 
 // `count` per `per`; count 0 means off.
 struct rate {
@@ -110,6 +100,8 @@ struct listener_limits {
   std::uint32_t header_count = 100;
   std::uint32_t target_bytes = 8U << 10U;
   bool keep_encoded_slash = false;
+  std::uint32_t h2_streams = 128;
+  std::uint32_t h2_glitches = 100;
 };
 
 struct listener {
@@ -122,71 +114,11 @@ struct listener {
   // By client.ip, IPv6 by its /64; direct peers in the two lists above are exempt.
   std::uint32_t max_connections_per_client = 0;  // 0: no bound
   rate handshakes_per_client;                    // count 0: none
+  bool redirect_to_https = false;                // a plain one, which does nothing else
   listener_timeouts timeouts;
   listener_limits limits;
   bool has_tls = false;
   listener_tls tls;
-};
-
-struct api_keys {
-  std::string file = "/etc/ringward/api-keys";
-  place file_at;
-  std::vector<std::string> headers = {"x-api-key", "authorization"};  // or one of the two
-  nanoseconds cache = std::chrono::minutes{5};  // how long a slow hash that matched is remembered
-};
-
-enum class jws_algorithm : std::uint8_t {
-  rs256,
-  rs384,
-  rs512,
-  ps256,
-  ps384,
-  ps512,
-  es256,
-  es384,
-  es512,
-  eddsa
-};
-
-// Where an issuer's keys are fetched from.
-struct remote_keys {
-  place at;
-  std::string url;        // empty with `discover`, and where the keys are not remote
-  bool discover = false;  // by the issuer's openid-configuration
-  nanoseconds refresh = std::chrono::minutes{10};
-  nanoseconds max_stale = std::chrono::hours{24};  // since they were last fetched
-  std::vector<std::string> pin;                    // "sha256/BASE64"
-  std::string ca = "system";                       // or a PEM file
-  place ca_at;
-};
-
-struct jwt_issuer {
-  std::string name;  // the NAME of [auth.jwt.NAME]
-  std::string issuer;
-  std::vector<std::string> audiences;
-  std::string jwks_file;  // empty with jwks_mint and with remote keys
-  place jwks_at;
-  bool jwks_mint = false;  // trust the key set of [auth.mint]
-  remote_keys jwks_remote;
-  std::uint16_t algorithms = 0x3ff;  // bit i: jws_algorithm i
-  nanoseconds leeway = seconds{30};
-  std::vector<std::string> require = {"exp"};
-  nanoseconds max_age = std::chrono::hours{24};
-  std::string identity = "sub";
-  std::string rate_claim;  // empty: no claim gives a caller a rate of its own
-  std::vector<std::string> scopes;
-  bool replay_by_jti = false;  // a jti is accepted once
-  std::uint32_t max_token_bytes = 8U << 10U;
-
-  bool has_remote_keys() const noexcept { return jwks_remote.discover || !jwks_remote.url.empty(); }
-};
-
-struct mint {
-  bool present = false;
-  secret_source key;  // a private JWK
-  std::string issuer;
-  std::string audience;
-  nanoseconds ttl = std::chrono::hours{1};
 };
 
 enum class limit_key : std::uint8_t { client_ip, identity, route, country };
@@ -356,6 +288,7 @@ struct route {
   bool security_headers = true;
   config::cors cors;
   std::vector<std::string> upgrade;  // protocols a connection may switch to, lower case
+  nanoseconds heartbeat{0};          // of silence in a text/event-stream; 0: off
 };
 
 struct ban_weights {               // of what, towards a ban; 0: nothing

@@ -78,6 +78,7 @@ examined read_all(const std::vector<std::string>& texts, report& out) {
     members root;
     for (members& one : parsed) merge(root, std::move(one), out);
     read_root(root, out, result.settings);
+    result.as_written = write_down(root);
   }
   result.settings.files = out.files();
   result.problems = out.take();
@@ -86,14 +87,16 @@ examined read_all(const std::vector<std::string>& texts, report& out) {
 
 std::expected<loaded, diagnostics> all_or_nothing(examined from) {
   if (has_error(from.problems)) return std::unexpected(std::move(from.problems));
-  return loaded{.settings = std::move(from.settings), .warnings = std::move(from.problems)};
+  return loaded{.settings = std::move(from.settings),
+                .warnings = std::move(from.problems),
+                .as_written = std::move(from.as_written)};
 }
 
 }  // namespace
 
 examined examine(const std::string& path) {
   const auto files = find_files(path);
-  if (!files) return {.settings = {}, .problems = files.error()};
+  if (!files) return {.settings = {}, .problems = files.error(), .as_written = {}};
   report out;
   std::vector<std::string> texts;
   for (const std::string& name : *files) {

@@ -8,12 +8,14 @@
 
 #include "config/config.h"
 #include "config/diagnostic.h"
+#include "config/written.h"
 
 namespace rw::config {
 
 struct loaded {
   configuration settings;
   diagnostics warnings;  // in order of file, line and column; none of level error
+  written as_written;    // to compare it with another one
 };
 
 // What could be read of a configuration, and everything that is wrong with it, in order of file,
@@ -21,6 +23,7 @@ struct loaded {
 struct examined {
   configuration settings;
   diagnostics problems;
+  written as_written;
 };
 
 // Reads one file, or every file of a directory whose name ends in .toml and does not start with a

@@ -139,24 +139,18 @@ void read_limits(table_reader& in, listener_limits& out) {
     in.error("target_bytes", "must not be more than head_bytes, which it is part of");
   }
   in.choice("encoded_slash", out.keep_encoded_slash, {{"reject", false}, {"keep", true}});
-  in.later("h2_streams");
-  in.later("h2_glitches");
+  in.number<std::uint32_t>("h2_streams", out.h2_streams, {1, 10'000});
+  in.number<std::uint32_t>("h2_glitches", out.h2_glitches, {1, 1'000'000});
 }
 
 void read_protocols(table_reader& in, std::vector<std::string>& out) {
-  out = {"http/1.1"};  // what is offered by default is what is built
-  std::vector<std::string> written;
-  const node* at = in.texts("protocols", written);
+  const node* at = in.texts("protocols", out);
   if (at == nullptr) return;
   constexpr std::array<std::string_view, 2> known{"h2", "http/1.1"};
-  if (written.empty()) in.error(*at, "protocols", "must not be empty");
-  for (std::size_t i = 0; i < written.size(); ++i) {
-    const node& item = std::get<list>(at->value)[i];
-    if (written[i] == "h2") {
-      in.error(item, "protocols", "\"h2\" is not yet supported; write [\"http/1.1\"]");
-    } else if (written[i] != "http/1.1") {
-      in.refuse_word(item, "protocols", written[i], known);
-    }
+  if (out.empty()) in.error(*at, "protocols", "must not be empty");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (std::ranges::find(known, out[i]) != known.end()) continue;
+    in.refuse_word(std::get<list>(at->value)[i], "protocols", out[i], known);
   }
 }
 
@@ -191,10 +185,13 @@ void read_listener(table_reader& in, listener& out) {
   in.number<std::uint32_t>("max_connections_per_client", out.max_connections_per_client,
                            {0, 1'000'000});
   in.rate_or_off("handshakes_per_client", out.handshakes_per_client);
-  in.later("redirect_to_https", false);
+  in.flag("redirect_to_https", out.redirect_to_https);
   in.table("timeouts", [&](table_reader& timeouts) { read_timeouts(timeouts, out.timeouts); });
   in.table("limits", [&](table_reader& limits) { read_limits(limits, out.limits); });
   out.has_tls = in.table("tls", [&](table_reader& tls) { read_tls(tls, out.tls); });
+  if (out.redirect_to_https && out.has_tls) {
+    in.error("redirect_to_https", "is for a plain listener, and this one has [listener.tls]");
+  }
 }
 
 }  // namespace rw::config

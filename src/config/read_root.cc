@@ -69,6 +69,19 @@ void check_addresses(const configuration& settings, const std::vector<place>& pl
   }
 }
 
+// Where redirect_to_https leads: the first listener with TLS that has a port.
+void check_redirects(const configuration& settings, const std::vector<place>& places, report& out) {
+  const auto is_https = [](const listener& one) {
+    return one.has_tls && !one.address.starts_with("unix:");
+  };
+  if (std::ranges::any_of(settings.listeners, is_https)) return;
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    if (!settings.listeners[i].redirect_to_https) continue;
+    out.error(places[i], "listener.redirect_to_https",
+              "leads nowhere: no listener has [listener.tls] at an IP address");
+  }
+}
+
 void check_methods(const configuration& settings, report& out) {
   std::set<std::string_view> methods;
   for (const route& one : settings.routes) methods.insert(one.methods.begin(), one.methods.end());
@@ -127,14 +140,11 @@ void read_root(const members& root, report& out, configuration& settings) {
     out.error({}, {}, "there is no [[listener]]: nothing to do");
   }
   check_addresses(settings, listener_places, out);
+  check_redirects(settings, listener_places, out);
   check_methods(settings, out);
   // What follows from what is not right yet would only be noise.
   if (out.has_error()) return;
   if (settings.routes.empty()) out.warning({}, {}, "there is no [[route]]: every answer is 404");
-  const auto is_shared = [](const limit& one) { return one.shared != limit_sharing::off; };
-  if (settings.redis.present && std::ranges::none_of(settings.limits, is_shared)) {
-    out.warning(settings.redis.at, "redis", "no limit is shared: nothing asks it");
-  }
   warn_unused(names.limits, "limit", out);
   warn_unused(names.upstreams, "upstream", out);
   warn_unused(names.issuers, "auth.jwt", out);

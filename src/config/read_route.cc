@@ -274,7 +274,11 @@ void read_route(table_reader& in, const configuration& settings, catalog& names,
   in.size<std::uint64_t>("max_body", out.max_body_bytes, {0, 1ULL << 44U});
   read_headers(in, settings, out);
   read_upgrade(in, out);
-  in.later("heartbeat", "off");
+  if (const node* at = in.duration_or_off("heartbeat", out.heartbeat,
+                                          {milliseconds{100}, std::chrono::hours{24}});
+      at != nullptr && out.heartbeat.count() > 0 && out.action != route_action::proxy) {
+    in.error(*at, "heartbeat", "is for the answers of an origin, and this action has none");
+  }
   read_cors(in, out);
 }
 

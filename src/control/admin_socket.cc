@@ -9,10 +9,19 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/secret.h"
+#include "control/json_text.h"
 #include "control/process.h"
+#include "control/request_explain.h"
 
 namespace rw::control {
 namespace {
+
+constexpr std::string_view json_prefix = "json\t";
+
+std::string in_json(bool done, std::string_view text) {
+  return json_object().flag("done", done).put("messages", json_lines(text)).str();
+}
 
 // As the audit log names them.
 std::string who_asks(int fd) {
@@ -35,40 +44,79 @@ io::task<> admin_socket::serve(net::stream& client) {
     if (!more) co_return;
     end = client.input().find('\n');
   }
-  const std::string command(client.input().substr(0, end));
+  std::string_view command = client.input().substr(0, end);
+  const bool wants_json = command.starts_with(json_prefix);
+  if (wants_json) command.remove_prefix(json_prefix.size());
   const std::string asker = who_asks(client.fd());
-  std::string answer = "failed\nno such command\n";
-  if (command == "status") answer = "ok\n" + process_.status();
-  if (command == "upstreams") answer = "ok\n" + process_.upstreams();
+  answer a;
+  if (command == "reload") {
+    const reload_outcome done = co_await process_.reload(asker);
+    a = answer_of(done);
+  } else if (command == "reload\texplain") {
+    const reload_outcome done = co_await process_.explain_reload();
+    a = answer_of(done);
+  } else {
+    a = decide(command, asker, wants_json);
+  }
+  std::string text = a.done ? "ok\n" : "failed\n";
+  if (wants_json && a.json.empty()) a.json = in_json(a.done, a.text);
+  text += wants_json ? a.json + "\n" : a.text;
+  co_await client.send(text, std::chrono::seconds{5});
+}
+
+admin_socket::answer admin_socket::answer_of(const reload_outcome& done) {
+  answer a{.done = done.taken, .text = {}, .json = {}};
+  for (const std::string& line : done.messages) a.text += line + "\n";
+  return a;
+}
+
+admin_socket::answer admin_socket::explain(asked_request& asked) {
+  const explanation found = process_.explain(asked);
+  wipe(asked.api_key.data(), asked.api_key.size());
+  wipe(asked.authorization.data(), asked.authorization.size());
+  answer a{.done = true, .text = {}, .json = {}};
+  std::vector<std::string> lines;
+  for (const auto& [what, is] : found.lines) {
+    a.text += fmt::format("{:<12}{}\n", what, is);
+    lines.push_back(json_object().text("what", what).text("is", is).str());
+  }
+  a.json = json_object().number("status", found.status).put("lines", json_array(lines)).str();
+  return a;
+}
+
+admin_socket::answer admin_socket::decide(std::string_view command, const std::string& asker,
+                                          bool wants_json) {
+  if (command == "status") {
+    if (wants_json) return {true, {}, process_.status_json()};
+    return {true, process_.status(), {}};
+  }
+  if (command == "upstreams") return {true, process_.upstreams(), process_.upstreams_json()};
   for (const bool drained : {true, false}) {
     const std::string_view verb = drained ? "drain " : "undrain ";
     if (!command.starts_with(verb)) continue;
-    const auto done = process_.drain(std::string_view(command).substr(verb.size()), drained);
-    answer = (done.done ? "ok\n" : "failed\n") + done.text;
-    process_.audit().admin(done.done, drained ? "drain" : "undrain",
-                           std::string_view(command).substr(verb.size()), asker);
+    const std::string_view server = command.substr(verb.size());
+    auto done = process_.drain(server, drained);
+    process_.audit().admin(done.done, drained ? "drain" : "undrain", server, asker);
+    return {done.done, std::move(done.text), {}};
   }
+  if (auto asked = from_command(command)) return explain(*asked);
   if (command == "reopen") {
-    answer = "ok\n" + process_.reopen();
+    std::string text = process_.reopen();
     process_.audit().admin(true, "reopen", {}, asker);
+    return {true, std::move(text), {}};
   }
-  if (command == "revoked") answer = "ok\n" + process_.revoked();
+  if (command == "revoked") return {true, process_.revoked(), {}};
   if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
-    const auto done = process_.revoke(command);
-    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+    auto done = process_.revoke(command, asker);
     process_.audit().revocation(done.done, command, asker);
+    return {done.done, std::move(done.text), {}};
   }
-  if (command == "bans") answer = "ok\n" + process_.bans();
+  if (command == "bans") return {true, process_.bans(), {}};
   if (command.starts_with("ban\t") || command.starts_with("unban\t")) {
-    const auto done = process_.ban(command, asker);
-    answer = (done.done ? "ok\n" : "failed\n") + done.text;
+    auto done = process_.ban(command, asker);
+    return {done.done, std::move(done.text), {}};
   }
-  if (command == "reload") {
-    const reload_outcome done = co_await process_.reload(asker);
-    answer = done.taken ? "ok\n" : "failed\n";
-    for (const std::string& line : done.messages) answer += line + "\n";
-  }
-  co_await client.send(answer, std::chrono::seconds{5});
+  return {false, "no such command\n", {}};
 }
 
 // True when it answered "ok"; `text` is the rest.
@@ -100,10 +148,14 @@ static bool ask(const std::string& path, std::string_view command, std::string& 
   return answer.starts_with("ok\n");
 }
 
-int tell(const std::string& path, std::string_view command) {
+int tell(const gate_at& gate, std::string_view command) {
   std::string text;
-  const bool done = ask(path, command, text);
-  fmt::print(done ? stdout : stderr, "{}", text);
+  const bool done =
+      ask(gate.socket, (gate.json ? std::string(json_prefix) : "") + std::string(command), text);
+  // Who reads JSON gets JSON, also when nobody has answered.
+  if (gate.json && !text.starts_with('{') && !text.starts_with('['))
+    text = in_json(done, text) + "\n";
+  fmt::print(done || gate.json ? stdout : stderr, "{}", text);
   return done ? 0 : 1;
 }
 

@@ -6,24 +6,43 @@
 namespace rw::control {
 
 class process;
+struct asked_request;
+struct reload_outcome;
 
 // The protocol: the client sends one command and a line feed; the answer is "ok" or "failed" on a
-// line of its own, then text for people, then the end of the stream. Only root and the service's
+// line of its own, then text for people, then the end of the stream. After "json" and a tab before
+// the command that text is one JSON value. Only root and the service's
 // own user and group may connect: the socket is 0660.
 class admin_socket final : public small_server {
  public:
   static constexpr unsigned connections_max = 16;
-  static constexpr std::size_t command_bytes_max = 1024;
+  static constexpr std::size_t command_bytes_max = 16U << 10U;  // `explain` has a token
 
   admin_socket(process& of, io::loop& on, net::listening_sockets socket);
 
  private:
+  struct answer {
+    bool done = false;
+    std::string text;
+    std::string json;  // empty: what `text` says is said in JSON as lines
+  };
   io::task<> serve(net::stream& client) override;
+  answer decide(std::string_view command, const std::string& asker, bool wants_json);
+  answer explain(asked_request& asked);
+  static answer answer_of(const reload_outcome& done);
   process& process_;
 };
 
-// Asks the gate that listens at `path`, and prints what it answers; blocks. The exit status of the
-// command that asks: 0 when that was "ok".
-int tell(const std::string& path, std::string_view command);
+inline constexpr const char* default_socket = "/run/ringward/admin.sock";
+
+// Which gate is asked, and how it is to answer.
+struct gate_at {
+  std::string socket = default_socket;
+  bool json = false;
+};
+
+// Asks that gate, and prints what it answers: JSON to standard output, else what went wrong to
+// standard error. Blocks. The exit status of the command that asks: 0 when the answer was "ok".
+int tell(const gate_at& gate, std::string_view command);
 
 }  // namespace rw::control

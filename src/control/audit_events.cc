@@ -8,6 +8,13 @@ namespace rw::control {
 using observe::audit_event;
 using observe::audit_result;
 
+std::string speaker_text(std::string_view gateway, std::string_view by) {
+  std::string out("gateway:");
+  out += gateway;
+  if (!by.empty()) (out += ' ') += by;
+  return out;
+}
+
 void audit_events::files(const std::vector<gateway::file_note>& read) {
   for (const gateway::file_note& one : read) {
     observe::audit_record r;
@@ -39,6 +46,16 @@ void audit_events::config(bool taken, std::string_view reason, std::string_view 
   emit(r);
 }
 
+void audit_events::certificate(std::string_view chain, std::string_view detail) {
+  observe::audit_record r;
+  r.what = audit_event::config;
+  r.outcome = audit_result::failed;
+  r.reason = "certificate_expires";
+  r.object = chain;
+  r.detail = detail;
+  emit(r);
+}
+
 void audit_events::admin(bool done, std::string_view command, std::string_view object,
                          std::string_view by) {
   observe::audit_record r;
@@ -60,6 +77,18 @@ void audit_events::revocation(bool done, std::string_view command, std::string_v
   r.reason = command.substr(0, tab);
   r.object = object;
   r.identity = by;
+  emit(r);
+}
+
+void audit_events::revocation_elsewhere(bool done, std::string_view reason, std::string_view object,
+                                        std::string_view from, std::string_view by) {
+  const std::string speaker = speaker_text(from, by);
+  observe::audit_record r;
+  r.what = audit_event::revocation;
+  r.outcome = done ? audit_result::done : audit_result::failed;
+  r.reason = reason;
+  r.object = object;
+  r.identity = speaker;
   emit(r);
 }
 

@@ -13,6 +13,9 @@
 
 namespace rw::control {
 
+// Who said something on another gateway: "gateway:edge-1:8443 uid:0"; without `by` it did itself.
+std::string speaker_text(std::string_view gateway, std::string_view by);
+
 // Of the control thread; says nothing while there is no log.
 class audit_events {
  public:
@@ -24,11 +27,16 @@ class audit_events {
   // A reload, or that files were read anew. `by`: "uid:0"; empty: the gate itself.
   void config(bool taken, std::string_view reason, std::string_view by,
               const std::vector<std::string>& messages);
+  // A certificate that is about to end, or has; `chain` is the path of the file.
+  void certificate(std::string_view chain, std::string_view detail);
   // A command that changed something.
   void admin(bool done, std::string_view command, std::string_view object, std::string_view by);
   // `command`: "revoke" or "unrevoke" and what, with tabs between, as revocation_board takes it.
   void revocation(bool done, std::string_view command, std::string_view by);
-  // A client's ban that was made or lifted by hand, or has come to its end.
+  // What gateway `from` has said of it, told by `by`.
+  void revocation_elsewhere(bool done, std::string_view reason, std::string_view object,
+                            std::string_view from, std::string_view by);
+  // A client's ban that was made or lifted by hand or elsewhere, or has come to its end.
   void ban(bool done, std::string_view reason, std::string_view client, std::string_view detail,
            std::string_view by);
 

@@ -1,6 +1,5 @@
 #include "control/ban_board.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "control/whole_file.h"
 #include "gateway/ban.h"
+#include "observe/metric.h"
 #include "observe/time_text.h"
 
 namespace rw::control {
@@ -27,39 +27,6 @@ constexpr std::size_t line_bytes_max = 160;
 constexpr std::size_t file_bytes_max = (ban_table::capacity + 2) * line_bytes_max;
 constexpr std::uint64_t seconds_max = 10ULL * 366 * 24 * 3600;  // by hand
 constexpr std::uint64_t date_max = 9'000'000'000;               // of 2255: what nanoseconds reach
-
-std::string_view cut(std::string_view& text, char end) noexcept {
-  const std::size_t at = std::min(text.find(end), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
-
-// "192.0.2.1", "2001:db8::1", either with the only prefix that it can have.
-bool parse_client(std::string_view text, config::ip16& out) {
-  const std::string_view address = cut(text, '/');
-  const bool is_ipv4 = address.contains('.') && !address.contains(':');
-  const std::string name(address);
-  out = {};
-  if (is_ipv4) {
-    out[10] = out[11] = 0xff;
-    return (text.empty() || text == "32") && ::inet_pton(AF_INET, name.c_str(), &out[12]) == 1;
-  }
-  return (text.empty() || text == "64" || text == "128") &&
-         ::inet_pton(AF_INET6, name.c_str(), out.data()) == 1;
-}
-
-// To the nearest second, here and in the file: a restart changes nothing that is shown.
-std::chrono::sys_seconds second_of(wall_time at) {
-  return std::chrono::round<std::chrono::seconds>(at);
-}
-
-std::string moment(wall_time at) {
-  observe::time_text text;
-  return fmt::format("{:.19}Z", text.rfc3339(second_of(at)));
-}
-
-wall_time until_of(const ban& one, two_clocks now) { return now.wall + (one.until - now.mono); }
 
 // The table rounds to a millisecond.
 bool is_same_end(const ban& a, const ban& b) {
@@ -125,11 +92,7 @@ bool ban_board::parse(std::string_view text, two_clocks now) {
         *repeat > 255 || !parse_client(line, one.what.client)) {
       return false;
     }
-    for (std::size_t i = 0; i < static_cast<std::size_t>(ban_cause::end); ++i) {
-      if (limit::name(static_cast<ban_cause>(i)) == cause) {
-        one.what.cause = static_cast<ban_cause>(i);
-      }
-    }
+    one.what.cause = find_ban_cause(cause);
     const wall_time end{std::chrono::seconds(static_cast<std::int64_t>(*until))};
     one.what.until = now.mono + (end - now.wall);
     one.what.repeat = static_cast<unsigned>(*repeat);
@@ -171,10 +134,14 @@ ban_board::outcome ban_board::change(std::string_view command, const gateway::sn
     if (made.done) {
       in_force_.insert_or_assign(one.client, entry{one, now.wall});
       next_end_ = std::min(next_end_, one.until);
+      say(one, now, asker);
     }
     audit.ban(made.done, "banned_by_hand", who, "until " + moment(now.wall + lasts), asker);
   } else {
+    const auto known = in_force_.find(one.client);
+    if (known != in_force_.end()) one = known->second.what;
     made.done = table_->lift(one.client, now.mono);
+    if (made.done) say_lifted(one, now, asker);
     made.text = fmt::format("{} is {} banned\n", who, made.done ? "no longer" : "not");
     in_force_.erase(one.client);
     audit.ban(made.done, "unbanned", who, {}, asker);
@@ -199,6 +166,10 @@ std::string ban_board::text(const gateway::snapshot& state, two_clocks now) cons
 }
 
 void ban_board::look(two_clocks now, const observe::log& log, audit_events& audit) {
+  if (heard_lines_ > lines_max) {
+    log.info(fmt::format("{} more bans of other gateways", heard_lines_ - lines_max));
+  }
+  heard_lines_ = 0;
   const std::uint64_t changes = table_->changes();
   if (changes != changes_seen_ || now.mono >= next_end_) {
     changed_ = true;
@@ -219,6 +190,7 @@ void ban_board::notice(const std::vector<ban>& all, two_clocks now, const observ
     const auto known = in_force_.find(one.client);
     const bool is_known = known != in_force_.end() && is_same_end(known->second.what, one);
     found.insert_or_assign(one.client, entry{one, is_known ? known->second.since : now.wall});
+    if (!is_known) say(one, now, {});
     if (is_known || one.cause == ban_cause::by_hand || ++begun > lines_max) continue;
     log.info(fmt::format("banned: {}, until {}, time {}, for {}",
                          gateway::text_of_banned(one.client), moment(until_of(one, now)),
@@ -260,16 +232,13 @@ void ban_board::keep(two_clocks now, const observe::log& log) {
 }
 
 void ban_board::expose(std::string& out) const {
-  const auto add = [&out](std::string_view name, std::string_view type, std::string_view help,
-                          std::uint64_t value) {
-    fmt::format_to(std::back_inserter(out), "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", name, help,
-                   type, value);
+  const auto add = [&out](std::string_view name, std::uint64_t value) {
+    observe::begin_metric(name, out);
+    fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
   };
-  add("ringward_bans", "gauge", "Bans in force.", in_force_.size());
-  add("ringward_bans_without_room_total", "counter",
-      "Bans that were not made because their places held others in force.", table_->bans_refused());
-  add("ringward_ban_failures_forgotten_total", "counter",
-      "Clients whose failures were forgotten for lack of room.", table_->failures_forgotten());
+  add("ringward_bans", in_force_.size());
+  add("ringward_bans_without_room_total", table_->bans_refused());
+  add("ringward_ban_failures_forgotten_total", table_->failures_forgotten());
 }
 
 }  // namespace rw::control

@@ -12,17 +12,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "control/audit_events.h"
+#include "control/ban_text.h"
+#include "control/shared_words.h"
 #include "gateway/snapshot.h"
 #include "limit/ban_table.h"
 #include "observe/log.h"
 
 namespace rw::control {
-
-// Both clocks, read at once: bans are kept by the one that never jumps, and told by the other.
-struct two_clocks {
-  mono_time mono;
-  wall_time wall;
-};
 
 // Of the control thread.
 class ban_board {
@@ -51,6 +47,13 @@ class ban_board {
                  audit_events& audit, std::string_view asker);
   std::string text(const gateway::snapshot& state, two_clocks now) const;
 
+  // ---- with other gateways
+  static constexpr std::string_view word_prefix = "ban\t";
+  // What is in force, and what begins and ends from now on, is said there too. Null: no longer.
+  void share(shared_words* with, two_clocks now);
+  // News of another gateway: in force at once.
+  void hear(const shared_word& word, two_clocks now, const observe::log& log, audit_events& audit);
+
   // Notices what has begun and ended since it was last called. Cheap when nothing has.
   void look(two_clocks now, const observe::log& log, audit_events& audit);
   // Writes the file, where something has changed. Blocks on the disk.
@@ -68,6 +71,10 @@ class ban_board {
   void notice(const std::vector<limit::ban>& all, two_clocks now, const observe::log& log,
               audit_events& audit);
   bool parse(std::string_view text, two_clocks now);
+  void say(const limit::ban& one, two_clocks now, std::string_view by);
+  void say_lifted(const limit::ban& one, two_clocks now, std::string_view by);
+  void hear_lifted(const shared_word& word, const config::ip16& client, two_clocks now,
+                   const observe::log& log, audit_events& audit);
 
   std::shared_ptr<limit::ban_table> table_ = std::make_shared<limit::ban_table>();
   std::string path_;
@@ -77,6 +84,8 @@ class ban_board {
   bool changed_ = false;  // the file is not what it should be
   bool failing_ = false;  // it could not be written
   mono_time kept_;
+  shared_words* shared_ = nullptr;
+  std::size_t heard_lines_ = 0;  // since look()
 };
 
 }  // namespace rw::control

@@ -11,12 +11,14 @@ class App;
 
 namespace rw::control {
 
+struct gate_at;
+
 struct ban_options {
   std::string address;
   std::string time;  // "24h"; empty: as the configuration says
 };
 
 // All of these outlive the parsing.
-void add_ban(CLI::App& app, ban_options& options, std::string& socket, int& status);
+void add_ban(CLI::App& app, ban_options& options, gate_at& gate, int& status);
 
 }  // namespace rw::control

@@ -14,7 +14,7 @@
 #include "auth/key_file.h"
 #include "base/random.h"
 #include "config/load.h"
-#include "control/admin_socket.h"
+#include "control/admin_commands.h"
 #include "control/audit_command.h"
 #include "control/ban_command.h"
 #include "control/demo.h"
@@ -34,7 +34,6 @@ namespace rw::control {
 namespace {
 
 constexpr const char* default_config = "/etc/ringward";
-constexpr const char* default_socket = "/run/ringward/admin.sock";
 
 int print(const config::diagnostics& list, std::FILE* to) {
   for (const config::diagnostic& one : list) fmt::print(to, "{}\n", config::to_string(one));
@@ -281,18 +280,8 @@ int run_command_line(int argc, char** argv) {
   demo_it->footer("Example: ringward demo --address 127.0.0.1:8443");
   demo_it->callback([&] { status = run_demo(demo); });
 
-  std::string socket = default_socket;
-  for (const auto& [name, text] :
-       {std::pair{"status", "What a running gate is doing"},
-        std::pair{"upstreams", "The servers behind it: which get requests, and why others do not"},
-        std::pair{"reload", "Take the changed configuration; an error keeps the old one"},
-        std::pair{"reopen", "Open the log files anew, after they were rotated"}}) {
-    auto* it = app.add_subcommand(name, text);
-    it->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
-    it->footer(fmt::format("Example: ringward {} --socket {}", name, default_socket));
-    it->callback(
-        [&status, &socket, command = std::string(name)] { status = tell(socket, command); });
-  }
+  admin_options admin;
+  add_admin_commands(app, admin, status);
 
   import_options import;
   auto* import_it = app.add_subcommand(
@@ -309,23 +298,10 @@ int run_command_line(int argc, char** argv) {
     if (status == 0) status = check(import.output);
   });
 
-  std::string server;
-  for (const auto& [verb, text] :
-       {std::pair{"drain", "Send a server no new requests; those under way finish"},
-        std::pair{"undrain", "Send it requests again"}}) {
-    auto* it = app.add_subcommand(verb, text);
-    it->add_option("SERVER", server, "As `ringward upstreams` calls it")->required();
-    it->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
-    it->footer(fmt::format("Example: ringward {} 127.0.0.1:5001", verb));
-    it->callback([&status, &socket, &server, command = std::string(verb) + " "] {
-      status = tell(socket, command + server);
-    });
-  }
-
   revoke_options revoke;
-  add_revoke(app, revoke, socket, status);
+  add_revoke(app, revoke, admin.gate, status);
   ban_options ban;
-  add_ban(app, ban, socket, status);
+  add_ban(app, ban, admin.gate, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

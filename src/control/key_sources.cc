@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "config/url.h"
 #include "control/fetch_schedule.h"
+#include "observe/metric.h"
 
 namespace rw::control {
 namespace {
@@ -310,9 +311,8 @@ std::string key_sources::summary() const {
 
 void key_sources::expose(std::string& out) const {
   if (sources_.empty()) return;
-  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
-                          auto&& value) {
-    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  const auto family = [&](std::string_view name, auto&& value) {
+    observe::begin_metric(name, out);
     for (const auto& one : sources_) value(*one);
   };
   const auto line = [&](std::string_view name, const source& one, std::string_view more,
@@ -321,28 +321,24 @@ void key_sources::expose(std::string& out) const {
                    more, value);
   };
   constexpr std::string_view keys = "ringward_key_set_keys";
-  family(keys, "gauge", "Keys in force that were fetched for the issuer; 0: its tokens get 503.",
+  family(keys,
          [&](const source& one) { line(keys, one, "", one.keys ? one.keys->keys().size() : 0); });
   constexpr std::string_view fetches = "ringward_key_set_fetches_total";
-  family(fetches, "counter", "Fetches of the issuer's key set, by what came of them.",
-         [&](const source& one) {
-           line(fetches, one, ",result=\"new\"", one.fetched_new);
-           line(fetches, one, ",result=\"same\"", one.fetched_same);
-           line(fetches, one, ",result=\"failed\"", one.failed);
-         });
+  family(fetches, [&](const source& one) {
+    line(fetches, one, ",result=\"new\"", one.fetched_new);
+    line(fetches, one, ",result=\"same\"", one.fetched_same);
+    line(fetches, one, ",result=\"failed\"", one.failed);
+  });
   constexpr std::string_view failing = "ringward_key_set_failures_in_a_row";
-  family(failing, "gauge", "Fetches that have failed since one succeeded; from 1 on with a pause.",
-         [&](const source& one) { line(failing, one, "", one.schedule.failures()); });
+  family(failing, [&](const source& one) { line(failing, one, "", one.schedule.failures()); });
   constexpr std::string_view waiting = "ringward_key_set_waiting";
-  family(waiting, "gauge", "Requests that wait for a fetch.",
-         [&](const source& one) { line(waiting, one, "", one.plan.source->waiting()); });
+  family(waiting, [&](const source& one) { line(waiting, one, "", one.plan.source->waiting()); });
   constexpr std::string_view age = "ringward_key_set_age_seconds";
-  family(age, "gauge", "Since the keys in force were last fetched, or found unchanged.",
-         [&](const source& one) {
-           if (const auto at = one.schedule.fetched()) {
-             line(age, one, "", static_cast<std::uint64_t>(whole_seconds(loop_.now() - *at)));
-           }
-         });
+  family(age, [&](const source& one) {
+    if (const auto at = one.schedule.fetched()) {
+      line(age, one, "", static_cast<std::uint64_t>(whole_seconds(loop_.now() - *at)));
+    }
+  });
 }
 
 }  // namespace rw::control

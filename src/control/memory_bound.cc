@@ -9,11 +9,13 @@
 #include "auth/replay_table.h"
 #include "auth/slow_cache.h"
 #include "auth/token_cache.h"
+#include "control/shared_words.h"
 #include "control/workers.h"
 #include "gateway/audit.h"
 #include "gateway/balance.h"
 #include "gateway/body.h"
 #include "gateway/exchange.h"
+#include "gateway/h2_connection.h"
 #include "io/buffer_pool.h"
 #include "limit/ban_table.h"
 #include "limit/set.h"
@@ -34,6 +36,9 @@ constexpr std::uint64_t tls_state = 8U << 10U;
 // before it is stopped (net/stream.cc).
 constexpr std::uint64_t pending_chunks = 8;
 
+// nghttp2's state of a connection and its HPACK tables, and what is being sent.
+constexpr std::uint64_t h2_session = 64U << 10U;
+
 // What the allocator makes of a size: its classes are an eighth apart, and pages are shared.
 constexpr std::uint64_t allocated(std::uint64_t bytes) noexcept { return bytes + bytes / 4; }
 
@@ -44,15 +49,33 @@ std::uint64_t head_room(std::uint64_t head_bytes) noexcept {
   return room;
 }
 
+bool serves_h2(const config::listener& one) {
+  return std::ranges::find(one.protocols, "h2") != one.protocols.end();
+}
+
+// A head and a window's worth of a body, the last buffer of it not full.
+std::uint64_t of_each_stream(const config::configuration& of) {
+  std::uint64_t head = 0;
+  for (const config::listener& one : of.listeners) {
+    if (serves_h2(one)) head = std::max(head, head_room(one.limits.head_bytes));
+  }
+  if (head == 0) return 0;
+  return client_frames + allocated(sizeof(gateway::exchange)) + allocated(head) +
+         allocated(http::h2_limits{}.window + buffer);
+}
+
 std::uint64_t of_each_client(const config::configuration& of) {
   std::uint64_t head = 0;
   bool tls = false;
+  bool h2 = false;
   for (const config::listener& one : of.listeners) {
     head = std::max(head, head_room(one.limits.head_bytes));
     tls = tls || one.has_tls;
+    h2 = h2 || serves_h2(one);
   }
-  return client_frames + (tls ? tls_state : 0) + allocated(sizeof(gateway::exchange)) +
-         allocated(head) + (1 + pending_chunks) * allocated(buffer);
+  return client_frames + (tls ? tls_state : 0) + (h2 ? h2_session : 0) +
+         allocated(sizeof(gateway::exchange)) + allocated(head) +
+         (1 + pending_chunks) * allocated(buffer);
 }
 
 std::uint64_t of_each_worker(const config::configuration& of) {
@@ -82,6 +105,7 @@ std::uint64_t of_tables(const config::configuration& of) {
   }
   if (of.ban.present) entries += 2 * std::uint64_t{limit::ban_table::capacity};
   std::uint64_t sum = entries * sizeof(limit::cell);
+  if (of.redis.present) sum += shared_words::most * shared_words::bytes_each;
   if (std::ranges::any_of(of.jwt, &config::jwt_issuer::replay_by_jti)) {
     sum += auth::replay_places * 16;
   }
@@ -100,11 +124,13 @@ memory_bound bound_memory(const config::configuration& of, unsigned workers, std
   for (const config::listener& one : of.listeners) wanted += one.max_connections;
   made.clients =
       gateway::with_surplus(static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, clients)));
+  made.each_stream = of_each_stream(of);
+  if (made.each_stream != 0) made.streams = workers * gateway::h2_streams_of_worker(of, workers);
   for (const config::upstream& one : of.upstreams) {
     made.requests += one.max_requests_in_flight;
     made.kept += std::uint64_t{one.idle_per_worker} * workers * one.servers.size();
   }
-  made.requests = std::min<std::uint64_t>(made.requests, made.clients);
+  made.requests = std::min<std::uint64_t>(made.requests, made.clients + made.streams);
   made.each_kept = 1024 + tls_state;
   made.each_request = made.each_kept + (1 + pending_chunks) * allocated(buffer);
   return made;
@@ -122,10 +148,12 @@ std::string describe(const memory_bound& of) {
   const auto mebibytes = [](std::uint64_t bytes) { return (bytes + (1U << 20U) - 1) >> 20U; };
   return fmt::format(
       "memory: at most {} MiB whatever clients do: {} now, {} of the workers, {} of tables, {} for "
-      "{} clients, {} for {} requests at origins, {} for connections that are kept",
+      "{} clients, {} for {} streams of HTTP/2, {} for {} requests at origins, {} for connections "
+      "that are kept",
       mebibytes(of.total()), mebibytes(of.at_start), mebibytes(of.workers), mebibytes(of.tables),
-      mebibytes(of.clients * of.each_client), of.clients, mebibytes(of.requests * of.each_request),
-      of.requests, mebibytes(of.kept * of.each_kept));
+      mebibytes(of.clients * of.each_client), of.clients, mebibytes(of.streams * of.each_stream),
+      of.streams, mebibytes(of.requests * of.each_request), of.requests,
+      mebibytes(of.kept * of.each_kept));
 }
 
 }  // namespace rw::control

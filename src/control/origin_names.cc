@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/values.h"
 #include "net/address.h"
+#include "observe/metric.h"
 
 namespace rw::control {
 namespace {
@@ -230,27 +231,18 @@ std::string origin_names::summary(mono_time now) const {
 
 // Names are of letters, digits, dots, hyphens and underscores: nothing to be escaped.
 void origin_names::expose(std::string& out) const {
-  const auto family = [&](std::string_view name, std::string_view type, std::string_view help,
-                          auto&& value) {
-    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+  const auto family = [&](std::string_view name, auto&& value) {
+    observe::begin_metric(name, out);
     for (const auto& [host, one] : entries_) {
       fmt::format_to(std::back_inserter(out), "{}{{name=\"{}\"}} {}\n", name, host, value(*one));
     }
   };
   if (entries_.empty()) return;
-  family("ringward_name_addresses", "gauge", "Addresses that an origin's name has.",
-         [](const entry& one) { return one.addresses.size(); });
-  family("ringward_name_lookups_total", "counter", "Lookups of the name that have ended.",
-         [](const entry& one) { return one.lookups; });
-  family("ringward_name_lookup_failures_total", "counter",
-         "Of those, the ones that brought no address, or failed for one family of them; what was "
-         "known stays.",
-         [](const entry& one) { return one.failures; });
-  family("ringward_name_changes_held_total", "counter",
-         "Lookups whose addresses were not taken: the name changes too often.",
-         [](const entry& one) { return one.held; });
-  family("ringward_name_failing", "gauge", "1 while the last lookup of the name failed.",
-         [](const entry& one) { return one.why[0] != '\0' ? 1 : 0; });
+  family("ringward_name_addresses", [](const entry& one) { return one.addresses.size(); });
+  family("ringward_name_lookups_total", [](const entry& one) { return one.lookups; });
+  family("ringward_name_lookup_failures_total", [](const entry& one) { return one.failures; });
+  family("ringward_name_changes_held_total", [](const entry& one) { return one.held; });
+  family("ringward_name_failing", [](const entry& one) { return one.why[0] != '\0' ? 1 : 0; });
 }
 
 void origin_names::end() noexcept {

@@ -105,6 +105,7 @@ bool process::start() {
   listeners_.store(manager_);
 
   bound_memory(resident_bytes());
+  take_stock();
   for (std::size_t i = 0; i < settings().listeners.size(); ++i) {
     log_.info(fmt::format("listener {} on {}", settings().listeners[i].name,
                           listeners_.sockets()[i].name()));
@@ -148,6 +149,10 @@ bool process::open_control() {
   files_ = std::make_unique<file_watch>(*loop_);
   checker_ = std::make_unique<upstream::checker>(*loop_);
   keys_ = std::make_unique<key_sources>(*loop_, log_, keys_for_workers());
+  sharing_ = std::make_unique<sharing>(
+      *loop_, worker_count_, gateway_name(listeners_.sockets().front().name()),
+      sharing_parts{bans_, revocations_, audit_events_, log_,
+                    [this] { workers_->revoke(loop_->kernel(), revocations_.list()); }});
   take_up();
   return true;
 }
@@ -291,6 +296,10 @@ io::task<> process::watch_files() {
 io::task<> process::tend() {
   while (!stopping_) {
     tickets_->rotate(loop_->now());
+    for (const auto& one : certificates_.look(state_->certificates, loop_->wall_now())) {
+      if (!one.is_new) log_.warning(one.text);
+      audit_events_.certificate(one.chain, one.text);
+    }
     io::sleep pause(*loop_, loop_->now() + tending);
     pause_ = &pause;
     co_await pause;
@@ -306,6 +315,7 @@ io::task<> process::watch_upstreams() {
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);
     bans_.look(clocks(), log_, audit_events_);
+    sharing_->look(clocks());
     redis_.look(*state_, workers_->counters(), loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
     glance_ = &pause;
@@ -357,6 +367,7 @@ io::task<> process::stop(bool for_good) {
                         std::chrono::duration_cast<std::chrono::seconds>(limit).count(),
                         outlived ? "; new connections wait for the next process" : ""));
   manager_.stopping("draining");
+  co_await sharing_->stop();
   keys_->end();  // no worker hears of anything once it is told to go
   const mono_time deadline = loop_->now() + limit;
   workers_->drain(loop_->kernel(), limit);

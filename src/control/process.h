@@ -8,18 +8,23 @@
 #include <vector>
 
 #include "base/error.h"
+#include "config/load.h"
 #include "control/audit_events.h"
 #include "control/audit_log.h"
 #include "control/ban_board.h"
+#include "control/certificate_watch.h"
 #include "control/file_watch.h"
 #include "control/handshake_log.h"
 #include "control/key_sources.h"
+#include "control/ledger.h"
 #include "control/listeners.h"
 #include "control/memory_bound.h"
 #include "control/origin_names.h"
 #include "control/redis_log.h"
+#include "control/request_explain.h"
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
+#include "control/sharing.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
 #include "control/writer.h"
@@ -64,18 +69,26 @@ class process {
   // what is in force. Waits for names that are new in it. `by`: who asked, as the audit log names
   // them: "uid:0".
   io::task<reload_outcome> reload(std::string by = {});
+  // What a reload would change, or why it would be refused, for `ringward reload --explain`.
+  // `taken`: it would be. Nothing comes into force, and nothing but the names of origins is looked
+  // up.
+  io::task<reload_outcome> explain_reload();
   std::string status() const;  // for `ringward status`
+  std::string status_json() const;
   // Into the audit log, when there is one: `audit().emit({.what = …})`.
   audit_events& audit() noexcept { return audit_events_; }
+  // For `ringward explain`.
+  explanation explain(const asked_request& asked);
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now(), names_.get()); }
+  std::string upstreams_json() const { return board_.json(loop_->now(), names_.get()); }
   // For `ringward drain` and `undrain`.
   upstream_board::outcome drain(std::string_view server, bool drained) {
     return board_.drain(server, drained, loop_->now());
   }
-  // For `ringward revoke`, `unrevoke` and `revoked`.
-  revocation_board::outcome revoke(std::string_view command);
+  // For `ringward revoke`, `unrevoke` and `revoked`. `by`: who asked.
+  revocation_board::outcome revoke(std::string_view command, std::string_view by);
   std::string revoked() const { return revocations_.table(loop_->wall_now()); }
   // For `ringward ban`, `unban` and `bans`. `by`: who asked.
   ban_board::outcome ban(std::string_view command, std::string_view by);
@@ -92,15 +105,17 @@ class process {
 
  private:
   two_clocks clocks() const { return {loop_->now(), loop_->wall_now()}; }
-  std::optional<config::configuration> read(std::vector<std::string>& messages) const;
+  std::optional<config::loaded> read(std::vector<std::string>& messages) const;
   // The configuration, once its names have been looked up or took too long.
-  io::task<std::optional<config::configuration>> read_with_names(
-      std::vector<std::string>& messages);
+  io::task<std::optional<config::loaded>> read_with_names(std::vector<std::string>& messages);
+  // False: a running gate cannot take these over, and `messages` names what.
+  bool can_take(const config::configuration& settings, std::vector<std::string>& messages) const;
   std::shared_ptr<const gateway::snapshot> load_first(std::vector<std::string>& messages);
   io::task<> reload_by_signal(std::string by);
   // Origins have other addresses: the workers hear of them.
   void take_addresses();
   void end_names();
+  gateway::snapshot_context context();
   std::shared_ptr<const gateway::snapshot> make(config::configuration settings,
                                                 std::vector<std::string>& messages);
   // Reads the files that the configuration in force names once more, and no TOML.
@@ -117,6 +132,9 @@ class process {
   std::uint32_t room_for_clients() const;
   // Computes memory_bound_ for the configuration in force; `resident`: memory_bound::at_start.
   void bound_memory(std::uint64_t resident);
+  // What of the machine does not change while the gate runs; says what is missing.
+  void take_stock();
+  std::vector<ledger_entry> ledger() const;
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
@@ -135,6 +153,7 @@ class process {
   observe::label_names labels_;
   std::shared_ptr<tls::ticket_keys> tickets_;
   std::shared_ptr<const gateway::snapshot> state_;
+  config::written written_;  // what state_ was made from, as somebody wrote it
   service_manager manager_;
   listeners listeners_;
   std::unique_ptr<io::loop> loop_;
@@ -147,6 +166,7 @@ class process {
   std::unique_ptr<admin_socket> admin_socket_;
   std::unique_ptr<admin_page> admin_page_;
   handshake_log handshakes_;
+  certificate_watch certificates_;
   redis_log redis_;
   std::unique_ptr<upstream::checker> checker_;
   std::unique_ptr<key_sources> keys_;
@@ -159,15 +179,21 @@ class process {
   upstream_board board_;
   revocation_board revocations_;
   ban_board bans_;
+  std::unique_ptr<sharing> sharing_;
+  std::unique_ptr<auth::authenticator> authenticator_;  // explain()'s; made when first asked
   io::gate chores_;
   unsigned worker_count_ = 1;
   std::uint64_t descriptors_ = 0;  // that the process may have
   memory_bound memory_bound_;
+  ledger_facts machine_;
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;
+  std::uint64_t geo_refused_ = 0;
   wall_time started_;
   wall_time reloaded_;
+  bool stale_configuration_ = false;  // the last reload was refused
+  bool stale_files_ = false;          // what changed of the files it names was, since then
   bool stopping_ = false;
   bool stopped_ = false;
   bool readable_ = false;

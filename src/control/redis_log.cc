@@ -38,13 +38,13 @@ std::string_view likely_reason(std::span<const observe::counters* const> workers
 void redis_log::look(const gateway::snapshot& state,
                      std::span<const observe::counters* const> workers, mono_time now,
                      const observe::log& to) {
-  const bool well = !state.redis || std::ranges::all_of(workers, [](const auto* one) {
+  const bool well = !state.asks_redis || std::ranges::all_of(workers, [](const auto* one) {
     return one->get(counter::redis_state) ==
            static_cast<std::uint64_t>(redis::client::state::closed);
   });
   if (well) {
     well_at_ = now;
-    if (std::exchange(lost_, false) && state.redis) {
+    if (std::exchange(lost_, false) && state.asks_redis) {
       to.info(fmt::format("redis {}: every worker asks it again", state.redis->name));
     }
     return;
@@ -53,9 +53,9 @@ void redis_log::look(const gateway::snapshot& state,
   if (lost_ || now - well_at_ < patience) return;
   lost_ = true;
   const bool local = state.settings.redis.on_loss == config::redis_loss::local;
-  to.warning(fmt::format("redis {}: not to be asked ({}); shared limits {}", state.redis->name,
-                         likely_reason(workers),
-                         local ? "hold on this machine alone" : "refuse requests with 503"));
+  to.warning(fmt::format("redis {}: not to be asked ({}); what requests ask there {}",
+                         state.redis->name, likely_reason(workers),
+                         local ? "is decided on this machine alone" : "is refused with 503"));
 }
 
 }  // namespace rw::control

@@ -3,15 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "config/load.h"
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
 #include "control/process.h"
-#include "control/version.h"
-#include "observe/exposition.h"
-#include "tls/library.h"
 
 namespace rw::control {
 namespace {
@@ -55,7 +51,14 @@ void refuse_fixed(const config::configuration& before, const config::configurati
 
 }  // namespace
 
-std::optional<config::configuration> process::read(std::vector<std::string>& messages) const {
+bool process::can_take(const config::configuration& settings,
+                       std::vector<std::string>& messages) const {
+  const std::size_t before = messages.size();
+  if (state_) refuse_fixed(state_->settings, settings, messages);
+  return messages.size() == before;
+}
+
+std::optional<config::loaded> process::read(std::vector<std::string>& messages) const {
   auto loaded = from_.path.empty() ? config::parse(from_.text, "demo") : config::load(from_.path);
   if (!loaded) {
     append(messages, loaded.error());
@@ -66,55 +69,54 @@ std::optional<config::configuration> process::read(std::vector<std::string>& mes
     loaded->settings.log.access_format =
         ::isatty(STDOUT_FILENO) == 1 ? config::log_format::coloured : config::log_format::pretty;
   }
-  if (state_) {
-    std::vector<std::string> fixed;
-    refuse_fixed(state_->settings, loaded->settings, fixed);
-    if (!fixed.empty()) {
-      messages.insert(messages.end(), fixed.begin(), fixed.end());
-      return std::nullopt;
-    }
-  }
-  return std::move(loaded->settings);
+  return std::move(*loaded);
 }
 
-io::task<std::optional<config::configuration>> process::read_with_names(
+io::task<std::optional<config::loaded>> process::read_with_names(
     std::vector<std::string>& messages) {
-  auto settings = read(messages);
-  if (!settings) co_return settings;
-  names_->follow_also(upstream::host_names(*settings));
-  if (names_->settled()) co_return settings;
+  auto found = read(messages);
+  if (!found) co_return found;
+  names_->follow_also(upstream::host_names(found->settings));
+  if (names_->settled()) co_return found;
   co_await names_->settle(loop_->now() + names_patience);
   // Another reload may have come and gone while this one waited: what is written now counts.
   messages.clear();
-  settings = read(messages);
-  co_return settings;
+  found = read(messages);
+  co_return found;
 }
 
 // Before anything is served: the loop turns for the names alone.
 std::shared_ptr<const gateway::snapshot> process::load_first(std::vector<std::string>& messages) {
-  auto settings = read(messages);
-  if (!settings) return nullptr;
-  names_->follow(upstream::host_names(*settings));
+  auto found = read(messages);
+  if (!found) return nullptr;
+  names_->follow(upstream::host_names(found->settings));
   io::gate waiting;
   io::spawn(names_->settle(loop_->now() + names_patience), waiting);
   while (waiting.inside() > 0) loop_->turn();
-  return make(std::move(*settings), messages);
+  written_ = std::move(found->as_written);
+  return make(std::move(found->settings), messages);
 }
 
-std::shared_ptr<const gateway::snapshot> process::make(config::configuration settings,
-                                                       std::vector<std::string>& messages) {
+gateway::snapshot_context process::context() {
   gateway::snapshot_context with;
-  with.workers = worker_count(settings.server.workers);
   with.tickets = tickets_;
   with.labels = &labels_;
   with.previous = state_.get();
   with.keys_before = keys_now();
-  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
-  with.known = known;
   with.generation = ++generation_;
   with.now = loop_->wall_now();
-  with.notes = &notes_;
   with.names = &names_->book();
+  return with;
+}
+
+std::shared_ptr<const gateway::snapshot> process::make(config::configuration settings,
+                                                       std::vector<std::string>& messages) {
+  gateway::snapshot_context with = context();
+  // What asks for another number is refused; what else is wrong with it is said all the same.
+  with.workers = state_ ? worker_count_ : worker_count(settings.server.workers);
+  const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
+  with.known = known;
+  with.notes = &notes_;
   auto made = gateway::make_snapshot(std::move(settings), with);
   if (audit_) audit_events_.files(notes_.take());
   if (!made) {
@@ -127,20 +129,27 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
 
 io::task<reload_outcome> process::reload(std::string by) {
   reload_outcome outcome;
-  std::optional<config::configuration> settings;
+  std::optional<config::loaded> found;
   if (!stopping_) {
     manager_.reloading(loop_->now());
-    settings = co_await read_with_names(outcome.messages);
+    found = co_await read_with_names(outcome.messages);
   }
   if (stopping_) {
     outcome.messages.assign(1, "the gate is stopping");
     log_.warning(outcome.messages.back());
     co_return outcome;
   }
-  outcome.taken =
-      adopt(settings ? make(std::move(*settings), outcome.messages) : nullptr, outcome.messages);
+  // Whatever else is wrong is said along with what cannot be taken over.
+  const bool can = found && can_take(found->settings, outcome.messages);
+  auto made = found ? make(std::move(found->settings), outcome.messages) : nullptr;
+  outcome.taken = adopt(can ? std::move(made) : nullptr, outcome.messages);
+  if (outcome.taken) written_ = std::move(found->as_written);
   names_->follow(upstream::host_names(state_->settings));
-  if (outcome.taken) log_.info("the configuration was reloaded");
+  stale_configuration_ = !outcome.taken;
+  if (outcome.taken) {
+    stale_files_ = false;
+    log_.info("the configuration was reloaded");
+  }
   audit_events_.config(outcome.taken, "reload", by, outcome.messages);
   manager_.ready(outcome.taken
                      ? "serving"
@@ -176,6 +185,7 @@ void process::reread() {
   if (stopping_) return;
   std::vector<std::string> messages;
   const bool taken = adopt(make(state_->settings, messages), messages);
+  stale_files_ = !taken;
   if (taken) log_.info("the files that the configuration names were read anew");
   audit_events_.config(taken, "files_changed", {}, messages);
 }
@@ -190,6 +200,7 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
   }
   for (const std::string& line : messages) log_.warning(line);
   state_ = std::move(made);
+  geo_refused_ += state_->countries_stale ? 1 : 0;
   keys_in_force_ = nullptr;
   workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
@@ -220,17 +231,19 @@ void process::take_up() {
   }
   checker_->adopt(std::move(targets));
   keys_->adopt(state_);
+  sharing_->adopt(*state_);
 }
 
 // In force first, then kept: whoever is told that it could not be kept is rid of the caller
 // already.
-revocation_board::outcome process::revoke(std::string_view command) {
+revocation_board::outcome process::revoke(std::string_view command, std::string_view by) {
   if (stopping_) return {.done = false, .text = "the gate is stopping\n", .changed = false};
-  revocation_board::outcome done = revocations_.change(command, loop_->wall_now());
+  revocation_board::outcome done = revocations_.change(command, loop_->wall_now(), by);
   if (!done.changed) return done;
   workers_->revoke(loop_->kernel(), revocations_.list());
   // The audit record has it from admin_socket.cc, which knows who asked.
   log_.info(done.event);
+  sharing_->look(clocks());
   return revocations_.keep(done);
 }
 
@@ -239,6 +252,7 @@ ban_board::outcome process::ban(std::string_view command, std::string_view by) {
   if (stopping_) return {.text = "the gate is stopping\n"};
   ban_board::outcome done = bans_.change(command, *state_, clocks(), audit_events_, by);
   if (done.done) log_.info(done.text.substr(0, done.text.size() - 1));
+  sharing_->look(clocks());
   return done;
 }
 
@@ -247,97 +261,6 @@ std::string process::reopen() {
   if (writer_) writer_->reopen();
   if (audit_) audit_->reopen();
   return "log files are opened anew\n";
-}
-
-std::uint64_t process::open_now() const {
-  using observe::counter;
-  std::uint64_t accepted = 0;
-  std::uint64_t closed = 0;
-  for (const observe::counters* one : workers_->counters()) {
-    closed += one->get(counter::connections_closed);
-    accepted += one->get(counter::connections_accepted);
-  }
-  return accepted - std::min(accepted, closed);
-}
-
-std::string process::status() const {
-  std::uint64_t requests = 0;
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
-  for (const observe::counters* one : counted) {
-    for (std::size_t i = 0; i < observe::histogram::buckets; ++i) {
-      requests += one->durations.in_bucket(i);
-    }
-  }
-  const auto seconds = [](nanoseconds t) {
-    return std::chrono::duration_cast<std::chrono::seconds>(t).count();
-  };
-  std::string text;
-  const auto line = [&text](std::string_view key, const auto& value) {
-    text += fmt::format("{:<14}{}\n", key, value);
-  };
-  line("version", version);
-  line("state", stopping_ ? "draining" : "serving");
-  line("uptime", fmt::format("{} s", seconds(loop_->wall_now() - started_)));
-  line("configuration", from_.path.empty() ? "the demo's" : from_.path);
-  line("loaded", fmt::format("{} s ago, {} reloads, {} refused",
-                             seconds(loop_->wall_now() - reloaded_), reloads_, reloads_failed_));
-  line("workers", worker_count_);
-  for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
-  line("connections", workers_ ? open_now() : 0);
-  line("requests", requests);
-  text += board_.summary(loop_->now(), names_.get());
-  text += board_.deadlines();
-  if (keys_) text += keys_->summary();
-  const std::string late =
-      observe::missed_text(observe::deadlines_of_clients, [&counted](observe::deadline which) {
-        std::uint64_t all = 0;
-        for (const observe::counters* one : counted) all += one->client_deadlines.get(which);
-        return all;
-      });
-  if (state_->ban) line("bans", bans_.in_force());
-  if (!late.empty()) line("timeouts", "clients: " + late);
-  text += names_->summary(loop_->now());
-  if (writer_ && writer_->failing() != 0) {
-    line("access log", fmt::format("failing: {}", std::strerror(writer_->failing())));
-  }
-  if (audit_) {
-    const int os = audit_->failing();
-    line("audit log",
-         os != 0 ? fmt::format("failing: {}", std::strerror(os))
-                 : fmt::format("{} records, {} dropped", audit_->records(), audit_->dropped()));
-  }
-  return text;
-}
-
-std::string process::metrics() const {
-  observe::process_facts facts;
-  facts.version = version;
-  facts.tls_library = tls::library_version();
-  facts.started = started_;
-  facts.reloaded = reloaded_;
-  facts.reloads = reloads_;
-  facts.reloads_failed = reloads_failed_;
-  facts.memory_bound_bytes = memory_bound_.total();
-  facts.resident_bytes = resident_bytes();
-  if (state_ && state_->countries) facts.geo_built = state_->countries->built();
-  if (workers_) facts.key_hashes = workers_->key_hashes();
-  if (writer_) {
-    facts.access_lines_dropped = writer_->dropped();
-    facts.access_log_failing = writer_->failing() != 0;
-  }
-  if (audit_) {
-    facts.audit_records = audit_->records();
-    facts.audit_records_dropped = audit_->dropped();
-    facts.audit_log_failing = audit_->failing() != 0;
-  }
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
-  std::string text;
-  observe::expose(counted, labels_, facts, text);
-  board_.expose(loop_->now(), text);
-  if (keys_) keys_->expose(text);
-  names_->expose(text);
-  bans_.expose(text);
-  return text;
 }
 
 }  // namespace rw::control

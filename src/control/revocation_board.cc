@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "control/revocation_text.h"
 #include "control/whole_file.h"
 
 namespace rw::control {
@@ -31,12 +32,6 @@ std::string_view cut(std::string_view& text) noexcept {
   return out;
 }
 
-std::string describe(const revocation& one) {
-  std::string out = fmt::format("{} {}", auth::name(one.what), one.id);
-  if (!one.issuer.empty()) out += " of issuer " + one.issuer;
-  return out;
-}
-
 std::string moment(std::chrono::sys_seconds at) {
   if (at == std::chrono::sys_seconds{}) return "-";
   const auto midnight = std::chrono::floor<std::chrono::days>(at);
@@ -45,10 +40,6 @@ std::string moment(std::chrono::sys_seconds at) {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(day.year()),
                      static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()),
                      time.hours().count(), time.minutes().count(), time.seconds().count());
-}
-
-bool is_same(const revocation& a, const revocation& b) noexcept {
-  return a.what == b.what && a.id == b.id && a.issuer == b.issuer;
 }
 
 }  // namespace
@@ -79,7 +70,12 @@ void revocation_board::take(std::vector<revocation> entries) {
   list_ = made->empty() ? nullptr : std::move(made);
 }
 
-revocation_board::outcome revocation_board::change(std::string_view command, wall_time now) {
+std::vector<revocation> revocation_board::entries() const {
+  return list_ ? list_->entries() : std::vector<revocation>{};
+}
+
+revocation_board::outcome revocation_board::change(std::string_view command, wall_time now,
+                                                   std::string_view asker) {
   const bool adds = cut(command) == "revoke";
   const auto kind = auth::find_revoked_kind(cut(command));
   const auto last = adds ? parse_u64(cut(command)) : 0;
@@ -97,8 +93,10 @@ revocation_board::outcome revocation_board::change(std::string_view command, wal
     one.until = std::chrono::ceil<std::chrono::seconds>(now) + time;
   }
 
-  std::vector<revocation> entries;
-  if (list_) entries = list_->entries();
+  std::vector<revocation> entries = this->entries();
+  const auto before =
+      std::ranges::find_if(entries, [&](const revocation& o) { return is_same(o, one); });
+  if (!adds && before != entries.end()) one.until = before->until;
   const std::size_t gone =
       std::erase_if(entries, [&](const revocation& o) { return is_same(o, one); });
   std::erase_if(entries, [now](const revocation& o) { return !o.holds(now); });
@@ -107,6 +105,7 @@ revocation_board::outcome revocation_board::change(std::string_view command, wal
     return refused(fmt::format("there are {} revocations, and no more are kept: take one back",
                                auth::revocations_max));
   }
+  say(one, adds, now, asker);
   outcome done{.done = true, .changed = true};
   if (adds) {
     done.text = fmt::format("{} is revoked{}\n", describe(one),

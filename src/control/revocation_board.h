@@ -2,12 +2,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "auth/revocations.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "control/audit_events.h"
+#include "control/shared_words.h"
+#include "observe/log.h"
 
 namespace rw::control {
 
@@ -27,21 +32,42 @@ class revocation_board {
   // What open() found wrong, with what to do.
   std::string explain(const error& why) const;
 
-  // "revoke\tKIND\tSECONDS\tISSUER\tID" (SECONDS 0: until it is taken back) or
+  // By `asker`: "revoke\tKIND\tSECONDS\tISSUER\tID" (SECONDS 0: until it is taken back) or
   // "unrevoke\tKIND\tISSUER\tID". What has run out is left out by the way.
-  outcome change(std::string_view command, wall_time now);
+  outcome change(std::string_view command, wall_time now, std::string_view asker = {});
   // Writes the list down, after change() and after the workers have it. Blocks on the disk.
   outcome keep(outcome changed) const;
   std::string table(wall_time now) const;
+
+  // ---- with other gateways
+  static constexpr std::string_view word_prefix = "revoke\t";
+  // How often the file is written at most for what others say.
+  static constexpr std::chrono::seconds keep_every{1};
+  // What is revoked, and what is from now on, is said there too. Null: no longer. True: list() is
+  // another one, since some of it had been taken back.
+  bool share(shared_words* with);
+  // News of another gateway; in list() after settle(), which says whether that is another one.
+  void hear(const shared_word& word, wall_time now, const observe::log& log, audit_events& audit);
+  bool settle();
+  // Writes down what has been heard, where there is any. Blocks on the disk.
+  void keep_heard(mono_time now, const observe::log& log);
 
   // Null while nothing is revoked.
   const std::shared_ptr<const auth::revocation_list>& list() const noexcept { return list_; }
 
  private:
   void take(std::vector<auth::revocation> entries);
+  std::vector<auth::revocation> entries() const;
+  void say(const auth::revocation& one, bool holds, wall_time now, std::string_view by);
 
   std::string path_;
   std::shared_ptr<const auth::revocation_list> list_;
+  shared_words* shared_ = nullptr;
+  std::optional<std::vector<auth::revocation>>
+      heard_;            // the list to be, between hear() and settle()
+  bool unkept_ = false;  // the file lacks what was heard
+  bool failing_ = false;
+  mono_time kept_;
 };
 
 }  // namespace rw::control

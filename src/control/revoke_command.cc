@@ -5,12 +5,12 @@
 #include <CLI/CLI.hpp>
 
 #include "config/values.h"
-#include "control/admin_socket.h"
+#include "control/admin_commands.h"
 
 namespace rw::control {
 namespace {
 
-int revoke(const revoke_options& from, const std::string& socket) {
+int revoke(const revoke_options& from, const gate_at& gate) {
   const auto last = from.time.empty() ? std::uint64_t{0} : config::parse_seconds(from.time);
   if (!last) {
     fmt::print(stderr, "ringward: error: --for {}: a time is a whole number and a unit: 90s, 24h\n",
@@ -22,42 +22,41 @@ int revoke(const revoke_options& from, const std::string& socket) {
     fmt::print(stderr, "ringward: error: neither an id nor an issuer has a control character\n");
     return 2;
   }
-  return tell(socket,
-              fmt::format("revoke\t{}\t{}\t{}\t{}", from.what, *last, from.issuer, from.id));
+  return tell(gate, fmt::format("revoke\t{}\t{}\t{}\t{}", from.what, *last, from.issuer, from.id));
 }
 
-int unrevoke(const revoke_options& from, const std::string& socket) {
-  return tell(socket, fmt::format("unrevoke\t{}\t{}\t{}", from.what, from.issuer, from.id));
+int unrevoke(const revoke_options& from, const gate_at& gate) {
+  return tell(gate, fmt::format("unrevoke\t{}\t{}\t{}", from.what, from.issuer, from.id));
 }
 
-void add_words(CLI::App& it, revoke_options& options, std::string& socket) {
+void add_words(CLI::App& it, revoke_options& options, gate_at& gate) {
   it.add_option("KIND", options.what, "identity, jti or kid")
       ->required()
       ->check(CLI::IsMember({"identity", "jti", "kid"}));
   it.add_option("ID", options.id, "The caller's name, the token's jti or the key's kid")
       ->required();
   it.add_option("--issuer", options.issuer, "Only tokens of this iss; without, of any");
-  it.add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+  add_gate_options(it, gate);
 }
 
 }  // namespace
 
-void add_revoke(CLI::App& app, revoke_options& options, std::string& socket, int& status) {
+void add_revoke(CLI::App& app, revoke_options& options, gate_at& gate, int& status) {
   auto* it = app.add_subcommand("revoke", "Let a caller, a token or a key in no longer");
-  add_words(*it, options, socket);
+  add_words(*it, options, gate);
   it->add_option("--for", options.time, "How long, as 24h; without, until `ringward unrevoke`");
   it->footer("Example: ringward revoke identity alice --for 24h");
-  it->callback([&] { status = revoke(options, socket); });
+  it->callback([&] { status = revoke(options, gate); });
 
   auto* back = app.add_subcommand("unrevoke", "Take a revocation back");
-  add_words(*back, options, socket);
+  add_words(*back, options, gate);
   back->footer("Example: ringward unrevoke identity alice");
-  back->callback([&] { status = unrevoke(options, socket); });
+  back->callback([&] { status = unrevoke(options, gate); });
 
   auto* list = app.add_subcommand("revoked", "What is revoked, since when and until when");
-  list->add_option("--socket", socket, "The gate's admin socket")->capture_default_str();
+  add_gate_options(*list, gate);
   list->footer("Example: ringward revoked");
-  list->callback([&] { status = tell(socket, "revoked"); });
+  list->callback([&] { status = tell(gate, "revoked"); });
 }
 
 }  // namespace rw::control

@@ -12,6 +12,8 @@ class App;
 
 namespace rw::control {
 
+struct gate_at;
+
 struct revoke_options {
   std::string what;
   std::string id;
@@ -20,6 +22,6 @@ struct revoke_options {
 };
 
 // All of these outlive the parsing.
-void add_revoke(CLI::App& app, revoke_options& options, std::string& socket, int& status);
+void add_revoke(CLI::App& app, revoke_options& options, gate_at& gate, int& status);
 
 }  // namespace rw::control

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/values.h"
+#include "control/json_text.h"
 
 namespace rw::control {
 namespace {
@@ -216,7 +217,8 @@ void upstream_board::look(mono_time now, const observe::log& log) {
   }
 }
 
-std::string upstream_board::table(mono_time now, const origin_names* names) const {
+std::vector<std::vector<std::string>> upstream_board::rows(mono_time now,
+                                                           const origin_names* names) const {
   std::vector<std::vector<std::string>> rows = {{"UPSTREAM", "SERVER", "STATE", "WHY", "SINCE",
                                                  "NOW", "RATE/s", "P50", "P99", "REQUESTS",
                                                  "FAILED", "IDLE"}};
@@ -247,8 +249,35 @@ std::string upstream_board::table(mono_time now, const origin_names* names) cons
                       "0", "0.0", "-", "-", "0", "0", "0"});
     }
   }
-  if (rows.size() == 1) return "no upstreams are configured\n";
-  return align(rows, 4);
+  return rows;
+}
+
+std::string upstream_board::table(mono_time now, const origin_names* names) const {
+  const auto all = rows(now, names);
+  return all.size() == 1 ? "no upstreams are configured\n" : align(all, 4);
+}
+
+std::string upstream_board::json(mono_time now, const origin_names* names) const {
+  constexpr std::array<std::string_view, 12> keys = {"upstream", "server",    "state",  "why",
+                                                     "since",    "under_way", "rate",   "p50",
+                                                     "p99",      "requests",  "failed", "idle"};
+  const auto all = rows(now, names);
+  std::vector<std::string> items;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    json_object one;
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      const std::string& cell = all[i][k];
+      if (cell == "-") {
+        one.put(keys[k], "null");
+      } else if (k >= 5 && cell.find_first_not_of("0123456789.") == std::string::npos) {
+        one.put(keys[k], cell);
+      } else {
+        one.text(keys[k], cell);
+      }
+    }
+    items.push_back(one.str());
+  }
+  return json_array(items);
 }
 
 std::string upstream_board::summary(mono_time now, const origin_names* names) const {

@@ -27,6 +27,8 @@ class upstream_board {
 
   // `names`: who knows why a server has no address; null: nobody.
   std::string table(mono_time now, const origin_names* names = nullptr) const;
+  // The same as an array of objects; what the table has as "-" is null.
+  std::string json(mono_time now, const origin_names* names = nullptr) const;
   // For `ringward status`.
   std::string summary(mono_time now, const origin_names* names = nullptr) const;
   std::string deadlines() const;  // likewise: those that servers have missed
@@ -70,6 +72,8 @@ class upstream_board {
     }
   };
 
+  // A row of headings, then one for each server.
+  std::vector<std::vector<std::string>> rows(mono_time now, const origin_names* names) const;
   static sums count(const upstream::server_health& of) noexcept;
   static std::uint64_t missed(const entry& one, observe::deadline which) noexcept;
   static std::string why(const entry& one);

@@ -217,6 +217,20 @@ std::vector<const observe::counters*> workers::counters() const {
   return list;
 }
 
+std::vector<nanoseconds> workers::cpu_time() const {
+  std::vector<nanoseconds> list;
+  for (const auto& self : all_) {
+    clockid_t clock = 0;
+    timespec used{};
+    // The handle is good until the thread is joined, by the destructor.
+    const bool known = ::pthread_getcpuclockid(self->thread.native_handle(), &clock) == 0 &&
+                       ::clock_gettime(clock, &used) == 0;
+    list.push_back(known ? std::chrono::seconds{used.tv_sec} + nanoseconds{used.tv_nsec}
+                         : nanoseconds{0});
+  }
+  return list;
+}
+
 std::vector<observe::log_queue*> workers::queues() const {
   std::vector<observe::log_queue*> list;
   for (const auto& self : all_) {

@@ -64,6 +64,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   }
   r.client = client;
   if (x.client_ip == x.client->peer.ip && !x.client_is_unix) r.port = x.client->peer.port;
+  r.country = x.country.text();
   r.identity = x.caller.who.view();
   if (x.caller.kind != auth::credential_kind::none) {
     const bool is_token = x.caller.kind == auth::credential_kind::jwt;
@@ -73,6 +74,7 @@ observe::audit_record describe(const exchange& x, std::string_view client) noexc
   }
   if (x.route != nullptr) r.route = x.route->settings->name;
   r.request_id = x.request_id;
+  r.trace = x.trace.trace_id();
   r.method = x.request.method_text.substr(0, 32);
   r.path = x.path;
   r.query = x.request.query;
@@ -207,14 +209,15 @@ void auditor::look(connection* first, mono_time now, wall_time at) {
   observe::audit_record r;
   r.under_way = true;
   for (connection* c = first; c != nullptr; c = c->next) {
-    exchange* const x = c->current;
-    if (x == nullptr || x->audit_bytes == 0 || x->audit_early) continue;
-    if (now < x->decided + under_way_after) continue;
-    line_ = x->audit_line;
-    observe::audit_formatter::end(r, line_);
-    if (!has_room(line_.size())) return;
-    put(line_);
-    x->audit_early = true;
+    for (exchange* x = c->current; x != nullptr; x = x->next_of_client) {
+      if (x->audit_bytes == 0 || x->audit_early) continue;
+      if (now < x->decided + under_way_after) continue;
+      line_ = x->audit_line;
+      observe::audit_formatter::end(r, line_);
+      if (!has_room(line_.size())) return;
+      put(line_);
+      x->audit_early = true;
+    }
   }
 }
 

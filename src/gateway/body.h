@@ -72,7 +72,7 @@ class bulk_receive {
   // `bytes`: of the body, as far as is known. TLS decides for itself how it receives.
   void begin_for(std::uint64_t bytes) noexcept {
     if (begun_ || bytes < long_body_bytes || under_way_ >= per_worker_max) return;
-    if (from_.tls() != nullptr) return;
+    if (from_.tls() != nullptr || from_.is_carried()) return;
     begun_ = true;
     ++under_way_;
     from_.receive_as(net::stream::receive_mode::bulk);

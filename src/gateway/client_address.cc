@@ -28,6 +28,7 @@ io::task<bool> read_proxy_header(connection& c) {
     const result<> more = co_await c.downstream.receive(by);
     if (more) continue;
     const bool late = more.error().code == fault::timed_out;
+    if (c.gives_way) co_return false;  // our doing
     // Balancers look whether somebody is there by connecting, and leave.
     if (late || !c.downstream.input().empty()) {
       record_no_proxy_header(c, late ? "proxy_header_late" : "proxy_header_incomplete", began);
@@ -42,6 +43,7 @@ io::task<bool> read_proxy_header(connection& c) {
 
 net::proxy_header announcement_of(const exchange& x) {
   connection& c = *x.client;
+  if (c.peer.is_unix) return {};  // no address of either side's
   if (!c.header || !c.header->has_addresses) {
     net::proxy_header own{.size = c.header ? c.header->size : 0};
     const result<sockaddr_storage> address = x.on->loop().kernel().local_address(c.downstream.fd());
@@ -92,6 +94,18 @@ void find_country(exchange& x) noexcept {
         std::make_unique<located_client>(x.client_ip, known->id(), known->find(x.client_ip));
   }
   x.country = c.located->country;
+}
+
+void find_trace(exchange& x) noexcept {
+  const auto number = [&x] {
+    std::uint64_t one = x.on->random();
+    while (one == 0) one = x.on->random();
+    return one;
+  };
+  x.trace_begun = x.request.count(http::field_id::traceparent) != 1 ||
+                  !x.trace.parse(x.request.value(http::field_id::traceparent));
+  if (x.trace_begun) x.trace.begin(number(), number());
+  x.trace.set_parent(number());
 }
 
 void find_request_id(exchange& x) noexcept {

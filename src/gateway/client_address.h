@@ -29,6 +29,10 @@ void find_client(exchange& x, const config::cidr_set& trusted) noexcept;
 // whose client stays the same.
 void find_country(exchange& x) noexcept;
 
+// Sets trace, from the client's traceparent where there is one that is right and no other, whoever
+// it is from, else a new one; either way what goes on has a parent-id of ours. And trace_begun.
+void find_trace(exchange& x) noexcept;
+
 // Sets request_id: the client's own when it is trusted and sane, else 32 random hex digits.
 void find_request_id(exchange& x) noexcept;
 

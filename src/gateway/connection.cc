@@ -5,10 +5,10 @@
 #include "auth/base64url.h"
 #include "gateway/client_address.h"
 #include "gateway/client_bounds.h"
-#include "gateway/decide.h"
+#include "gateway/conduct.h"
 #include "gateway/forward.h"
+#include "gateway/h2_connection.h"
 #include "gateway/record.h"
-#include "gateway/respond.h"
 #include "gateway/worker.h"
 #include "tls/holder_name.h"
 
@@ -38,17 +38,6 @@ verdict incomplete(const connection& c, const error& why) noexcept {
   if (why.code == fault::timed_out) return {408, "slow_head", observe::deadline::head};
   if (why.code == fault::too_large) return {431, "head_too_large"};
   return {0, "head_incomplete"};
-}
-
-// Of a refused head the parser vouches for the method and the target alone.
-void forget_head(exchange& x) noexcept {
-  x.request.present = 0;
-  x.request.fields.clear();
-  x.request.minor = 1;
-  x.request.verb = http::method::other;
-  x.request.expect_continue = false;
-  x.request.authority = {};
-  find_request_id(x);
 }
 
 }  // namespace
@@ -131,8 +120,16 @@ io::task<bool> welcome(connection& c, bool surplus) {
   worker& w = c.on;
   if (c.anonymous) co_return false;
   if (speaks_for_others(c)) {
+    // Whoever never says for whom has a place meanwhile, and gives way for it like all others.
+    if (surplus && !w.make_room(c.listener)) {
+      w.counters().add(observe::counter::connections_refused);
+      co_return false;
+    }
+    surplus = false;
+    w.waiting(c.listener).add(c, w.loop().now());
     const bool said = co_await read_proxy_header(c);
     if (!said) co_return false;
+    w.waiting(c.listener).remove(c);
   }
   const char* const too_much = bound_client(c, w.state().listeners[c.listener]);
   if (too_much != nullptr) w.counters().refusals.add(too_much);
@@ -151,6 +148,10 @@ io::task<bool> welcome(connection& c, bool surplus) {
 io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
   connection c(w, fd, listener);
   bool open = co_await welcome(c, surplus);
+  if (open && speaks_h2(c)) {
+    co_await serve_h2(c);
+    open = false;
+  }
 
   while (open) {
     if (c.downstream.input().empty()) {
@@ -180,31 +181,13 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
       }
       head = look_at_head(x, seen, rules.limits);
     }
-    x.head_done = w.loop().now();
+    if (head == head_state::refused && begins_h2(c)) {
+      w.withdraw(x);
+      co_await serve_h2(c);
+      break;
+    }
     w.waiting(listener).remove(c);
-    if (head == head_state::complete) decide(x);
-    if (x.decision.pending()) co_await settle(x);
-
-    if (x.decision.admitted() && head == head_state::complete && !is_forwarded(x)) {
-      co_await check_chunks(x);
-    }
-
-    if (x.decision.admitted() && head == head_state::complete) {
-      if (is_forwarded(x)) {
-        co_await forward(x);
-      } else {
-        co_await respond(x);
-      }
-    } else if (x.decision.status == 499) {
-      give_up_client(x);
-    } else if (x.decision.status != 0) {
-      if (head == head_state::refused) {
-        forget_head(x);
-        x.decided = x.head_done;
-        w.audit().decide(x);
-      }
-      co_await respond(x);
-    }
+    co_await conduct(x, head == head_state::complete);
     record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
     open = x.keep_alive && !w.draining() && !c.downstream.worn_out() && !c.outdated && !c.gives_way;
@@ -212,7 +195,7 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
     if (open) w.waiting(listener).add(c, w.loop().now());
   }
 
-  if (c.requests > 0 || c.downstream.tls() != nullptr) {
+  if (c.requests > 0 || c.multiplexed || c.downstream.tls() != nullptr) {
     const nanoseconds patience = c.gives_way ? nanoseconds{0} : farewell;
     co_await c.downstream.finish(w.loop().now() + patience);
   }

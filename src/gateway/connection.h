@@ -48,13 +48,14 @@ struct connection : waiting_client {
   net::endpoint peer;      // or whom it has said to connect for: see read_proxy_header()
   // What a PROXY header has said, or would say: null until there is one, or somebody asks.
   std::unique_ptr<const net::proxy_header> header;
-  bool anonymous = false;  // reset before it could be asked whose it is: nothing is served
-  bool idle = false;       // between requests: nothing is lost by closing it
-  bool gives_way = false;  // to somebody who comes: see worker::make_room()
-  bool outdated = false;   // its client would not be let in any more: see send_away_outdated()
+  bool anonymous = false;    // reset before it could be asked whose it is: nothing is served
+  bool idle = false;         // between requests: nothing is lost by closing it
+  bool gives_way = false;    // to somebody who comes: see worker::make_room()
+  bool multiplexed = false;  // by HTTP/2: see h2_connection.h
+  bool outdated = false;     // its client would not be let in any more: see send_away_outdated()
   std::uint64_t requests = 0;
   std::unique_ptr<const shown_certificate> shown;    // null: none
-  exchange* current = nullptr;                       // null between requests
+  exchange* current = nullptr;                       // null between requests; HTTP/2 has more
   std::shared_ptr<const limit::limiter> bounded_by;  // null: its client has no bounds
   limit::key place;                                  // in those, until its end
   std::unique_ptr<located_client> located;           // null: nobody has looked

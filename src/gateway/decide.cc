@@ -7,6 +7,7 @@
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/cors.h"
+#include "gateway/once.h"
 #include "gateway/share.h"
 #include "gateway/worker.h"
 #include "http/path.h"
@@ -171,6 +172,7 @@ verdict authenticate(exchange& x, const auth::slow_answer* answer) {
     return {400, "authorization_too_large"};
   }
   given.answer = answer;
+  given.cannot_spend = cannot_ask_once(x);
   const io::loop& loop = x.on->loop();
   x.caller = x.on->authenticator().authenticate(given, route.auth, route.auth_all, *x.under->auth,
                                                 loop.wall_now(), loop.now());
@@ -189,9 +191,18 @@ verdict check_country(const exchange& x) noexcept {
   return {403, x.country.is_known() ? "country_refused" : "country_unknown"};
 }
 
+// listener.redirect_to_https: no route, limit or caller is looked at. Only to a host that a route
+// is for, so that nobody is led elsewhere in the gate's name.
+verdict send_to_https(const exchange& x) noexcept {
+  if (x.request.host.empty()) return {400, "missing_host"};
+  const bool known = x.path.starts_with('/') && x.state->routes->knows(x.request.authority);
+  return known ? verdict{verdict::to_https, "redirected_to_https"} : verdict{404, "no_route"};
+}
+
 verdict judge(exchange& x, const listener_plan& from) {
   verdict v = find_path(x, from.settings->limits);
   if (!v.admitted()) return v;
+  if (from.settings->redirect_to_https) return send_to_https(x);
   v = find_route(x);
   if (!v.admitted()) return v;
   v = check_country(x);
@@ -243,7 +254,12 @@ verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
   if (x.preflight) return judge_preflight(x);
   verdict v = authenticate(x, answer);
   if (!v.admitted()) return v;
-  v = admit(x, x.route->identity_limits);
+  v = ask_once(x);
+  return v.admitted() ? judge_known(x) : v;
+}
+
+verdict judge_known(exchange& x) {
+  const verdict v = admit(x, x.route->identity_limits);
   if (!v.admitted()) return v;
   return check_body(x);
 }
@@ -256,6 +272,7 @@ void decide(exchange& x) {
   find_client(x, from.trusted);
   find_country(x);
   find_request_id(x);
+  find_trace(x);
   x.banned = is_banned(x);
   if (x.banned) {
     x.decision = {403, "banned"};

@@ -18,6 +18,9 @@ io::task<> settle(exchange& x);
 // wait has brought, where there was one.
 verdict judge_caller(exchange& x, const auth::slow_answer* answer = nullptr);
 
+// The rest of it, once nothing is wrong with who calls.
+verdict judge_known(exchange& x);
+
 // The last thing that may be wrong with an exchange whose limits have let it in.
 verdict check_body(const exchange& x);
 

@@ -1,5 +1,6 @@
 #include "gateway/body.h"
 #include "gateway/connection.h"
+#include "gateway/events.h"
 #include "gateway/forward.h"
 #include "gateway/head_space.h"
 #include "gateway/respond.h"
@@ -19,7 +20,8 @@ body_coding coding_for(const exchange& x) noexcept {
     case http::framing::until_close:
       break;
   }
-  return x.request.minor == 0 ? body_coding::until_close : body_coding::chunked;
+  const bool knows_chunks = x.request.minor != 0 && !x.downstream->is_carried();
+  return knows_chunks ? body_coding::chunked : body_coding::until_close;
 }
 
 // What of the answer's body lies in the upstream's input, ready to be sent on.
@@ -52,6 +54,15 @@ result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
   return s;
 }
 
+// RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
+void append_trailers(const exchange& x, std::string& out) {
+  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
+  for (http::field one; http::next_trailer(lines, one);) {
+    if (!is_passed_on(x, one)) continue;
+    out.append(one.name).append(": ").append(one.value).append("\r\n");
+  }
+}
+
 // Chunks' clothes around one stretch, where the client gets chunks.
 struct wrapping {
   http::chunk_head head;
@@ -67,12 +78,7 @@ void wrap(const exchange& x, const stretch& s, wrapping& out) {
   }
   if (!s.last) return;
   out.tail.append(http::last_chunk);
-  // RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
-  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
-  for (http::field one; http::next_trailer(lines, one);) {
-    if (!is_passed_on(x, one)) continue;
-    out.tail.append(one.name).append(": ").append(one.value).append("\r\n");
-  }
+  append_trailers(x, out.tail);
   out.tail.append(http::chunk_end);
 }
 
@@ -139,10 +145,11 @@ io::task<> download(exchange& x) {
   expect_body(from, x.response.body, x.response.content_length);
   rate_floor floor(x.response.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
+  events sse(x, coding);
   std::string_view head_left = head.view();
   std::uint64_t passed = 0;
   bool flows = false;
-  bool may_splice = coding == body_coding::length;
+  bool may_splice = coding == body_coding::length && !x.downstream->is_carried();
   wrapping clothes;
   bool done = coding == body_coding::none ||
               (coding == body_coding::length && x.response.content_length == 0);
@@ -158,11 +165,22 @@ io::task<> download(exchange& x) {
       // Of unknown length: when what comes comes in large pieces; events must not hold so much.
       const std::uint64_t known = flows ? passed : 0;
       bulk.begin_for(x.response.body == http::framing::length ? x.response.content_length : known);
-      const result<> more = co_await from.receive(x.on->loop().now() + x.to->settings->gap_timeout);
+      const mono_time by = x.on->loop().now() + x.to->settings->gap_timeout;
+      result<> more;
+      if (sse.has_heartbeat()) {
+        more = co_await sse.receive(by);
+      } else {
+        more = co_await from.receive(by);
+      }
+      if (!more && more.error().from == origin::downstream) {
+        fail_client(x, more.error(), floor);
+        co_return;
+      }
       // Over TLS only close_notify is an end: anybody can cut a connection (RFC 9112 9.8).
       const bool ended = !more && more.error().code == fault::closed && !from.truncated();
       if (!more && !(ended && x.response.body == http::framing::until_close)) {
-        fail(x, more.error());
+        const bool is_told = co_await sse.end_with_error();
+        if (!is_told) fail(x, more.error());
         co_return;
       }
       done = ended;
@@ -176,6 +194,7 @@ io::task<> download(exchange& x) {
     clothes.head.size = 0;
     clothes.tail.clear();
     if (coding == body_coding::chunked) wrap(x, *s, clothes);
+    if (s->last && x.downstream->is_carried()) append_trailers(x, clothes.tail);
     // The head leaves with what there is of the body, in one send and one record.
     if (!head_left.empty() && clothes.head.size > 0) {
       char* const text = space.room().data();
@@ -197,6 +216,7 @@ io::task<> download(exchange& x) {
     const nanoseconds waited = x.on->loop().now() - began;
     x.bytes_out += front.size() + s->data.size() + clothes.tail.size();
     passed += s->data.size();
+    sse.passed(s->data);
     flows = s->consumed >= io::buffer::capacity() / 2;
     head_left = {};
     from.consume(s->consumed);

@@ -21,6 +21,7 @@ void exchange::reset() noexcept {
   from_trusted_peer = false;
   country = {};
   request_id = {};
+  trace.clear();
   request.verb = http::method::other;
   request.minor = 1;
   request.body = http::framing::none;
@@ -37,13 +38,14 @@ void exchange::reset() noexcept {
   allowed_methods = 0;
   banned = false;
   caller.why = auth::reason::none;
-  waited_for_keys = false;
+  waited_for_keys = asks_once = false;
   caller.kind = auth::credential_kind::none;
   caller.who = {};
   caller.rate = {};
   caller.slow_key = {};
   caller.key_name = {};
   caller.expires = auth::numeric_date::max();
+  caller.spent_until = {};
   ended_by = nullptr;
   limit_count = 0;
   refusing_limit = SIZE_MAX;
@@ -66,7 +68,7 @@ void exchange::reset() noexcept {
 
   status = 0;
   reason = "";
-  keep_alive = answer_begun = false;
+  keep_alive = answer_begun = speaks_events = false;
   bytes_in = bytes_out = 0;
   upstream_tls = {};
   head_done = decided = connected = first_byte = {};

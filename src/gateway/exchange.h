@@ -11,6 +11,7 @@
 #include "base/country.h"
 #include "http/chunked.h"
 #include "http/head.h"
+#include "http/trace_context.h"
 #include "io/buffer_pool.h"
 #include "io/task.h"
 #include "limit/limiter.h"
@@ -38,6 +39,8 @@ struct verdict {
   observe::deadline passed = observe::deadline::none;  // where that was it
   // Neither yes nor no: what decides has yet to come.
   static constexpr unsigned undecided = 1;
+  // To the same URL by TLS, for good and with the method kept (RFC 9110 15.4.9).
+  static constexpr unsigned to_https = 308;
   bool admitted() const noexcept { return status == 0; }
   bool pending() const noexcept { return status == undecided; }
 };
@@ -50,9 +53,10 @@ inline constexpr std::size_t request_id_bytes_max = 128;
 struct exchange {
   worker* on = nullptr;
   connection* client = nullptr;
-  net::stream* downstream = nullptr;
-  epoch* under = nullptr;           // what it began with, to the end
-  const snapshot* state = nullptr;  // of `under`
+  exchange* next_of_client = nullptr;  // HTTP/2: another one of that connection's
+  net::stream* downstream = nullptr;   // the connection's, or one of HTTP/2's that it carries
+  epoch* under = nullptr;              // what it began with, to the end
+  const snapshot* state = nullptr;     // of `under`
 
   // ---- the request
   http::request_head request;
@@ -67,6 +71,8 @@ struct exchange {
   bool banned = false;  // its client is
   std::array<char, request_id_bytes_max> request_id_bytes;
   std::string_view request_id;
+  http::trace_context trace;  // as it goes on; empty until its head was read
+  bool trace_begun = false;   // here
 
   // ---- the decision
   verdict decision;
@@ -75,6 +81,7 @@ struct exchange {
   route::method_set allowed_methods = 0;  // of the refused match, for Allow
   auth::verdict caller;
   bool waited_for_keys = false;
+  bool asks_once = false;       // whether other gateways have seen its token is to be waited for
   std::size_t limit_count = 0;  // that were asked; what of each:
   std::array<limit::demand, limits_per_route_max> limits;
   std::array<limit::decision, limits_per_route_max> outcomes;
@@ -119,6 +126,7 @@ struct exchange {
   const char* reason = "";  // "" for what the origin answered
   bool keep_alive = false;
   bool answer_begun = false;    // bytes of a final head have gone out
+  bool speaks_events = false;   // it is a text/event-stream under way: see events.h
   std::uint64_t bytes_in = 0;   // of the request body
   std::uint64_t bytes_out = 0;  // all that was sent, heads included
 

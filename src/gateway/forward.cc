@@ -226,7 +226,9 @@ void end_caller(exchange& x, const char* why) noexcept {
   x.ended_by = why;
   // Where nothing was answered yet a 401 can still be; else both sides end where they are.
   if (x.upstream) x.upstream->stream.abort(fault::canceled);
-  if (x.answer_begun || !x.upstream) x.downstream->abort(fault::canceled);
+  // An event stream is told why; but nobody waits for that who does not take what he is sent.
+  const bool is_told = x.speaks_events && !x.downstream->is_sending();
+  if ((x.answer_begun && !is_told) || !x.upstream) x.downstream->abort(fault::canceled);
 }
 
 io::task<> forward(exchange& x) {

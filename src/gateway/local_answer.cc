@@ -36,6 +36,18 @@ std::string expand(const exchange& x, std::string_view target) {
   return out;
 }
 
+// 0: not known, or that of https.
+std::uint16_t https_port(const exchange& x) {
+  for (std::uint32_t i = 0; i < x.state->listeners.size(); ++i) {
+    const int fd = x.state->listeners[i].tls ? x.on->listening_fd(i) : -1;
+    if (fd < 0) continue;
+    const result<sockaddr_storage> at = x.on->loop().kernel().local_address(fd);
+    const std::uint16_t port = at ? net::to_endpoint(*at).port : std::uint16_t{0};
+    if (port != 0) return port != 443 ? port : std::uint16_t{0};
+  }
+  return 0;
+}
+
 answer mint(exchange& x, std::string& store) {
   // Bound to the certificate where the client has one: what else it may show says nothing here.
   const auto* shown = x.client->shown.get();
@@ -78,6 +90,15 @@ answer publish_keys(const exchange& x) {
 }
 
 }  // namespace
+
+std::string https_location(const exchange& x) {
+  std::string out = "https://";
+  out.append(x.request.host);
+  if (const std::uint16_t port = https_port(x); port != 0) {
+    out.append(":").append(std::to_string(port));
+  }
+  return out.append(x.path).append(x.request.query);
+}
 
 answer local_answer(exchange& x, std::string& store) {
   if (x.preflight) return {.status = 204};

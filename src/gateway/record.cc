@@ -14,8 +14,9 @@ nanoseconds since(mono_time from, mono_time to) noexcept {
 }
 
 std::string_view tls_name(const exchange& x) noexcept {
-  if (x.downstream->tls() == nullptr) return {};
-  return x.downstream->tls()->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
+  const tls::codec* const tls = x.client->downstream.tls();
+  if (tls == nullptr) return {};
+  return tls->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
 }
 
 bool is_shadow_refusal(const exchange& x, std::size_t i) noexcept {
@@ -35,6 +36,8 @@ observe::access_record describe(const exchange& x, std::string_view client,
   observe::access_record r;
   r.at = x.began_at;
   r.request_id = x.request_id;
+  r.trace = x.trace.trace_id();
+  r.span = x.trace.parent_id();
   r.client = client;
   r.country = x.country.text();
   r.identity = x.caller.who.view();
@@ -49,7 +52,9 @@ observe::access_record describe(const exchange& x, std::string_view client,
     r.path = x.request.target.substr(0, question);
     r.query = x.request.target.substr(question);
   }
-  r.protocol = x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  r.protocol = x.downstream->is_carried() ? "HTTP/2.0"
+               : x.request.minor == 0     ? "HTTP/1.0"
+                                          : "HTTP/1.1";
   r.tls = tls_name(x);
   r.user_agent = x.request.value(http::field_id::user_agent);
   r.referer = x.request.value(http::field_id::referer);
@@ -68,11 +73,13 @@ observe::access_record describe(const exchange& x, std::string_view client,
   return r;
 }
 
-void count(const exchange& x, mono_time now) noexcept {
+void count(const exchange& x, mono_time now) {
   observe::counters& c = x.on->counters();
   const std::uint32_t route = x.route != nullptr ? x.route->label : observe::names::other;
   const unsigned kind = std::clamp(x.status / 100, 1U, 5U) - 1;
+  c.add(observe::counter::requests);
   c.route(route).by_class[kind].add();
+  c.durations.record(route, now - x.began);
   if (x.state->countries) c.requests_from(x.country).add();
   if (x.reason[0] != '\0') c.refusals.add(x.reason);
   if (observe::is_of_client(x.decision.passed)) c.client_deadlines.add(x.decision.passed);
@@ -80,6 +87,9 @@ void count(const exchange& x, mono_time now) noexcept {
     auto& upstream = c.upstream(x.to->label);
     (x.first_byte != mono_time{} && x.reason[0] == '\0' ? upstream.answered : upstream.failed)
         .add();
+    if (x.first_byte != mono_time{}) {
+      c.first_bytes.record(x.to->label, since(x.connected, x.first_byte));
+    }
     if (x.attempts > 1) c.add(observe::counter::retries, x.attempts - 1);
   }
   for (std::size_t i = 0; i < x.limit_count; ++i) {
@@ -94,7 +104,6 @@ void count(const exchange& x, mono_time now) noexcept {
   }
   c.add(observe::counter::request_bytes, x.bytes_in);
   c.add(observe::counter::response_bytes, x.bytes_out);
-  c.durations.record(now - x.began);
 }
 
 const char* reason_of(const tls::codec& tls, const error& why) noexcept {
@@ -204,10 +213,13 @@ void record_handshake(connection& c, const result<>& outcome, mono_time began) {
     if (!is_silent) note_handshake(c, reason);
     return;
   }
-  counted.add(tls.version() == tls::protocol_version::tls13 ? observe::counter::handshakes_tls13
-                                                            : observe::counter::handshakes_tls12);
-  if (c.downstream.sends_plain()) counted.add(observe::counter::kernel_tls);
-  if (tls.resumed()) counted.add(observe::counter::handshakes_resumed);
+  using observe::counter;
+  if (tls.version() == tls::protocol_version::tls13) {
+    counted.add(tls.resumed() ? counter::handshakes_tls13_resumed : counter::handshakes_tls13);
+  } else {
+    counted.add(tls.resumed() ? counter::handshakes_tls12_resumed : counter::handshakes_tls12);
+  }
+  if (c.downstream.sends_plain()) counted.add(counter::kernel_tls);
 }
 
 }  // namespace rw::gateway

@@ -2,6 +2,7 @@
 #include "gateway/connection.h"
 #include "gateway/forward.h"
 #include "gateway/worker.h"
+#include "http/forwarded.h"
 
 namespace rw::gateway {
 namespace {
@@ -15,15 +16,20 @@ constexpr std::uint64_t never_passed_on =
     mask_of(field_id::transfer_encoding) | mask_of(field_id::expect) |
     mask_of(field_id::x_forwarded_for) | mask_of(field_id::x_forwarded_proto) |
     mask_of(field_id::x_forwarded_host) | mask_of(field_id::x_forwarded_port) |
-    mask_of(field_id::x_real_ip) | mask_of(field_id::forwarded) | mask_of(field_id::x_request_id);
+    mask_of(field_id::x_real_ip) | mask_of(field_id::forwarded) | mask_of(field_id::x_request_id) |
+    mask_of(field_id::traceparent);
 constexpr std::uint64_t credentials =
     mask_of(field_id::authorization) | mask_of(field_id::x_api_key);
+
+// For the question whether the route removes it, or sets it to something else.
+constexpr http::field traceparent{"traceparent", {}, field_id::traceparent, false};
 
 // The lines of a list field, one after the other; "" before the first.
 void append_lines(const exchange& x, field_id id, http::head_writer& out) {
   if (!x.request.has(id)) return;
   for (const http::field& one : x.request.fields) {
     if (one.id != id || one.value.empty()) continue;
+    if (id == field_id::forwarded && !http::is_forwarded_list(one.value)) continue;
     out.text(one.value);
     out.text(", ");
   }
@@ -39,7 +45,7 @@ std::string_view told(const exchange& x, field_id id) noexcept {
 void write_forwarded(const exchange& x, http::head_writer& out) {
   const net::endpoint_text client(x.client_ip, x.client_is_unix);
   const net::endpoint_text peer(x.client->peer.ip, x.client->peer.is_unix);
-  std::string_view proto = x.downstream->tls() != nullptr ? "https" : "http";
+  std::string_view proto = x.client->downstream.tls() != nullptr ? "https" : "http";
   std::string_view host = x.request.authority;
   if (const std::string_view said = told(x, field_id::x_forwarded_proto);
       iequals(said, "https") || iequals(said, "http")) {
@@ -87,7 +93,9 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
   }
   out.field("host", host);
 
-  const std::uint64_t dropped = never_passed_on | (rules.credentials ? 0 : credentials);
+  // Of a trace that began elsewhere, tracestate would be about nothing (W3C 3.3).
+  const std::uint64_t dropped = never_passed_on | (rules.credentials ? 0 : credentials) |
+                                (x.trace_begun ? mask_of(field_id::tracestate) : 0);
   for (const http::field& one : x.request.fields) {
     if (one.hop_by_hop || (dropped & mask_of(one.id)) != 0) continue;
     if (rules.removed.contains(one)) continue;
@@ -104,6 +112,7 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
   }
   write_forwarded(x, out);
   out.field("x-request-id", x.request_id);
+  if (!rules.removed.contains(traceparent)) out.field(traceparent.name, x.trace.view());
   if (!x.caller.who.empty() && !rules.identity_name.empty()) {
     out.field(rules.identity_name, x.caller.who.view());
   }

@@ -183,9 +183,14 @@ io::task<> respond(exchange& x) {
   answer a;
   if (!x.decision.admitted()) {
     note_refusal(x);  // before its client hears of it and comes back
-    a = problem(
-        x.decision.status, body_store,
-        x.unreachable ? std::string_view(x.to->settings->unreachable_detail) : std::string_view{});
+    if (x.decision.status == verdict::to_https) {
+      body_store = https_location(x);
+      a = {.status = verdict::to_https, .location = body_store};
+    } else {
+      a = problem(x.decision.status, body_store,
+                  x.unreachable ? std::string_view(x.to->settings->unreachable_detail)
+                                : std::string_view{});
+    }
     if (a.status == 401 || a.status == 403) a.cache_control = "no-store";
     if (!connection_may_go_on(a.status)) x.keep_alive = false;
   } else {

@@ -37,6 +37,8 @@ struct answer {
   std::string_view etag;
 };
 answer local_answer(exchange& x, std::string& store);
+// Where verdict::to_https leads: the port is that of the first listener with TLS that has one.
+std::string https_location(const exchange& x);
 // application/problem+json (RFC 9457) with the status and its phrase, the operator's own words when
 // there are some (3.1.4); a 401 has "error":"unauthorized" as well; and no more.
 answer problem(unsigned status, std::string& store, std::string_view detail = {});

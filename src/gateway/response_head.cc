@@ -40,7 +40,7 @@ bool is_passed_on(const exchange& x, const http::field& one) noexcept {
 }
 
 void write_common_fields(const exchange& x, http::head_writer& out) {
-  const bool tls = x.downstream->tls() != nullptr;
+  const bool tls = x.client->downstream.tls() != nullptr;
   const response_rules& rules = x.route != nullptr ? x.route->response : x.state->unrouted;
   out.text(tls ? rules.added_tls : rules.added_plain);
   if (!rules.policy.empty() && !x.response.has(http::field_id::content_security_policy)) {
@@ -50,6 +50,7 @@ void write_common_fields(const exchange& x, http::head_writer& out) {
   if (!x.response.has(http::field_id::date)) out.field("date", x.on->date());
   if (!x.request_id.empty()) out.field("x-request-id", x.request_id);
   if (x.limit_count > 0) write_limits(x, out);
+  if (x.downstream->is_carried()) return;  // RFC 9113 8.2.2: there is no such field
   if (!x.keep_alive) {
     out.text("connection: close\r\n");
   } else if (x.request.minor == 0) {

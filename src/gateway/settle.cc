@@ -1,6 +1,7 @@
 #include "gateway/connection.h"
 #include "gateway/decide.h"
 #include "gateway/hash_pool.h"
+#include "gateway/once.h"
 #include "gateway/share.h"
 #include "gateway/worker.h"
 
@@ -10,8 +11,8 @@ namespace {
 // For the pool to come to a key and hold it against every line.
 constexpr std::chrono::seconds hash_patience{20};
 // A key, then a token's keys, and the key again where its match was forgotten meanwhile; limits by
-// address before them and by identity after them.
-constexpr unsigned waits_max = 5;
+// address before them, by identity after them, and whether the token was used elsewhere.
+constexpr unsigned waits_max = 6;
 
 // What the key in `x.caller` costs is the caller's address's to pay, unless it has been right
 // before.
@@ -71,6 +72,8 @@ io::task<> settle(exchange& x) {
   for (unsigned waits = 0; x.decision.pending() && waits < waits_max; ++waits) {
     if (x.shares_from != SIZE_MAX) {
       co_await wait_for_shares(x);
+    } else if (x.asks_once) {
+      co_await wait_for_once(x);
     } else if (x.caller.pending()) {
       co_await wait_for_hash(x);
     } else {

@@ -16,13 +16,24 @@
 namespace rw::gateway {
 namespace {
 
-std::shared_ptr<const tls::server_context> make_tls(const config::listener& from,
+// Its end, once for all places of one listener or upstream that name the chain.
+void note_end(snapshot& s, std::string_view role, const std::string& name, const std::string& chain,
+              const tls::certificate& of) {
+  const bool known = std::ranges::any_of(s.certificates, [&](const observe::certificate_end& one) {
+    return one.role == role && one.name == name && one.chain == chain;
+  });
+  if (!known) s.certificates.push_back({role, name, chain, of.not_after()});
+}
+
+std::shared_ptr<const tls::server_context> make_tls(snapshot& s, const config::listener& from,
                                                     const snapshot_context& with,
                                                     file_reader& files) {
   std::vector<std::shared_ptr<const tls::certificate>> certificates;
   for (const config::certificate& one : from.tls.certificates) {
     auto made = files.read_certificate(one, with.now, "listener.tls.certificates");
-    if (made) certificates.push_back(std::move(made));
+    if (!made) continue;
+    note_end(s, "listener", from.name, one.chain, *made);
+    certificates.push_back(std::move(made));
   }
   if (certificates.size() != from.tls.certificates.size()) return nullptr;
 
@@ -32,9 +43,7 @@ std::shared_ptr<const tls::server_context> make_tls(const config::listener& from
       from.tls.min_version == 13 ? tls::protocol_version::tls13 : tls::protocol_version::tls12;
   options.groups = from.tls.groups;
   options.ciphers = from.tls.ciphers;
-  for (const std::string& one : from.protocols) {
-    if (one == "http/1.1") options.protocols.push_back(one);
-  }
+  options.protocols = from.protocols;
   options.strict_sni = from.tls.strict_sni;
   options.session_tickets = from.tls.session_tickets;
   options.kernel_offload = from.tls.kernel_offload;
@@ -58,7 +67,7 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
   for (const config::listener& one : s.settings.listeners) {
     listener_plan plan;
     plan.settings = &one;
-    if (one.has_tls) plan.tls = make_tls(one, with, files);
+    if (one.has_tls) plan.tls = make_tls(s, one, with, files);
     auto trusted = config::cidr_set::parse(one.client_address_from);
     if (trusted) plan.trusted = std::move(*trusted);
     auto proxies = config::cidr_set::parse(one.proxy_protocol_from);
@@ -77,7 +86,8 @@ void make_listeners(snapshot& s, const snapshot_context& with, file_reader& file
 
 // For each worker and for the control thread, which comes last and makes the checks. Unchanged ones
 // are taken over, with what they cost to make and with their sessions.
-std::shared_ptr<const tls::client_context> make_client_tls(const config::upstream& from,
+std::shared_ptr<const tls::client_context> make_client_tls(snapshot& s,
+                                                           const config::upstream& from,
                                                            const snapshot_context& with,
                                                            file_reader& files) {
   tls::client_options options;
@@ -101,6 +111,9 @@ std::shared_ptr<const tls::client_context> make_client_tls(const config::upstrea
     options.own =
         files.read_certificate(from.tls.certificate, with.now, "upstream.tls.certificate");
     complete = complete && options.own != nullptr;
+    if (options.own) {
+      note_end(s, "upstream", from.name, from.tls.certificate.chain, *options.own);
+    }
   }
   if (!complete) return nullptr;
   if (with.previous != nullptr) {
@@ -163,7 +176,7 @@ void make_upstreams(snapshot& s, const snapshot_context& with, file_reader& file
     plan.settings = &one;
     plan.index = static_cast<std::uint32_t>(s.upstreams.size());
     plan.label = with.labels->upstreams.id_of(one.name);
-    if (one.has_tls) plan.tls = make_client_tls(one, with, files);
+    if (one.has_tls) plan.tls = make_client_tls(s, one, with, files);
     const upstream_plan* before = nullptr;
     if (with.previous != nullptr) {
       for (const upstream_plan& was : with.previous->upstreams) {
@@ -306,8 +319,12 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   make_upstreams(s, with, files);
   make_auth(s, with, files);
   if (s.settings.has_geo) {
-    s.countries = files.read_countries(
-        s.settings.geo, with.previous != nullptr ? with.previous->countries : nullptr);
+    const bool same_path =
+        with.previous != nullptr && with.previous->settings.geo.database == s.settings.geo.database;
+    countries_read read =
+        files.read_countries(s.settings.geo, same_path ? with.previous->countries : nullptr);
+    s.countries = std::move(read.table);
+    s.countries_stale = read.is_stale;
   }
   if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
   make_redis(s, with, files);

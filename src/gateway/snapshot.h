@@ -27,6 +27,7 @@
 #include "geo/country_table.h"
 #include "limit/ban_table.h"
 #include "limit/limiter.h"
+#include "observe/exposition.h"
 #include "observe/names.h"
 #include "redis/target.h"
 #include "route/table.h"
@@ -96,12 +97,15 @@ struct snapshot {
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   bool shares = false;                                // whether any of them is shared
-  limit::shared_secret share_secret{};                // where one is
+  limit::shared_secret share_secret{};                // with `redis`
   std::shared_ptr<const redis::target> redis;         // null: there is none
+  bool asks_redis = false;                            // whether requests ask there
   std::shared_ptr<const auth::private_key> mint_key;  // null: no [auth.mint]
   std::string jwks_body;                              // the public half of the minting key
   std::string jwks_etag;
   std::shared_ptr<const geo::country_table> countries;  // null: no [geo]
+  bool countries_stale = false;                         // the file is not what was read there
+  std::vector<observe::certificate_end> certificates;   // listeners', and our own for upstreams
   std::vector<listener_plan> listeners;
   std::vector<upstream_plan> upstreams;
   std::vector<route_plan> route_plans;

@@ -88,11 +88,12 @@ void file_reader::note(bool is_secret, const subject& about, std::string_view so
 }
 
 std::optional<std::string> file_reader::read(const std::string& path, const subject& about,
-                                             std::size_t bytes_max, access allowed) {
+                                             std::size_t bytes_max, access allowed,
+                                             config::diagnostic::level severity) {
   if (path.empty()) return {};
   files_.push_back(path);
   const auto refuse = [&](std::string_view why) {
-    report(about, fmt::format("{}: {}", path, why));
+    report(about, fmt::format("{}: {}", path, why), severity);
     return std::nullopt;
   };
   // A pipe would make everybody wait here for somebody to write into it.
@@ -236,17 +237,23 @@ std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std:
   return *made;
 }
 
-std::shared_ptr<const geo::country_table> file_reader::read_countries(
-    const config::geo& from, std::shared_ptr<const geo::country_table> before) {
+// It is fetched by a timer from somebody else's server: one that went wrong must not keep a new
+// certificate from coming into force.
+countries_read file_reader::read_countries(const config::geo& from,
+                                           std::shared_ptr<const geo::country_table> before) {
   const subject about{.key = "geo.database", .at = from.database_at};
+  const auto severity =
+      before ? config::diagnostic::level::warning : config::diagnostic::level::error;
   const std::optional<std::string> file =
-      read(from.database, about, geo::country_table::file_bytes_max, access::anybody);
-  if (!file) return nullptr;
-  if (before && before->id() == geo::country_table::id_of(*file)) return before;
-  auto made = geo::country_table::load(*file);
-  if (made) return *made;
-  report(about, fmt::format("{}: {}", from.database, made.error().text));
-  return nullptr;
+      read(from.database, about, geo::country_table::file_bytes_max, access::anybody, severity);
+  if (file && before && before->id() == geo::country_table::id_of(*file)) return {before};
+  if (file) {
+    auto made = geo::country_table::load(*file);
+    if (made) return {std::move(*made)};
+    report(about, fmt::format("{}: {}", from.database, made.error().text), severity);
+  }
+  if (before) report(about, "countries are those of the database that was read before", severity);
+  return {before, before != nullptr};
 }
 
 resolved_headers file_reader::read_headers(const std::vector<config::header_value>& from,

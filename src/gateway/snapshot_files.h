@@ -30,6 +30,11 @@ struct subject {
   config::place at;
 };
 
+struct countries_read {
+  std::shared_ptr<const geo::country_table> table;
+  bool is_stale = false;  // it is that of a file that was good before
+};
+
 // Reads on behalf of one snapshot: blocks on the disk; gathers what is wrong and what was read.
 // What has no name, because that was refused when the configuration was read, is passed over.
 class file_reader {
@@ -53,9 +58,10 @@ class file_reader {
   // `ca`: a path, or "system".
   std::shared_ptr<const tls::authorities> read_authorities(const std::string& ca,
                                                            const subject& about, wall_time now);
-  // `before`: what a file that has not changed was read into; or null.
-  std::shared_ptr<const geo::country_table> read_countries(
-      const config::geo& from, std::shared_ptr<const geo::country_table> before);
+  // `before`: what the same path was read into for the snapshot before; or null. It stays where the
+  // file has not changed, and, with a warning, where it is no longer good.
+  countries_read read_countries(const config::geo& from,
+                                std::shared_ptr<const geo::country_table> before);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,
                                 std::string_view key);
@@ -67,8 +73,9 @@ class file_reader {
   enum class access : std::uint8_t { anybody, owner_only };
 
   // Whole, up to `bytes_max`; nothing and a diagnostic otherwise.
-  std::optional<std::string> read(const std::string& path, const subject& about,
-                                  std::size_t bytes_max, access allowed);
+  std::optional<std::string> read(
+      const std::string& path, const subject& about, std::size_t bytes_max, access allowed,
+      config::diagnostic::level severity = config::diagnostic::level::error);
   std::optional<secret> read_secret(const config::secret_source& source, const subject& about);
   // For the audit log: what was read, or that it was refused.
   void note(bool is_secret, const subject& about, std::string_view source,

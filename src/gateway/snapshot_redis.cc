@@ -55,6 +55,8 @@ void make_redis(snapshot& s, const snapshot_context& with, file_reader& files) {
   s.shares = std::ranges::any_of(s.settings.limits, [](const config::limit& one) {
     return one.shared != config::limit_sharing::off;
   });
+  s.asks_redis =
+      s.shares || std::ranges::any_of(s.settings.jwt, &config::jwt_issuer::replay_by_jti);
   auto made = std::make_shared<redis::target>();
   made->name = from.address;
   made->timeout = from.timeout;
@@ -68,7 +70,7 @@ void make_redis(snapshot& s, const snapshot_context& with, file_reader& files) {
   }
   s.share_secret =
       limit::make_shared_secret(made->password ? made->password->view() : std::string_view{});
-  if (s.shares) s.redis = std::move(made);
+  s.redis = std::move(made);
 }
 
 std::shared_ptr<const redis::target> redis_with_addresses(const snapshot& from,

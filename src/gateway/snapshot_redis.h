@@ -8,7 +8,8 @@
 
 namespace rw::gateway {
 
-// Where limits are shared: how to reach what they are shared in. Blocks, as make_snapshot() does.
+// Where gateways share anything: how to reach what they share it in. Blocks, as make_snapshot()
+// does.
 void make_redis(snapshot& s, const snapshot_context& with, file_reader& files);
 
 // With the addresses that its name has by now; that of `from` when those are the same.

@@ -99,6 +99,8 @@ io::task<> tunnel(exchange& x) {
   x.answer_begun = true;
   // The end of one side is not the end of the other any more.
   x.downstream->abort_on_hangup(nullptr);
+  server.let_reader_pause(true);
+  x.downstream->let_reader_pause(true);
   expect_body(server, http::framing::none, 0);
   expect_body(*x.downstream, http::framing::none, 0);
   const result<> sent = co_await x.downstream->send(head.view(), write_gap);

@@ -2,6 +2,7 @@
 #include "gateway/connection.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
+#include "gateway/h2_stream.h"
 #include "gateway/respond.h"
 #include "gateway/splice.h"
 #include "gateway/worker.h"
@@ -53,6 +54,10 @@ result<stretch> next_stretch(exchange& x) {
     s.data = {input.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, input.size()))};
     s.consumed = s.data.size();
     s.last = s.consumed == left;
+  } else if (x.downstream->is_carried()) {
+    s.data = {input.data(), input.size()};
+    s.consumed = s.data.size();
+    s.last = x.downstream->complete();
   } else {
     const decoded got = decode_in_place(x.body_decoder, input);
     s.data = got.data;
@@ -64,6 +69,11 @@ result<stretch> next_stretch(exchange& x) {
   }
   x.bytes_in += s.data.size();
   return s;
+}
+
+std::string_view trailers_of(const exchange& x) noexcept {
+  if (!x.downstream->is_carried()) return x.body_decoder.trailers();
+  return static_cast<const h2_stream*>(x.downstream)->request_trailers();
 }
 
 io::task<result<>> send_stretch(exchange& x, const stretch& s) {
@@ -78,7 +88,7 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
   if (!s.data.empty()) tail = http::chunk_end;
   if (s.last) {
     tail.append(http::last_chunk);
-    std::string_view lines = x.body_decoder.trailers();
+    std::string_view lines = trailers_of(x);
     for (http::field one; http::next_trailer(lines, one);) {
       if (x.route->request.removed.contains(one)) continue;
       tail.append(one.name).append(": ").append(one.value).append("\r\n");
@@ -116,7 +126,8 @@ io::task<> upload(exchange& x) {
   expect_body(from, x.request.body, x.request.content_length);
   rate_floor floor(x.request.body == http::framing::length ? rules.least_rate_bytes : 0);
   bulk_receive bulk(from, x.on->bulk_receives());
-  bool may_splice = x.request.body == http::framing::length;
+  bool may_splice = x.request.body == http::framing::length && !from.is_carried();
+  x.upstream->stream.let_reader_pause(true);
   for (bool last = false; !last;) {
     nanoseconds waited{0};
     if (from.input().empty()) {
@@ -172,6 +183,7 @@ io::task<> upload(exchange& x) {
     }
   }
   x.body_read = true;
+  x.upstream->stream.let_reader_pause(false);
   x.upstream->stream.receive_by(x.on->loop().now() + x.to->settings->first_byte_timeout);
   from.abort_on_hangup(&x.upstream->stream);
 }

@@ -10,11 +10,15 @@
 #include "gateway/forward.h"
 #include "gateway/hash_pool.h"
 #include "gateway/share.h"
+#include "net/liveness.h"
 #include "tls/library.h"
 
 namespace rw::gateway {
 namespace {
 constexpr std::chrono::seconds housekeeping{1};
+// Of those that nobody needs; and as many of the others go at most at each housekeeping.
+constexpr std::size_t exchanges_kept = 64;
+constexpr std::size_t exchanges_given_up = 256;
 // After the process ran out of descriptors: time for some to come back.
 constexpr std::chrono::milliseconds accept_pause{100};
 // For what was accepted before the drain began and is on its way here from another worker.
@@ -105,7 +109,11 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
   }
   made->state = std::move(state);
   made->auth = {made->state, &made->state->auth};
-  redis_.adopt(made->state->redis);
+  redis_.adopt(made->state->asks_redis ? made->state->redis : nullptr);
+  for (const worker_parts::accepting& one : parts_.listening) {
+    const config::listener& rules = *made->state->listeners[one.listener].settings;
+    loop_.kernel().watch_peer(one.fd, net::client_liveness(rules.timeouts.write_gap));
+  }
   access_format_ = formatter_for(made->state->settings.log);
   auditor_.adopt(made->state->settings.log);
   std::swap(epoch_, made);
@@ -116,10 +124,12 @@ void worker::adopt(std::shared_ptr<const snapshot> state) {
 void worker::revoke(std::shared_ptr<const auth::revocation_list> list) {
   authenticator_.revoke(std::move(list));
   for (connection* c = first_; c != nullptr; c = c->next) {
-    exchange* x = c->current;
-    if (x == nullptr || x->caller.kind == auth::credential_kind::none) continue;
-    if (authenticator_.is_revoked(presented_by(*x), x->caller, *x->under->auth, loop_.wall_now())) {
-      end_caller(*x, "revoked");
+    for (exchange* x = c->current; x != nullptr; x = x->next_of_client) {
+      if (x->caller.kind == auth::credential_kind::none) continue;
+      const auth::snapshot& by = *x->under->auth;
+      if (authenticator_.is_revoked(presented_by(*x), x->caller, by, loop_.wall_now())) {
+        end_caller(*x, "revoked");
+      }
     }
   }
 }
@@ -147,12 +157,10 @@ void worker::release(epoch* one) noexcept {
 }
 
 exchange& worker::begin(connection& client) {
-  if (free_exchanges_.empty()) {
-    exchanges_.push_back(std::make_unique<exchange>());
-    free_exchanges_.push_back(exchanges_.back().get());
-  }
-  exchange& x = *free_exchanges_.back();
+  if (free_exchanges_.empty()) free_exchanges_.push_back(std::make_unique<exchange>());
+  exchange& x = *free_exchanges_.back().release();  // until end()
   free_exchanges_.pop_back();
+  idle_exchanges_ = std::min(idle_exchanges_, free_exchanges_.size());
   x.reset();
   x.on = this;
   x.client = &client;
@@ -165,16 +173,32 @@ exchange& worker::begin(connection& client) {
   x.began = loop_.now();
   x.began_at = loop_.wall_now();
   ++client.requests;
-  client.current = &x;
+  x.next_of_client = std::exchange(client.current, &x);
   return x;
 }
 
 void worker::end(exchange& done) noexcept {
-  done.client->current = nullptr;
+  exchange** at = &done.client->current;
+  while (*at != &done) at = &(*at)->next_of_client;
+  *at = done.next_of_client;
   done.head_bytes = {};
   done.path_bytes.reset();
   release(std::exchange(done.under, nullptr));
-  free_exchanges_.push_back(&done);
+  free_exchanges_.emplace_back(&done);
+}
+
+// A flood makes many, of some 23 KiB each. What is asked for again and again stays.
+void worker::give_up_idle_exchanges() {
+  const std::size_t kept = std::min(idle_exchanges_, exchanges_kept);
+  const std::size_t gone = std::min(idle_exchanges_ - kept, exchanges_given_up);
+  free_exchanges_.erase(free_exchanges_.begin(),
+                        free_exchanges_.begin() + static_cast<std::ptrdiff_t>(gone));
+  idle_exchanges_ = free_exchanges_.size();
+}
+
+void worker::withdraw(exchange& one) noexcept {
+  --one.client->requests;
+  end(one);
 }
 
 std::uint64_t worker::random() noexcept {
@@ -192,6 +216,12 @@ std::string_view worker::date() noexcept {
     date_ = http::format_date(loop_.wall_now());
   }
   return date_.view();
+}
+
+int worker::listening_fd(std::uint32_t listener) const noexcept {
+  const auto one =
+      std::ranges::find(parts_.listening, listener, &worker_parts::accepting::listener);
+  return one != parts_.listening.end() ? one->fd : -1;
 }
 
 void worker::add(connection& one) noexcept {
@@ -268,6 +298,7 @@ io::task<> worker::keep_house() {
     co_await pause;
     pause_ = nullptr;
     pools_.sweep();
+    give_up_idle_exchanges();
     auditor_.look(first_, loop_.now(), loop_.wall_now());
     const io::ring_counters& ring = loop_.kernel().counters();
     counters().set(observe::counter::ring_submissions, ring.submissions);
@@ -300,8 +331,9 @@ bool worker::accepting() const noexcept {
 // Both sides: a body on its way up waits for the origin, whatever becomes of the client.
 void worker::cut(connection& one) noexcept {
   one.downstream.abort(fault::canceled);
-  if (one.current == nullptr || !one.current->upstream) return;
-  one.current->upstream->stream.abort(fault::canceled);
+  for (exchange* x = one.current; x != nullptr; x = x->next_of_client) {
+    if (x->upstream) x->upstream->stream.abort(fault::canceled);
+  }
 }
 
 io::task<> worker::finish(nanoseconds at_most) {
@@ -314,6 +346,7 @@ io::task<> worker::finish(nanoseconds at_most) {
   for (connection* c = first_; c != nullptr; c = c->next) {
     const nanoseconds patience = c->requests == 0 ? nanoseconds{first_call} : next_call;
     if (c->idle) c->downstream.receive_by(began + patience);
+    if (!c->idle && c->multiplexed) c->downstream.interrupt_receive();  // so that it looks
   }
   if (pause_ != nullptr) pause_->cut();
   const mono_time nobody_comes = began + (parts_.loads ? hand_over_time : nanoseconds{0});

@@ -84,6 +84,8 @@ class worker {
   unsigned index() const noexcept { return parts_.index; }
   exchange& begin(connection& client);
   void end(exchange& done) noexcept;
+  // The same for one that never was a request.
+  void withdraw(exchange& one) noexcept;
   hash_pool* hashes() noexcept { return parts_.hashes.get(); }
   const std::shared_ptr<gateway::hash_inbox>& hash_inbox() noexcept { return hash_inbox_; }
   // Of jobs that the pool has.
@@ -100,6 +102,8 @@ class worker {
   upstream::pools& pools() noexcept { return pools_; }
   redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
+  unsigned& h2_streams() noexcept { return h2_streams_; }
+  unsigned workers() const noexcept { return parts_.workers; }
   limit::ban_table* bans() const noexcept { return parts_.bans.get(); }
   io::loop* control() noexcept { return parts_.control; }
   // Until the fetch under way for `of` has come to its end, at most key_source::wait_max.
@@ -108,6 +112,8 @@ class worker {
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
+  // One that it accepts from; -1: none. Its address says which port was given.
+  int listening_fd(std::uint32_t listener) const noexcept;
   // Those of a listener that have nothing under way.
   waiting_list& waiting(std::uint32_t listener) noexcept { return waiting_[listener]; }
   // For a client of `listener` that is one too many there, or in the process: whoever has waited
@@ -129,6 +135,7 @@ class worker {
   void make_waiting_lists(std::size_t listeners);
   bool accepting() const noexcept;
   void run_all(io::message* first);
+  void give_up_idle_exchanges();
   io::task<> keep_house();
   io::task<> finish(nanoseconds at_most);
   static void cut(connection& one) noexcept;
@@ -149,10 +156,11 @@ class worker {
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
   auditor auditor_;
-  std::vector<std::unique_ptr<exchange>> exchanges_;
-  std::vector<exchange*> free_exchanges_;  // last in, first out: the warm ones
+  std::vector<std::unique_ptr<exchange>> free_exchanges_;  // last in, first out: the warm ones
+  std::size_t idle_exchanges_ = 0;  // of those, not taken since keep_house() looked
   connection* first_ = nullptr;
   unsigned bulk_receives_ = 0;  // under way
+  unsigned h2_streams_ = 0;     // likewise
   struct key_wait {
     const key_source* of;
     io::sleep* pause;

@@ -162,7 +162,7 @@ void chunked_decoder::end_trailer_line() {
   if (++trailer_fields_ > limits_.trailer_count) return refuse("too_many_trailers");
   if (const char* reason = split_field_line(line, one)) return refuse(reason);
   std::string kept;
-  if (one.id == field_id::none || one.id == field_id::etag) {
+  if (may_be_trailer(one.id)) {
     kept.append(one.name).append(": ").append(one.value).append("\r\n");
   }
   trailers_.replace(trailer_line_, trailers_.npos, kept);

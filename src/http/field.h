@@ -73,9 +73,11 @@ enum class field_id : std::uint8_t {
   x_content_type_options,
   x_frame_options,
   referrer_policy,
-  last_event_id
+  last_event_id,
+  traceparent,
+  tracestate
 };
-inline constexpr std::size_t field_id_count = 60;
+inline constexpr std::size_t field_id_count = 62;
 
 constexpr std::uint64_t mask_of(field_id id) noexcept {
   return std::uint64_t{1} << static_cast<unsigned>(id);

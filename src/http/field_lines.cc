@@ -67,20 +67,6 @@ const char* note_connection(std::string_view value, parse_point& point) noexcept
   return nullptr;
 }
 
-const char* note_content_length(std::string_view value, std::uint64_t& length) noexcept {
-  constexpr std::uint64_t most = INT64_MAX;  // what every peer can hold
-  if (value.empty()) return "bad_content_length";
-  length = 0;
-  bool fits = true;
-  for (char c : value) {
-    if (c < '0' || c > '9') return "bad_content_length";
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    fits = fits && length <= (most - digit) / 10;
-    if (fits) length = length * 10 + digit;
-  }
-  return fits ? nullptr : "content_length_overflow";
-}
-
 // The fields that say something about the message or the connection, as soon as they are whole.
 const char* note(field_id id, std::string_view value, message_head& head) noexcept {
   const bool again = head.has(id);
@@ -91,7 +77,7 @@ const char* note(field_id id, std::string_view value, message_head& head) noexce
       return note_connection(value, head.point);
     case field_id::content_length:
       if (again) return "duplicate_content_length";
-      return note_content_length(value, head.content_length);
+      return read_content_length(value, head.content_length);
     case field_id::transfer_encoding:
       if (again) return "duplicate_transfer_encoding";
       return iequals(value, "chunked") ? nullptr : "bad_transfer_encoding";
@@ -132,8 +118,6 @@ inline std::string_view trim(const char* begin, const char* end) noexcept {
   return more ? trim_ows(text) : text;
 }
 
-bool is_hop_by_hop(field_id id) noexcept { return (hop_by_hop_names & mask_of(id)) != 0; }
-
 bool lists_trailers(const message_head& head) noexcept {
   for (const field& one : head.fields) {
     if (one.id != field_id::te) continue;
@@ -157,6 +141,22 @@ void mark_listed(message_head& head) noexcept {
 }
 
 }  // namespace
+
+bool is_hop_by_hop(field_id id) noexcept { return (hop_by_hop_names & mask_of(id)) != 0; }
+
+const char* read_content_length(std::string_view value, std::uint64_t& length) noexcept {
+  constexpr std::uint64_t most = INT64_MAX;  // what every peer can hold
+  if (value.empty()) return "bad_content_length";
+  length = 0;
+  bool fits = true;
+  for (char c : value) {
+    if (c < '0' || c > '9') return "bad_content_length";
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    fits = fits && length <= (most - digit) / 10;
+    if (fits) length = length * 10 + digit;
+  }
+  return fits ? nullptr : "content_length_overflow";
+}
 
 const char* control_reason(char c) noexcept {
   switch (c) {

@@ -26,6 +26,17 @@ struct cursor {
   parse_point::stage now;
 };
 
+// See field::hop_by_hop; without what Connection lists.
+bool is_hop_by_hop(field_id id) noexcept;
+
+// Whether a trailer field goes on: see chunked_decoder::trailers().
+inline bool may_be_trailer(field_id id) noexcept {
+  return id == field_id::none || id == field_id::etag;
+}
+
+// A reason to refuse a Content-Length, or nullptr.
+const char* read_content_length(std::string_view value, std::uint64_t& length) noexcept;
+
 // `input` from its start.
 inline cursor begin_at(std::string_view input) noexcept {
   const char* const begin = input.data();

@@ -73,7 +73,9 @@ inline constexpr std::array<std::string_view, field_id_count> known_names = {
     "x-content-type-options",
     "x-frame-options",
     "referrer-policy",
-    "last-event-id"};
+    "last-event-id",
+    "traceparent",
+    "tracestate"};
 
 static_assert(known_names[static_cast<std::size_t>(field_id::last_event_id)] == "last-event-id");
 static_assert(known_names[static_cast<std::size_t>(field_id::x_api_key)] == "x-api-key");
@@ -125,7 +127,7 @@ inline name_words words(std::string_view text) noexcept {
 
 constexpr std::size_t slot_of(name_words key, std::size_t size, std::uint64_t multiplier) {
   const std::uint64_t mixed = (key.first ^ std::rotl(key.last, 23)) + size;
-  return static_cast<std::size_t>((mixed * multiplier) >> 56);
+  return static_cast<std::size_t>((mixed * multiplier) >> 55);
 }
 
 struct name_table {
@@ -135,7 +137,7 @@ struct name_table {
     field_id id = field_id::none;
   };
   std::uint64_t multiplier = 0;
-  std::array<std::uint8_t, 256> slots{};
+  std::array<std::uint8_t, 512> slots{};
   std::array<row, field_id_count> rows{};
 };
 

@@ -12,7 +12,8 @@ error kernel_error(int os, origin from) noexcept {
       return {fault::reset, from, true, os, "the connection was reset"};
     case ECONNREFUSED:
       return {fault::refused, from, true, os, "the connection was refused"};
-    case ETIMEDOUT:
+    case ETIMEDOUT:  // of a connection there was; to stream::open() it is one that never came
+      return {fault::reset, from, true, os, "the peer has vanished"};
     case ETIME:
       return {fault::timed_out, from, true, os, "the kernel gave up waiting"};
     case EHOSTUNREACH:

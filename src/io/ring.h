@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -54,6 +55,17 @@ struct pipe_ends {
   int read = -1;
   int write = -1;
   std::size_t capacity = 0;  // bytes; less when what comes is in small pieces
+};
+
+// How soon the kernel finds out that the peer of a TCP socket has vanished: a probe after `idle` of
+// silence, others `between`. The end is what was sent, a probe too, and is not acknowledged for
+// `unacknowledged` (RFC 5482); where that is 0, so many unanswered probes, or what the kernel does
+// by itself.
+struct liveness {
+  std::chrono::seconds idle;
+  std::chrono::seconds between;
+  unsigned probes;
+  std::chrono::milliseconds unacknowledged;
 };
 
 struct ring_counters {
@@ -117,6 +129,9 @@ class ring {
   result<sockaddr_storage> peer_address(int fd);
   result<sockaddr_storage> local_address(int fd);
   void set_no_delay(int fd);
+  // Of a listening socket, what it accepts inherits it. Other sockets than TCP's stay as they are.
+  void watch_peer(int fd, const liveness& how) noexcept;
+  void bound_unacknowledged(int fd, std::chrono::milliseconds at_most) noexcept;  // see liveness
   // For splice(2); `bytes` is what the kernel is asked for, `capacity` what it granted.
   result<pipe_ends> open_pipe(std::size_t bytes);
   // From the socket into the pipe and from the pipe into the socket, never waiting: bytes, 0 at the

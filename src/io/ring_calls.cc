@@ -60,6 +60,22 @@ void ring::set_no_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // unix sockets refuse: no matter
 }
 
+void ring::watch_peer(int fd, const liveness& how) noexcept {
+  const auto set = [fd](int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(how.idle.count()));
+  set(IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(how.between.count()));
+  set(IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(how.probes));
+  bound_unacknowledged(fd, how.unacknowledged);
+}
+
+void ring::bound_unacknowledged(int fd, std::chrono::milliseconds at_most) noexcept {
+  const auto value = static_cast<unsigned>(at_most.count());
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
 result<pipe_ends> ring::open_pipe(std::size_t bytes) {
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) {

@@ -71,6 +71,15 @@ class hasher {
   crypto_generichash_state state_;
 };
 
+void write_key(std::string_view name, hasher& all, std::string& out) {
+  out.assign("rw:").append(name).append(":");
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const unsigned char byte : all.finish()) {
+    out += digits[byte >> 4U];
+    out += digits[byte & 15U];
+  }
+}
+
 }  // namespace
 
 std::string_view shared_script() noexcept { return script; }
@@ -132,12 +141,15 @@ void write_shared_key(std::string_view limit, const key_recipe& recipe, const ca
   if (recipe.route) all.add('r', route);
   if (recipe.country) all.add('g', who.country.text());
   for (const std::string_view value : who.headers) all.add('h', value);
-  out.assign("rw:").append(limit).append(":");
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (const unsigned char byte : all.finish()) {
-    out += digits[byte >> 4U];
-    out += digits[byte & 15U];
-  }
+  write_key(limit, all, out);
+}
+
+void write_once_key(std::string_view issuer, std::string_view jti, const shared_secret& secret,
+                    std::string& out) {
+  hasher all(secret);
+  all.add('s', issuer);
+  all.add('j', jti);
+  write_key("jti", all, out);
 }
 
 }  // namespace rw::limit

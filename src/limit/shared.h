@@ -58,4 +58,8 @@ shared_secret make_shared_secret(std::string_view password) noexcept;
 void write_shared_key(std::string_view limit, const key_recipe& recipe, const caller& who,
                       std::string_view route, const shared_secret& secret, std::string& out);
 
+// "rw:jti:" and 32 digits: a token that counts once, likewise.
+void write_once_key(std::string_view issuer, std::string_view jti, const shared_secret& secret,
+                    std::string& out);
+
 }  // namespace rw::limit

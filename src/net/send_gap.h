@@ -21,6 +21,7 @@ class send_gap : io::timer {
   }
   void stop() noexcept { disarm(); }
   bool expired() const noexcept { return expired_; }
+  nanoseconds length() const noexcept { return gap_; }
 
  private:
   static constexpr unsigned looks_per_gap = 4;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/carried_stream.h"
 
 namespace rw::net {
 namespace {
@@ -187,7 +188,7 @@ void stream::arm_bulk() noexcept {
 }
 
 void stream::receive_as(receive_mode how) noexcept {
-  if (mode_ == how || tls_) return;
+  if (mode_ == how || tls_ || carried_) return;
   mode_ = how;
   if (begin_ == end_) consume(0);
   if (how == receive_mode::bulk || how == receive_mode::readiness) starving_.leave();
@@ -210,12 +211,14 @@ void stream::keep(io::buffer bytes, std::uint32_t size) {
     last.end += size;
     return;
   }
-  if (pending_first_ >= pending_chunks_max) {
-    pending_.erase(pending_.begin(),
-                   pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
-    pending_first_ = 0;
-  }
+  forget_read_chunks();
   pending_.push_back({std::move(bytes), 0, size});
+}
+
+void stream::forget_read_chunks() {
+  if (pending_first_ < pending_chunks_max) return;
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_first_));
+  pending_first_ = 0;
 }
 
 // True when input() has grown by it.
@@ -288,7 +291,8 @@ void stream::on_receive_deadline(io::timer& timer) {
 
 bool stream::receive_awaiter::await_ready() noexcept {
   stream_.resting_ = false;
-  grown_ = !stream_.cut_ && stream_.fill();
+  if (stream_.carried_) carried_stream::of(stream_).on_receive();
+  grown_ = !stream_.cut_ && (stream_.fill() || stream_.complete_);
   return grown_ || stream_.failed_ || stream_.ended_;
 }
 
@@ -332,6 +336,7 @@ void stream::abort(fault why) noexcept {
     loop_.defer(std::exchange(reader_, {}));
   }
   if (sending_ != nullptr) loop_.kernel().cancel(*sending_);
+  if (carried_) carried_stream::of(*this).give_up(why);
 }
 
 void stream::abort_on_hangup(stream* other) noexcept {

@@ -23,6 +23,8 @@
 
 namespace rw::net {
 
+class carried_stream;
+
 // Of one thread. At most one receive() and one send() wait at a time. Everything that waits ends by
 // its deadline, by abort() or by the peer. Must be closed (close()) before it is destroyed.
 class stream {
@@ -71,6 +73,10 @@ class stream {
   void receive_as(receive_mode how) noexcept;
   // The peer has ended its side, and nothing is left to read.
   bool ended() const noexcept;
+  // One of many in a connection: a carried_stream. It carries one request and its answer.
+  bool is_carried() const noexcept { return carried_; }
+  // Of one that is: no more comes than what is in input(). It is not ended() by that.
+  bool complete() const noexcept { return complete_ && !has_pending(); }
 
   // ---- sending
   static constexpr std::size_t pieces_max = 3;
@@ -80,6 +86,10 @@ class stream {
   class send_awaiter;
   send_awaiter send(std::string_view first, nanoseconds gap) noexcept;
   send_awaiter send(std::array<std::string_view, pieces_max> pieces, nanoseconds gap) noexcept;
+
+  // From here on, or no more: the peer may leave unread what it is sent for as long as send()'s gap
+  // lets it. Otherwise the kernel has its own bound too (liveness.h).
+  void let_reader_pause(bool may) noexcept;
 
   // The next send() has the last bytes of all: over TLS, close_notify goes with them instead of in
   // a send of its own. finish() still has to come.
@@ -143,6 +153,7 @@ class stream {
     return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
   }
   bool failed() const noexcept { return failed_; }
+  bool is_sending() const noexcept { return sending_ != nullptr; }  // a send() is under way
   bool is_open() const noexcept { return fd_ >= 0; }
   int fd() const noexcept { return fd_; }
   origin side() const noexcept { return side_; }
@@ -151,6 +162,7 @@ class stream {
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
 
  private:
+  friend class carried_stream;
   struct chunk {
     io::buffer bytes;
     std::uint32_t begin = 0;
@@ -170,6 +182,7 @@ class stream {
   void arm_bulk() noexcept;
   void arm_readiness() noexcept;
   void keep(io::buffer bytes, std::uint32_t size);
+  void forget_read_chunks();
   bool take_completion(io::completion what) noexcept;
   bool fill() noexcept;
   bool fill_plain() noexcept;
@@ -207,6 +220,8 @@ class stream {
   bool new_keys_due_ = false;  // kernel_sends_: a KeyUpdate goes before what is sent next
   bool worn_out_ = false;
   bool last_send_ = false;  // see end_with_next_send()
+  bool carried_ = false;    // see carried_stream.h, here and below
+  bool complete_ = false;
   receive_mode mode_ = receive_mode::pooled;
   receive_mode under_way_ = receive_mode::pooled;  // of receiving_; bulk: the kernel has
                                                    // input_spill_ to write into, from end_ on
@@ -265,6 +280,7 @@ class stream::send_awaiter {
   result<> await_resume() noexcept;
 
  private:
+  friend class carried_stream;
   static void on_sent(io::operation& op, io::completion what);
   template <class Base>
   struct owned : Base {

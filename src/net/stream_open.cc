@@ -1,4 +1,7 @@
+#include <cerrno>
+
 #include "base/assert.h"
+#include "net/liveness.h"
 #include "net/stream.h"
 
 namespace rw::net {
@@ -39,6 +42,12 @@ struct connecting : io::operation {
 
 }  // namespace
 
+void stream::let_reader_pause(bool may) noexcept {
+  if (fd_ < 0) return;
+  loop_.kernel().bound_unacknowledged(
+      fd_, may ? std::chrono::milliseconds{0} : server_liveness.unacknowledged);
+}
+
 io::task<result<>> stream::open(const sockaddr_storage& address, socklen_t size,
                                 mono_time deadline) {
   RW_ASSERT(fd_ < 0);
@@ -53,8 +62,10 @@ io::task<result<>> stream::open(const sockaddr_storage& address, socklen_t size,
   const int code = co_await attempt;
   sending_ = nullptr;
   if (failed_) co_return failure(why_);
-  if (attempt.timed_out) co_return failure(fail(fault::timed_out, "no connection in time"));
+  if (attempt.timed_out || code == -ETIMEDOUT)
+    co_return failure(fail(fault::timed_out, "no connection in time"));
   if (code < 0) co_return failure(io::kernel_error(-code, side_));
+  loop_.kernel().watch_peer(fd_, server_liveness);
   arm_receive();  // so that an origin that closes while idle is noticed
   co_return {};
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "net/carried_stream.h"
 #include "net/stream.h"
 
 namespace rw::net {
@@ -102,11 +103,13 @@ bool stream::send_awaiter::await_ready() noexcept {
     outcome_ = failure(stream_.why_);
     return true;
   }
+  if (stream_.carried_) return carried_stream::of(stream_).begin_send(*this);
   return !start();
 }
 
 void stream::send_awaiter::await_suspend(std::coroutine_handle<> awaiting) noexcept {
   awaiting_ = awaiting;
+  if (stream_.carried_) return;
   stream_.sending_ = &op_;
   gap_.start();
 }

@@ -18,6 +18,8 @@ void write_json(const access_record& r, std::string_view time, std::string_view 
   out.text(time);
   out.text("\"");
   out.member(R"(,"id":")", r.request_id);
+  out.member(R"(,"trace":")", r.trace);
+  out.member(R"(,"span":")", r.span);
   out.member(R"(,"client":")", r.client);
   out.member(R"(,"country":")", r.country);
   out.member(R"(,"identity":")", r.identity);
@@ -53,7 +55,7 @@ std::size_t access_formatter::bytes_max(const access_record& r) const noexcept {
                             r.identity.size() + r.route.size() + r.upstream.size() +
                             r.method.size() + r.host.size() + r.path.size() + r.query.size() +
                             r.protocol.size() + r.tls.size() + r.reason.size() + r.shadow.size() +
-                            r.user_agent.size() + r.referer.size();
+                            r.user_agent.size() + r.referer.size() + r.trace.size() + r.span.size();
   // Redaction can lengthen a query: "a=&a=&" becomes "a=***&a=***&", by 3 octets for 3 of it.
   return 800 + escape_bytes_max * (texts + r.query.size() + r.referer.size());
 }

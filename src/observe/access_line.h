@@ -16,6 +16,8 @@ namespace rw::observe {
 struct access_record {
   wall_time at;  // when the first byte of the request came
   std::string_view request_id;
+  std::string_view trace;  // trace-id of its traceparent, as the origin got it
+  std::string_view span;   // and parent-id
   std::string_view client;
   std::string_view country;  // of the client: "DE"
   std::string_view identity;

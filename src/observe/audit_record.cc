@@ -13,8 +13,8 @@ constexpr std::size_t fixed_bytes_max = 512;  // keys, numbers, times and closed
 std::size_t bytes_max(const audit_record& r) noexcept {
   std::size_t texts = 2 * audit_formatter::path_bytes_max;
   for (const std::string_view one :
-       {r.reason, r.client, r.identity, r.credential, r.credential_id, r.issuer, r.method, r.route,
-        r.request_id, r.object, r.detail}) {
+       {r.reason, r.client, r.country, r.identity, r.credential, r.credential_id, r.issuer,
+        r.method, r.route, r.request_id, r.trace, r.object, r.detail}) {
     texts += one.size();
   }
   return fixed_bytes_max + escape_bytes_max * texts;
@@ -51,6 +51,7 @@ void audit_formatter::begin(const audit_record& r, std::string& out) {
     line.member(R"(,"reason":")", r.reason);
     line.member(R"(,"client":")", r.client);
     if (r.port != 0) line.member(R"(,"port":)", r.port);
+    line.member(R"(,"country":")", r.country);
     if (r.count != 0) {
       line.member(R"(,"count":)", r.count);
       line.member(R"(,"since":")", since_.rfc3339(r.since));
@@ -61,6 +62,7 @@ void audit_formatter::begin(const audit_record& r, std::string& out) {
     line.member(R"(,"issuer":")", r.issuer);
     line.member(R"(,"route":")", r.route);
     line.member(R"(,"id":")", r.request_id);
+    line.member(R"(,"trace":")", r.trace);
     line.member(R"(,"object":")", r.object);
     line.member(R"(,"detail":")", r.detail);
     line.member(R"(,"method":")", r.method);

@@ -45,6 +45,7 @@ struct audit_record {
   std::string_view reason;         // snake_case
   std::string_view client;         // an address
   std::uint16_t port = 0;          // of `client`, when it is the peer itself
+  std::string_view country;        // of `client`, where it is known
   std::string_view identity;       // who, as authentication found
   std::string_view credential;     // its kind: "api_key", "jwt"
   std::string_view credential_id;  // which one: a key's name, a token's jti
@@ -54,6 +55,7 @@ struct audit_record {
   std::string_view query;  // with its '?'; what log.redact names is taken out
   std::string_view route;
   std::string_view request_id;
+  std::string_view trace;   // trace-id of its traceparent
   std::string_view object;  // what an operator's act was about: a file, a server, a jti
   std::string_view detail;  // for people
   // Of the answer, once there is one.

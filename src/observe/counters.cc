@@ -14,6 +14,19 @@ void histogram::record(nanoseconds took) noexcept {
   sum_ns_.add(ns);
 }
 
+histograms::~histograms() {
+  for (const auto& one : of_) delete one.load(std::memory_order_relaxed);
+}
+
+void histograms::record(std::uint32_t id, nanoseconds took) {
+  histogram* one = of_[id].load(std::memory_order_relaxed);
+  if (one == nullptr) {
+    one = new histogram;
+    of_[id].store(one, std::memory_order_release);
+  }
+  one->record(took);
+}
+
 void reason_table::add(const char* reason) noexcept {
   for (std::size_t i = 0; i + 1 < capacity; ++i) {
     const char* held = entries_[i].reason.load(std::memory_order_relaxed);

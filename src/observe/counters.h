@@ -25,11 +25,13 @@ enum class counter : std::uint8_t {
   bans_made,                // by failures
   banned_connections,       // closed at once: their client was
   banned_requests,          // answered 403, likewise
-  handshakes_tls12,
+  handshakes_tls12,         // full ones
   handshakes_tls13,
-  handshakes_resumed,
+  handshakes_tls12_resumed,
+  handshakes_tls13_resumed,
   handshakes_failed,
   kernel_tls,  // connections whose records the kernel makes
+  requests,    // answered, or given up by their client
   request_bytes,
   response_bytes,
   retries,
@@ -97,6 +99,25 @@ class histogram {
   cell sum_ns_;
 };
 
+// One for each id of a table of names, made when its first duration comes: most names have none on
+// most workers.
+class histograms {
+ public:
+  histograms() = default;
+  ~histograms();
+  histograms(const histograms&) = delete;
+  histograms& operator=(const histograms&) = delete;
+
+  void record(std::uint32_t id, nanoseconds took);
+  // Null: nothing has been recorded for it.
+  const histogram* find(std::uint32_t id) const noexcept {
+    return of_[id].load(std::memory_order_acquire);
+  }
+
+ private:
+  std::array<std::atomic<histogram*>, names::capacity> of_{};
+};
+
 // Counts by reason: literals of a closed set, kept in the order they first came. Those beyond the
 // capacity count as "other".
 class reason_table {
@@ -149,7 +170,8 @@ class alignas(128) counters {  // no cache line shared with another worker's
   const upstream_counts& upstream(std::uint32_t id) const noexcept { return upstreams_[id]; }
   const limit_counts& limit(std::uint32_t id) const noexcept { return limits_[id]; }
 
-  histogram durations;
+  histograms durations;     // of requests, by route
+  histograms first_bytes;   // of origins' answers, by upstream
   histogram redis_answers;  // from a question to its answer
   reason_table refusals;
   deadline_counts client_deadlines;

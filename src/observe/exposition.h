@@ -11,10 +11,19 @@
 
 namespace rw::observe {
 
+// A chain of certificates that is shown to others, and when the first of them ends.
+struct certificate_end {
+  std::string_view role;  // "listener" or "upstream": a literal
+  std::string name;       // of that listener or upstream
+  std::string chain;      // the path
+  wall_time at;
+};
+
 // What the process as a whole knows; the rest is summed over the workers.
 struct process_facts {
   std::string_view version;
   std::string_view tls_library;
+  wall_time now;
   wall_time started;
   wall_time reloaded;  // the last configuration that was taken
   std::uint64_t reloads = 0;
@@ -25,9 +34,15 @@ struct process_facts {
   std::uint64_t key_hashes = 0;     // slow hashes of API keys computed
   bool access_log_failing = false;  // the last write or open of it did not succeed
   std::uint64_t audit_records = 0;
-  wall_time geo_built;  // the database of [geo]; 0: there is none
+  wall_time geo_built;            // the database of [geo]; 0: there is none
+  bool geo_stale = false;         // its file is no longer good
+  std::uint64_t geo_refused = 0;  // readings of it that found that
   std::uint64_t audit_records_dropped = 0;
   bool audit_log_failing = false;
+  bool stale_configuration = false;  // what is on disk was refused, and an older one is in force
+  bool stale_files = false;          // likewise what the configuration names
+  std::span<const certificate_end> certificates;
+  std::span<const nanoseconds> worker_cpu;  // by worker; those that have ended at 0
 };
 
 // Appends the whole exposition. The control thread; reads what the workers write.

@@ -210,7 +210,7 @@ io::task<> client::write(net::stream& to) {
 }
 
 io::task<> client::read(net::stream& from) {
-  reply_reader replies;
+  reply_reader replies(script_.answers_texts);
   for (;;) {
     const result<> some = co_await from.receive(loop_.now() + quiet);
     if (!some) {

@@ -22,7 +22,8 @@ namespace rw::redis {
 // write, so that a server that cannot is found out before anybody depends on it.
 struct script {
   std::string_view text;
-  command probe;  // "1", a key, its arguments
+  command probe;               // the number of keys, the keys, their arguments
+  bool answers_texts = false;  // not numbers
 };
 
 // A question, and who is told what became of it: once, on the worker's thread.

@@ -19,8 +19,12 @@ reply& of(const redisReadTask* task) noexcept { return *static_cast<reply*>(task
 bool is_inner(const redisReadTask* task) noexcept { return task->parent != nullptr; }
 
 void* put_text(const redisReadTask* task, char* bytes, std::size_t size) noexcept {
-  if (is_inner(task)) return nullptr;
   reply& out = of(task);
+  if (is_inner(task)) {
+    if (!out.takes_texts) return nullptr;
+    out.texts.emplace_back(bytes, size);
+    return &out;
+  }
   out.what = task->type == REDIS_REPLY_ERROR ? reply::kind::error : reply::kind::text;
   out.count = std::min(size, out.text_bytes.size());
   std::memcpy(out.text_bytes.data(), bytes, out.count);
@@ -34,11 +38,13 @@ void* put_array(const redisReadTask* task, Number elements) noexcept {
   reply& out = of(task);
   out.what = reply::kind::array;
   out.count = 0;
+  out.texts.clear();
   return &out;
 }
 
 void* put_number(const redisReadTask* task, long long number) noexcept {
   reply& out = of(task);
+  if (is_inner(task) && out.takes_texts) return nullptr;
   if (is_inner(task)) {
     out.numbers[out.count++] = number;
   } else {
@@ -83,7 +89,8 @@ redisReplyObjectFunctions make_functions() noexcept {
 
 void reply_reader::freed::operator()(redisReader* one) const noexcept { redisReaderFree(one); }
 
-reply_reader::reply_reader() : reply_(std::make_unique<redis::reply>()) {
+reply_reader::reply_reader(bool takes_texts) : reply_(std::make_unique<redis::reply>()) {
+  reply_->takes_texts = takes_texts;
   static redisReplyObjectFunctions functions = make_functions();  // never written again
   reader_.reset(redisReaderCreateWithFunctions(&functions));
   RW_ASSERT(reader_ != nullptr);

@@ -5,13 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 struct redisReader;  // NOLINT(readability-identifier-naming): hiredis' name
 
 namespace rw::redis {
 
-// One reply. Longer texts are cut; an array has numbers alone.
+// One reply. Longer texts are cut; an array has numbers alone, or texts alone where those are what
+// is asked for, whole.
 struct reply {
   enum class kind : std::uint8_t { none, text, error, number, nil, array };
   static constexpr std::size_t text_bytes_max = 128;
@@ -21,6 +24,8 @@ struct reply {
   std::size_t count = 0;  // of `text_bytes` or `numbers`
   std::array<char, text_bytes_max> text_bytes{};
   std::array<std::int64_t, numbers_max> numbers{};
+  bool takes_texts = false;
+  std::vector<std::string> texts;  // numbers_max at most
 
   std::string_view text() const noexcept {
     return what == kind::text || what == kind::error ? std::string_view(text_bytes.data(), count)
@@ -34,7 +39,7 @@ class reply_reader {
  public:
   static constexpr std::size_t unfinished_bytes_max = 16384;
 
-  reply_reader();
+  explicit reply_reader(bool takes_texts = false);
   ~reply_reader();
   reply_reader(const reply_reader&) = delete;
   reply_reader& operator=(const reply_reader&) = delete;

@@ -70,6 +70,12 @@ match_result table::match(std::string_view host, std::string_view path,
   return {};
 }
 
+bool table::knows(std::string_view host) const noexcept {
+  bool known = false;
+  hosts_.for_each(host, [&known](segment_trie::node_id) { known = true; });
+  return known;
+}
+
 void table::append_allow(std::string& out, const match_result& refused) const {
   bool is_first = true;
   for (std::size_t i = 0; i < methods_.size(); ++i) {

@@ -34,6 +34,9 @@ class table {
   match_result match(std::string_view host, std::string_view path,
                      std::string_view method) const noexcept;
 
+  // Whether any route is for `host`, whatever its path: as in match().
+  bool knows(std::string_view host) const noexcept;
+
   // The value of Allow (RFC 9110 10.2.1) for a method_not_allowed of this table: "GET, HEAD, POST".
   void append_allow(std::string& out, const match_result& refused) const;
 

@@ -102,6 +102,9 @@ class codec {
   };
   unsent take_unsent() noexcept { return std::exchange(export_.dropped, {}); }
 
+  // By ALPN, once established; "" when none was agreed. Valid until the context goes.
+  virtual std::string_view protocol() const noexcept { return {}; }
+
   bool established() const noexcept { return stage_ == stage::established; }
   bool failed() const noexcept { return stage_ == stage::failed; }
   // Plaintext that read() would give without further input.

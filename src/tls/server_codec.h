@@ -26,8 +26,7 @@ class server_codec final : public codec {
   ~server_codec() override;
 
   std::unique_ptr<peer_certificate> take_peer() noexcept override;
-  // By ALPN, once established; "" when none was agreed. Valid until the context goes.
-  std::string_view protocol() const noexcept;
+  std::string_view protocol() const noexcept override;
 
  private:
   step negotiate(std::span<const std::byte>& in, output& out) override;

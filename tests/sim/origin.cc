@@ -178,7 +178,7 @@ class origin::conversation : public std::enable_shared_from_this<conversation> {
          {"x-hop", "connection", "expect", "keep-alive", "authorization", "x-api-key"}) {
       if (m.count(never) != 0) return violation(fmt::format("{} got through", never)), false;
     }
-    for (const char* once : {"host", "x-request-id", "x-real-ip", "forwarded"}) {
+    for (const char* once : {"host", "x-request-id", "x-real-ip", "forwarded", "traceparent"}) {
       if (m.count(once) != 1)
         return violation(fmt::format("{} times {}", m.count(once), once)), false;
     }

@@ -135,6 +135,8 @@ result<sockaddr_storage> ring::peer_address(int fd) { return backend_->in.at(fd)
 result<sockaddr_storage> ring::local_address(int) { return sockaddr_storage{}; }
 
 void ring::set_no_delay(int) {}
+void ring::watch_peer(int, const liveness&) noexcept {}
+void ring::bound_unacknowledged(int, std::chrono::milliseconds) noexcept {}
 
 result<pipe_ends> ring::open_pipe(std::size_t bytes) {
   world& in = backend_->in;

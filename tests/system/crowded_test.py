@@ -107,6 +107,31 @@ class Crowded(harness.SystemTest):
         harness.eventually(lambda: {line["reason"] for line in gate.access if line["status"] != 200}
                            == {"gave_way"}, what="lines, and for no other reason")
 
+    def test_balancers_that_never_say_for_whom_keep_nobody_out(self):
+        gate = self.start(more='proxy_protocol_from = ["127.0.0.0/8"]\n'
+                               '[listener.timeouts]\nhandshake = "10m"\n')
+        for part in (b"", b"PROXY TCP4 192"):
+            with self.subTest(part):
+                for _ in range(2 * MOST):
+                    one = gate.connect()
+                    self.held.append(one)
+                    try:
+                        one.send(part)
+                    except OSError:
+                        pass
+
+                def served():
+                    with gate.connect() as one:
+                        try:
+                            one.send(b"PROXY TCP4 192.0.2.1 203.0.113.1 5000 443\r\n")
+                        except OSError:
+                            return False
+                        return self.served(one)
+                for _ in range(5):
+                    harness.eventually(served, 10, "a place")
+        self.assertGreater(self.counted(gate, "gave_way"), 0)
+        self.assertEqual({line["status"] for line in gate.access}, {200})
+
     def test_handshakes_that_do_not_end_keep_nobody_out(self):
         gate = self.start(more='[listener.timeouts]\nhandshake = "10m"\n' + configs.TLS)
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"

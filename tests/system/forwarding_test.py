@@ -1,6 +1,9 @@
 """What the origin is sent and the client is given: headers, the path, names of those involved."""
 
+import json
+
 import configs
+import credentials
 import harness
 
 HOP_BY_HOP = ["Keep-Alive", "Proxy-Connection", "Upgrade", "X-Mine", "X-Other"]
@@ -115,6 +118,45 @@ class ClientAddress(Forwarding):
             with self.subTest(given):
                 seen = self.forwarded(gate, headers={"X-Request-Id": given})
                 self.assertEqual(seen.get("x-request-id") == given, kept)
+
+    def test_a_trace_goes_on_or_begins_and_is_in_both_logs(self):
+        gate = self.start(configs.plain(more="[log]\naudit = { path = \"$dir/audit.log\" }"))
+        trace, span, state = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "a=1,b=2"
+        for given, kept, sampled in ((f"00-{trace}-{span}-01", True, "01"), (f"00-{trace}-{span}-00", True, "00"),
+                                     (f"01-{trace}-{span}-03-new", True, "01"), (None, False, "01"),
+                                     (f"00-{trace.upper()}-{span}-01", False, "01"),
+                                     (f"00-{trace}-{span}-01-x", False, "01"), (f"ff-{trace}-{span}-01", False, "01")):
+            with self.subTest(given):
+                headers = [("Tracestate", state)] + ([("Traceparent", given)] if given else [])
+                seen = self.forwarded(gate, headers=headers)
+                self.assertEqual(len(seen.all("traceparent")), 1)
+                version, of, parent, flags = seen.get("traceparent").split("-")
+                self.assertEqual((version, of == trace, flags), ("00", kept, sampled))
+                self.assertRegex(of + parent, r"^[0-9a-f]{48}$")
+                self.assertNotEqual(parent, span)
+                self.assertEqual(seen.all("tracestate"), [state] if kept else [])
+                line = gate.wait_for_access(trace=of, span=parent)
+                self.assertEqual(line["id"], seen.get("x-request-id"))
+                audited = harness.eventually(lambda: [
+                    one for one in map(json.loads, (self.directory / "audit.log").read_text().rpartition("\n")[0].splitlines())
+                    if one.get("id") == line["id"]], what="its audit record")
+                self.assertEqual(audited[0]["trace"], of)
+
+    def test_no_two_requests_begin_the_same_trace(self):
+        gate = self.start()
+        for _ in range(20):
+            self.forwarded(gate)
+        parts = [part for r in self.upstream.requests for part in r.get("traceparent").split("-")[1:3]]
+        self.assertEqual(len(set(parts)), 40)
+
+    def test_forwarded_by_ipv6_and_tls(self):
+        made = credentials.certificate()
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.tls().replace('"127.0.0.1:0"', '"[::1]:0"'), origin=self.upstream.address,
+                         files={"cert.pem": made.chain, "key.pem": made.key})
+        seen = self.forwarded(gate, headers={"Host": "[::1]:8443", "Forwarded": "for=evil;host=evil"}, tls=True)
+        self.assertEqual(seen.all("forwarded"), ['for="[::1]";proto=https;host="[::1]:8443"'])
+        self.assertEqual((seen.get("x-forwarded-for"), seen.get("x-forwarded-proto")), ("::1", "https"))
 
 
 class Paths(Forwarding):

@@ -1,9 +1,12 @@
 """Where clients are: routes for some countries, limits by country, what logs and metrics say, and a
 database that changes or breaks. Clients say who they are by X-Forwarded-For, from a trusted peer."""
 
+import json
+
 import configs
 import harness
 import mmdb
+from redis_server import value
 
 GERMAN, FRENCH, SWISS, NOBODY = "198.51.100.1", "198.51.100.200", "198.51.100.7", "203.0.114.1"
 NETWORKS = {"198.51.100.0/24": "DE", "198.51.100.128/25": "FR", "198.51.100.7/32": "CH",
@@ -53,6 +56,20 @@ path_prefix = "/"
 upstream = "origin"
 auth = []
 """
+KEYED = CONFIG.replace("""
+[[route]]
+name = "some"
+""", """
+[admin]
+socket = "$dir/admin.sock"
+[[route]]
+name = "keyed"
+path = "/keyed"
+upstream = "origin"
+auth = ["api_keys"]
+[[route]]
+name = "some"
+""") + configs.KEYS
 
 
 class Geo(harness.SystemTest):
@@ -142,20 +159,61 @@ class Geo(harness.SystemTest):
             # On a connection that knows already where its client was, too.
             harness.eventually(lambda: self.ask(gate, GERMAN, "/some/b", c) == 403, within=20)
 
-    def test_a_broken_one_changes_nothing(self):
-        gate = self.start()
+    def test_a_broken_one_changes_nothing_and_is_in_nobodys_way(self):
+        key, line = harness.new_key("alice")
+        self.write("keys", "")
+        gate = self.start(KEYED)
         path = self.directory / "countries.mmdb"
         good = path.read_bytes()
+
+        def stale():
+            return value(gate, "ringward_geo_database_stale")
+        self.assertEqual(stale(), 0)
         # In place, as a careless copy does it: what is there is cut off first.
         for broken in (b"", b"no database", good[:len(good) // 2]):
             path.write_bytes(broken)
-        gate.wait_for_log("is not a MaxMind DB, or not all of one")
-        gate.wait_for_log("the configuration in force stays")
+        gate.wait_for_log("warning: .*is not a MaxMind DB, or not all of one")
+        gate.wait_for_log("warning: .*countries are those of the database that was read before")
+        harness.eventually(lambda: stale() == 1, 20, "that the metrics say so")
         self.assertEqual([self.ask(gate, ip, "/some/a") for ip in (GERMAN, FRENCH)], [200, 403])
-        self.assertRegex(gate.metrics(), r'ringward_config_reloads_total\{outcome="refused"\} [1-9]')
+        path.unlink()
+        gate.wait_for_log("warning: .*countries.mmdb: cannot be opened")
+        # Another file that changes meanwhile comes into force, and so does a reload.
+        self.write("keys", line)
+        harness.eventually(lambda: gate.get("/keyed", headers={"x-api-key": key}).status == 200,
+                           20, "the new key")
+        done = harness.ringward("reload", "--socket", f"{self.directory}/admin.sock")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([self.ask(gate, ip, "/some/a") for ip in (GERMAN, FRENCH)], [200, 403])
+        self.assertGreaterEqual(value(gate, "ringward_geo_database_refused_total"), 2)
+        self.assertRegex(gate.metrics(), r'ringward_config_reloads_total\{outcome="refused"\} 0\n')
         path.write_bytes(mmdb.database({"198.51.100.128/25": "DE"}))
         harness.eventually(lambda: [self.ask(gate, ip, "/some/a") for ip in (GERMAN, FRENCH)]
                            == [403, 200], within=20)
+        self.assertEqual(stale(), 0)
+        # Another path has to be right.
+        toml = self.directory / "config" / "ringward.toml"
+        toml.write_text(toml.read_text().replace("countries.mmdb", "none.mmdb"))
+        done = harness.ringward("reload", "--socket", f"{self.directory}/admin.sock")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none.mmdb: cannot be opened", done.stdout + done.stderr)
+
+    def test_a_client_that_a_proxy_header_names(self):
+        log = self.directory / "audit"
+        gate = self.start(CONFIG.replace("client_address_from", "proxy_protocol_from") +
+                          f'[log]\naudit = {{ path = "{log}" }}\n')
+        for ip, status in ((GERMAN, 200), (FRENCH, 403), (SWISS, 200), (NOBODY, 403)):
+            with gate.connect() as c:
+                c.send(f"PROXY TCP4 {ip} 203.0.113.1 5000 443\r\n".encode())
+                self.assertEqual(self.ask(gate, None, "/some/a", c), status, ip)
+        self.assertEqual(gate.wait_for_access(client=FRENCH)["country"], "FR")
+
+        def recorded():
+            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            return {r["client"]: (r["result"], r.get("country")) for r in lines if "client" in r}
+        harness.eventually(lambda: recorded() == {
+            GERMAN: ("allow", "DE"), FRENCH: ("deny", "FR"), SWISS: ("allow", "CH"),
+            NOBODY: ("deny", None)}, 20, "records that say where")
 
     def test_check_reads_it(self):
         for octets, why in ((b"", "is not a MaxMind DB, or not all of one"),

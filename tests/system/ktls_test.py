@@ -138,7 +138,7 @@ class Bodies(Kernel):
                                                       target="").stdout)
                 self.assertIn(b"small", self.s_client(version, "-sess_in", ticket,
                                                       target="").stdout)
-                self.assertEqual(self.counted("ringward_tls_resumed_total"), number)
+                self.assertEqual(self.counted('ringward_tls_handshakes_total{version="1.3",resumed="yes"}'), number)
         self.assert_offloaded(4)
 
 

@@ -96,5 +96,24 @@ class MemoryBound(harness.SystemTest):
         self.assertEqual(gate.get("/", name="plain").status, 204)  # whoever waited longest made room
 
 
+    def test_what_a_flood_took_is_given_back(self):
+        gate = self.start()
+        pool = 2 * (16 << 20)  # of each worker's buffers, whose pages stay once they were used
+        before = gate.resident_bytes()
+        for number in range(3000):
+            self.connect(gate, "plain", number).sendall(HALF)
+        harness.eventually(lambda: self.metric(gate, "connections") == 3000, 30, "all are there")
+        harness.eventually(lambda: gate.resident_bytes() > before + (100 << 20), 30, "their heads")
+        peak = gate.resident_bytes()
+        for one in self.held:
+            one.close()
+        harness.eventually(lambda: self.metric(gate, "connections") == 0, 30, "all are gone")
+        harness.eventually(lambda: gate.resident_bytes() < before + pool + (peak - before - pool) // 4,
+                           60, "what they took is given back")
+        if harness.VERBOSE:
+            print(f"{before >> 20} MiB, {peak >> 20} with 3,000 half heads, "
+                  f"{gate.resident_bytes() >> 20} after them")
+
+
 if __name__ == "__main__":
     harness.main()

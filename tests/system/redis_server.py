@@ -1,5 +1,6 @@
 """A real redis-server for tests, and one that only pretends to be."""
 
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,12 @@ from pathlib import Path
 import harness
 
 SERVER = shutil.which("redis-server") or "/usr/bin/redis-server"
+
+
+def value(gate, name):
+    """Of a metric, all its labels in the name: 0 when it is not there."""
+    found = re.search(rf"^{re.escape(name)} (\S+)$", gate.metrics(), re.M)
+    return float(found[1]) if found else 0.0
 
 
 class Reply(str):

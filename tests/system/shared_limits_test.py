@@ -7,18 +7,12 @@ import time
 import configs
 import credentials
 import harness
-from redis_server import Pretender, Redis, Relay
+from redis_server import Pretender, Redis, Relay, value
 
 
 def limit(shared, rate="1/h", burst=30, by="client.ip", name="one", more=""):
     return (f'[[limit]]\nname = "{name}"\nby = "{by}"\nrate = "{rate}"\nburst = {burst}\n'
             f'shared = "{shared}"\n{more}\n')
-
-
-def value(gate, name):
-    """Of a metric, all its labels in the name: 0 when it is not there."""
-    found = re.search(rf"^{re.escape(name)} (\S+)$", gate.metrics(), re.M)
-    return float(found[1]) if found else 0.0
 
 
 class Shared(harness.SystemTest):
@@ -99,7 +93,7 @@ class Exact(Shared):
         self.assertEqual(refused.get("ratelimit-policy"), '"one";q=30;w=108000')
         self.assert_nothing_lost(*gates)
         for key in redis.keys():
-            self.assertRegex(key, r"^rw:(one:[0-9a-f]{32}|probe)$")
+            self.assertRegex(key, r"^rw:(one:[0-9a-f]{32}|probe|words:\w+:(what|order|ends))$")
         for gate in gates:
             self.assertEqual(gate.get("/").status, 429)
 
@@ -230,6 +224,27 @@ class Load:
                            "more answers")
 
 
+class Lateness:
+    """How late a thread that only sleeps comes to run on this machine: what the gate's may be too."""
+
+    def __enter__(self):
+        self.worst, self.enough = 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        return self
+
+    def _run(self):
+        step = 0.005
+        while not self.enough.is_set():
+            before = time.monotonic()
+            time.sleep(step)
+            self.worst = max(self.worst, time.monotonic() - before - step)
+
+    def __exit__(self, *_):
+        self.enough.set()
+        self.thread.join()
+
+
 class Loss(Shared):
     """With on_loss = "local" nobody notices but the metrics; with "reject" everybody at once."""
 
@@ -243,6 +258,17 @@ class Loss(Shared):
         longest = max(took for _, took in load.answers)
         self.assertLess(longest, self.TIMEOUT + harness.patience(10))
 
+    def assert_nobody_waited_longer(self, gate, late):
+        """By the gate's own clock, from a whole head to the decision: `timeout`, a tick of its
+        timers, and what this machine kept a thread from running meanwhile, twice: once before the
+        question left and once before its end was noticed."""
+        waits = [line["us_decide"] / 1e6 for line in gate.access]
+        self.assertGreater(len(waits), 400)
+        self.assertLessEqual(max(waits), self.TIMEOUT + harness.patience(0.05) + 2 * late.worst)
+        if harness.VERBOSE:
+            print(f"{len(waits)} requests: longest wait {max(waits):.4f} s; "
+                  f"a thread was {late.worst:.4f} s late")
+
     def test_killed_and_started_again_empty(self):
         redis = self.redis()
         gate = self.start(self.PLENTY, redis.address, self.LOCAL)
@@ -251,7 +277,7 @@ class Loss(Shared):
             redis.kill()
             self.wait_for(gate, "open")
             load.wait_for_more()
-            gate.wait_for_log("redis .*: not to be asked .*hold on this machine alone")
+            gate.wait_for_log("redis .*: not to be asked .*decided on this machine alone")
             redis.start()
             self.wait_for(gate, "closed")
             gate.wait_for_log("redis .*: every worker asks it again")
@@ -262,7 +288,7 @@ class Loss(Shared):
     def test_stopped_in_the_middle_of_it(self):
         redis = self.redis()
         gate = self.start(self.PLENTY, redis.address, self.LOCAL)
-        with Load(gate) as load:
+        with Lateness() as late, Load(gate) as load:
             load.wait_for_more()
             redis.hold()
             harness.eventually(lambda: value(
@@ -272,13 +298,14 @@ class Loss(Shared):
             redis.go_on()
             self.wait_for(gate, "closed")
         self.assert_unharmed(load)
+        self.assert_nobody_waited_longer(gate, late)
 
     def test_slower_than_it_may_be(self):
         redis = self.redis()
         relay = Relay(redis)
         self.addCleanup(relay.stop)
         gate = self.start(self.PLENTY, relay.address, self.LOCAL)
-        with Load(gate) as load:
+        with Lateness() as late, Load(gate) as load:
             load.wait_for_more()
             relay.delay = 4 * self.TIMEOUT
             harness.eventually(lambda: value(
@@ -288,6 +315,7 @@ class Loss(Shared):
             relay.delay = 0
             self.wait_for(gate, "closed")
         self.assert_unharmed(load)
+        self.assert_nobody_waited_longer(gate, late)
 
     def test_emptied_and_without_its_scripts(self):
         redis = self.redis()
@@ -305,7 +333,7 @@ class Loss(Shared):
     def test_full(self):
         redis = self.redis()
         gate = self.start(self.PLENTY, redis.address, self.LOCAL)
-        with Load(gate) as load:
+        with Lateness() as late, Load(gate) as load:
             load.wait_for_more()
             redis.command("CONFIG", "SET", "maxmemory", "1")
             harness.eventually(
@@ -316,6 +344,7 @@ class Loss(Shared):
             redis.command("CONFIG", "SET", "maxmemory", "0")
             self.wait_for(gate, "closed")
         self.assert_unharmed(load)
+        self.assert_nobody_waited_longer(gate, late)
 
     def test_the_budget_holds_here_alone_meanwhile(self):
         redis = self.redis()

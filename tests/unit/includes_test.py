@@ -44,6 +44,7 @@ OWNERS = (
     (re.compile(r"ares"), ("control",)),
     (re.compile(r"maxminddb"), ("geo",)),
     (re.compile(r"hiredis/"), ("redis",)),
+    (re.compile(r"nghttp2/"), ("http",)),
 )
 
 # Pure folders: no I/O on the request path, time is an argument.

@@ -161,6 +161,22 @@ TEST_F(RevokedTokens, AJtiIsAcceptedOnceOnAllWorkers) {
   EXPECT_EQ(other.authenticate(bearer(header_, one), any, {}, state_, now_).why, reason::replayed);
 }
 
+// So that others can be asked about it: whose it is, which, and until when.
+TEST_F(RevokedTokens, WhatWasUsedUpHereIsSaid) {
+  const std::string one = token("https://a.example", "carol", R"(,"jti":"7")");
+  EXPECT_EQ(ask(one, {jwt(0)}).spent_until, numeric_date{});
+  presented what = bearer(header_, one);
+  what.cannot_spend = true;
+  const credentials any{jwt(2)};
+  EXPECT_EQ(worker_.authenticate(what, any, {}, state_, now_).why, reason::replay_unknown);
+  const verdict used = ask(one, any);
+  ASSERT_TRUE(used.allowed()) << "it was not used up before";
+  EXPECT_EQ(used.token_id, "7");
+  EXPECT_EQ(used.spent_issuer, 2U);
+  EXPECT_GT(used.spent_until, numeric_date(std::chrono::seconds(1'800'000'299)));
+  EXPECT_EQ(ask(one, any).spent_until, numeric_date{});
+}
+
 TEST_F(RevokedTokens, ARequestThatIsRefusedUsesNoJtiUp) {
   const std::string one = token("https://a.example", "carol", R"(,"jti":"7")");
   const credentials any{jwt(2)};

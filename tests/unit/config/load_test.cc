@@ -73,6 +73,8 @@ TEST_F(Full, Listeners) {
   EXPECT_EQ(https.limits.header_count, 64U);
   EXPECT_EQ(https.limits.target_bytes, 4096U);
   EXPECT_TRUE(https.limits.keep_encoded_slash);
+  EXPECT_EQ(https.limits.h2_streams, 32U);
+  EXPECT_EQ(https.limits.h2_glitches, 50U);
   EXPECT_FALSE(full_.listeners[1].has_tls);
   EXPECT_EQ(full_.listeners[1].address, "unix:/run/ringward/http.sock");
 }
@@ -252,7 +254,9 @@ TEST(Load, DefaultsAreTheContracts) {
   EXPECT_EQ(read.admin.socket, "/run/ringward/admin.sock");
   EXPECT_FALSE(read.admin.socket_written);
   EXPECT_EQ(read.listeners.at(0).timeouts.keepalive, 75s);
-  EXPECT_THAT(read.listeners.at(0).protocols, ElementsAre("http/1.1"));
+  EXPECT_THAT(read.listeners.at(0).protocols, ElementsAre("h2", "http/1.1"));
+  EXPECT_EQ(read.listeners.at(0).limits.h2_streams, 128U);
+  EXPECT_EQ(read.listeners.at(0).limits.h2_glitches, 100U);
   EXPECT_EQ(read.limits.at(0).burst, 20U);
   EXPECT_THAT(read.limits.at(0).by, ElementsAre(limit_key::client_ip));
   EXPECT_EQ(read.upstreams.at(0).host, host_rule::preserve);

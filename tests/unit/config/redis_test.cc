@@ -81,8 +81,7 @@ TEST(Redis, WhatCannotBeSharedIsRefused) {
   EXPECT_THAT(complaints(shared_by("[redis]\n", "shared = \"exact\"\ncost = \"request_bytes\"\n")),
               ElementsAre("t:8:10: error: limit.shared: a limit of request_bytes cannot be shared: "
                           "each gateway counts its own"));
-  EXPECT_THAT(complaints(shared_by("[redis]\n", "shared = \"off\"\n")),
-              ElementsAre("t:4:1: warning: redis: no limit is shared: nothing asks it"));
+  EXPECT_THAT(complaints(shared_by("[redis]\n", "shared = \"off\"\n")), IsEmpty());
   EXPECT_THAT(complaints(shared_by("[redis]\n", "shared = \"leased\"\n")), IsEmpty());
 }
 

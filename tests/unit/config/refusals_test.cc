@@ -130,9 +130,6 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[[listener]]\nname = \"b\"\naddress = \"127.0.0.1:9180\"",
                 "t:4:1: error: listener.address: 127.0.0.1:9180 is admin.address"},
         refusal{
-            "protocols = [\"h2\", \"http/1.1\"]",
-            "t:4:14: error: listener.protocols: \"h2\" is not yet supported; write [\"http/1.1\"]"},
-        refusal{
             "protocols = [\"http/1.0\"]",
             "t:4:14: error: listener.protocols: must be one of \"h2\", \"http/1.1\"; did you mean "
             "\"http/1.1\"?"},
@@ -319,17 +316,28 @@ TEST(NotYet, EveryKeyIsRefusedByName) {
     return ::testing::AllOf(::testing::HasSubstr(std::string(key) + ": "),
                             ::testing::HasSubstr("not yet supported"));
   };
-  for (const char* line : {"redirect_to_https = true"}) {
-    const std::string_view text(line);
-    EXPECT_THAT(after_listener(text),
-                ElementsAre(not_yet("listener." + std::string(text.substr(0, text.find(' '))))));
-  }
-  EXPECT_THAT(
-      after_listener("limits.h2_streams = 1\nlimits.h2_glitches = 1\n"),
-      ElementsAre(not_yet("listener.limits.h2_streams"), not_yet("listener.limits.h2_glitches")));
   EXPECT_THAT(after_listener("[[upstream]]\nname = \"u\"\nservers = [{ address = \"a:1\" }]\n"
                              "protocol = \"h2\"\n"),
               ElementsAre(not_yet("upstream.protocol")));
+}
+
+TEST(RedirectToHttps, NeedsAListenerThatIsPlainAndOneWithTls) {
+  const std::string secure =
+      "[[listener]]\nname = \"s\"\naddress = \"127.0.0.1:1\"\n" + std::string(some_tls);
+  EXPECT_THAT(after_listener("redirect_to_https = true\n" + secure), ElementsAre(no_route));
+  EXPECT_TRUE(must_parse(std::string(with_listener) + "redirect_to_https = true\n" + secure)
+                  .listeners[0]
+                  .redirect_to_https);
+  EXPECT_THAT(after_listener("redirect_to_https = true\n"),
+              ElementsAre("t:1:1: error: listener.redirect_to_https: leads nowhere: no listener "
+                          "has [listener.tls] at an IP address"));
+  EXPECT_THAT(after_listener("redirect_to_https = true\n[[listener]]\nname = \"s\"\n"
+                             "address = \"unix:/s\"\n" +
+                             std::string(some_tls)),
+              ElementsAre(::testing::HasSubstr("leads nowhere")));
+  EXPECT_THAT(after_listener("redirect_to_https = true\n" + std::string(some_tls)),
+              ElementsAre("t:4:1: error: listener.redirect_to_https: is for a plain listener, and "
+                          "this one has [listener.tls]"));
 }
 
 TEST(NotYet, WhatAsksForNothingMayBeWritten) {

@@ -10,6 +10,7 @@ namespace rw::config {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct refusal {
@@ -250,9 +251,19 @@ TEST(RouteLimits, AreBounded) {
 TEST(RouteNotYet, EveryKeyIsRefusedByName) {
   const auto lines = after_upstream(
       "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"
-      "upgrade = [\"h2c\"]\nheartbeat = \"15s\"\n");
+      "upgrade = [\"h2c\"]\nheartbeat = \"1ms\"\n");
   EXPECT_THAT(lines, ElementsAre("t:23:12: error: route.upgrade: must be \"websocket\"",
-                                 "t:24:1: error: route.heartbeat: not yet supported"));
+                                 HasSubstr("route.heartbeat: must be")));
+  EXPECT_THAT(after_upstream("[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\n"
+                             "action = \"respond\"\nheartbeat = \"15s\"\n"),
+              ElementsAre("t:23:1: error: route.heartbeat: is for the answers of an origin, and "
+                          "this action has none"));
+  EXPECT_EQ(
+      must_parse(std::string(with_upstream) + "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\n"
+                                              "upstream = \"origin\"\nheartbeat = \"15s\"\n")
+          .routes[1]
+          .heartbeat,
+      std::chrono::seconds{15});
   EXPECT_THAT(
       after_upstream("[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\nupstream = \"origin\"\n"
                      "countries = []\nend_at_expiry = true\nupgrade = []\n"

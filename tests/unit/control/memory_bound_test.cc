@@ -9,6 +9,7 @@ namespace {
 config::configuration simple() {
   config::configuration made;
   made.listeners.emplace_back().max_connections = 1000;
+  made.listeners.back().protocols = {"http/1.1"};
   made.upstreams.emplace_back().max_requests_in_flight = 100;
   made.upstreams.back().servers.resize(2);
   return made;
@@ -50,7 +51,20 @@ TEST(MemoryBound, GrowsWithWhateverTheConfigurationLetsGrow) {
   EXPECT_EQ(bound_memory(plain, 1, 5000, 77).total() - before.total(), 77U);
 }
 
-// A client has at most one request under way.
+TEST(MemoryBound, StreamsOfHttp2AreClientsOfTheirOwn) {
+  config::configuration of = simple();
+  EXPECT_EQ(bound_memory(of, 2, 5000, 0).streams, 0U);
+  of.listeners[0].protocols = {"h2"};
+  of.upstreams[0].max_requests_in_flight = 1'000'000;
+  const memory_bound made = bound_memory(of, 2, 5000, 0);
+  EXPECT_EQ(made.streams, 1000U);
+  EXPECT_GT(made.each_stream, 64U << 10U);
+  EXPECT_EQ(made.requests, made.clients + 1000);
+  of.listeners[0].max_connections = 1'000'000;
+  EXPECT_EQ(bound_memory(of, 2, 5000, 0).streams, 2U * 8192);
+}
+
+// A client of HTTP/1.1 has at most one request under way.
 TEST(MemoryBound, NoMoreRequestsThanClients) {
   config::configuration of = simple();
   of.upstreams[0].max_requests_in_flight = 1'000'000;

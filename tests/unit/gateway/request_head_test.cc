@@ -21,6 +21,7 @@ class RequestHead : public test::GatewayTest {
     decide(x);
     EXPECT_TRUE(x.decision.admitted()) << x.decision.reason;
     x.request_id = "id";
+    x.trace.set_parent(0x0123456789abcdef);
     return x;
   }
   static std::string written(exchange& x) {
@@ -73,7 +74,9 @@ std::string lines_of(const std::string& head, const std::string& name) {
 TEST_F(RequestHead, IsWrittenAnewFromWhatWasRead) {
   route("");
   EXPECT_EQ(forwarded("GET /a/../b//c?x=1&y HTTP/1.1\r\nhOST: Gate.Example:80\r\n"
-                      "ACCEPT:  text/plain \r\nx-Own:\t\r\n\r\n"),
+                      "ACCEPT:  text/plain \r\nx-Own:\t\r\n"
+                      "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n"
+                      "\r\n"),
             "GET /b/c?x=1&y HTTP/1.1\r\n"
             "host: Gate.Example:80\r\n"
             "ACCEPT: text/plain\r\n"
@@ -84,7 +87,50 @@ TEST_F(RequestHead, IsWrittenAnewFromWhatWasRead) {
             "x-real-ip: 192.0.2.7\r\n"
             "forwarded: for=192.0.2.7;proto=http;host=\"Gate.Example:80\"\r\n"
             "x-request-id: id\r\n"
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-0123456789abcdef-00\r\n"
             "\r\n");
+}
+
+// W3C Trace Context 3.2, 3.3.
+TEST_F(RequestHead, ATraceGoesOnWithItsStateOrBeginsAnewWithout) {
+  route("");
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::string state = "tracestate: a=1\r\nTraceState: b=2\r\n";
+  std::string head = forwarded(with("traceparent: " + trace + "\r\n" + state));
+  EXPECT_EQ(lines_of(head, "traceparent"),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0123456789abcdef-01\n");
+  EXPECT_EQ(lines_of(head, "tracestate") + lines_of(head, "TraceState"), "a=1\nb=2\n");
+  std::string before;
+  for (const std::string& lines :
+       {std::string(), "traceparent: " + trace + "-x\r\n",
+        "traceparent: " + trace + "\r\ntraceparent: " + trace + "\r\n",
+        std::string("traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01\r\n")}) {
+    head = forwarded(with(lines + state));
+    const std::string made = lines_of(head, "traceparent");
+    EXPECT_EQ(made.size(), 56U) << made;
+    EXPECT_TRUE(made.ends_with("-0123456789abcdef-01\n")) << made;
+    EXPECT_EQ(made.find("4bf92f3577b34da6a3ce929d0e0e4736"), std::string::npos);
+    EXPECT_NE(made, before);
+    before = made;
+    EXPECT_EQ(lines_of(head, "tracestate") + lines_of(head, "TraceState"), "");
+  }
+}
+
+TEST_F(RequestHead, ARouteMayRemoveOrSetTraceparent) {
+  route("request_headers = { remove = [\"traceparent\"] }");
+  EXPECT_EQ(lines_of(forwarded(with("")), "traceparent"), "");
+  route("request_headers = { set = { traceparent = \"own\" } }");
+  EXPECT_EQ(lines_of(forwarded(with("")), "traceparent"), "own\n");
+}
+
+// RFC 7239 4: behind a quote that nobody closes, what we say would be a part of it.
+TEST_F(RequestHead, WhatATrustedPeerForwardsBrokenStopsHere) {
+  trusting();
+  peer_ = from("10.0.0.1");
+  const std::string head = forwarded(
+      with("Forwarded: for=\"evil\r\nForwarded: for=1.2.3.4;proto=https\r\nForwarded: a b\r\n"));
+  EXPECT_EQ(lines_of(head, "forwarded"),
+            "for=1.2.3.4;proto=https, for=10.0.0.1;proto=http;host=\"gate.example\"\n");
 }
 
 TEST_F(RequestHead, HasNothingThatWasMeantForTheGateAlone) {

@@ -62,6 +62,22 @@ TEST(SharedKey, IsAnotherForWhateverCounts) {
   EXPECT_EQ(all.size(), made);
 }
 
+TEST(SharedKey, OfATokenThatCountsOnceIsThatOfItsIssuerAndJti) {
+  const auto key_of_token = [](std::string_view issuer, std::string_view jti,
+                               std::string_view password = "secret") {
+    std::string out = "what was there";
+    write_once_key(issuer, jti, make_shared_secret(password), out);
+    return out;
+  };
+  const std::string made = key_of_token("https://a", "7");
+  EXPECT_THAT(made, testing::MatchesRegex("rw:jti:[0-9a-f]+"));
+  EXPECT_EQ(made.size(), 7U + 32U);
+  EXPECT_EQ(made, key_of_token("https://a", "7"));
+  EXPECT_NE(made, key_of_token("https://a7", ""));
+  EXPECT_NE(made, key_of_token("https://a", "8"));
+  EXPECT_NE(made, key_of_token("https://a", "7", "other"));
+}
+
 TEST(SharedKey, CountsAddressesAsTheTableDoes) {
   caller one{.client = {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 2, 3}};
   caller same{.client = {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 2, 9}};

@@ -59,6 +59,15 @@ TEST(AccessLine, IsOneJsonObject) {
             "\n");
 }
 
+TEST(AccessLine, HasTheTraceBehindTheId) {
+  access_record r = example();
+  r.trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  r.span = "00f067aa0ba902b7";
+  EXPECT_NE(line(r).find(R"("id":"0a1b2c","trace":"4bf92f3577b34da6a3ce929d0e0e4736",)"
+                         R"("span":"00f067aa0ba902b7","client":)"),
+            std::string::npos);
+}
+
 TEST(AccessLine, LeavesOutWhatIsNotKnown) {
   access_record r;
   r.status = 400;

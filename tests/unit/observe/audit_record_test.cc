@@ -66,7 +66,8 @@ TEST(AuditRecord, AQueryIsRedactedAndAPathIsCut) {
 TEST(AuditRecord, EveryOctetEscapedFitsWhatWasReserved) {
   audit_record r = example();
   const std::string all(4096, '\x01');
-  r.identity = r.credential_id = r.issuer = r.route = r.request_id = r.object = r.detail = all;
+  r.identity = r.credential_id = r.issuer = r.route = r.request_id = r.trace = r.object = r.detail =
+      all;
   r.path = r.query = all;
   r.count = r.status = 4'000'000'000U;
   r.bytes_in = r.bytes_out = UINT64_MAX;

@@ -60,7 +60,7 @@ TEST(Counters, AreReadWhileTheyAreWritten) {
       block->add(counter::retries);
       block->route(3).by_class[1].add(2);
       block->refusals.add("rate_limited");
-      block->durations.record(1ms);
+      block->durations.record(3, 1ms);
     }
   });
   std::uint64_t last = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace rw::redis {
 namespace {
@@ -51,6 +52,23 @@ TEST(Reply, FragmentsOfOneByteChangeNothing) {
   }
   EXPECT_EQ(whole, 2U);
   EXPECT_EQ(reader.reply().text(), "OK");
+}
+
+TEST(Reply, ArraysOfTextsWhereThoseAreAskedFor) {
+  reply_reader reader(true);
+  const std::string binary("\r\n\0x", 4);
+  reader.feed("*3\r\n$1\r\na\r\n$0\r\n\r\n$4\r\n" + binary + "\r\n*1\r\n$1\r\nb\r\n");
+  ASSERT_EQ(reader.next(), outcome::whole);
+  EXPECT_EQ(reader.reply().what, reply::kind::array);
+  EXPECT_EQ(reader.reply().texts, (std::vector<std::string>{"a", "", binary}));
+  ASSERT_EQ(reader.next(), outcome::whole);
+  EXPECT_EQ(reader.reply().texts, (std::vector<std::string>{"b"}));
+  for (const char* bytes :
+       {"*1\r\n:1\r\n", "*1\r\n*1\r\n$1\r\na\r\n", "*65\r\n", "*1\r\n$-1\r\n"}) {
+    reply_reader other(true);
+    other.feed(bytes);
+    EXPECT_EQ(other.next(), outcome::garbage) << bytes;
+  }
 }
 
 TEST(Reply, WhatNobodyAsksForIsGarbage) {

@@ -104,6 +104,22 @@ TEST(ClientHello, RefusesBrokenStructure) {
   EXPECT_FALSE(parses("\x02" + hello_of("").substr(1)));
 }
 
+// X25519, P-256, P-384 and the hybrids of all three with ML-KEM, which no client sends all of, an
+// encrypted inner hello and a ticket of 1 KiB: less than half of the bound.
+TEST(ClientHello, EveryKeyShareThatThereIsFits) {
+  std::string shares;
+  for (const unsigned size : {32U, 65U, 97U, 1216U, 1249U, 1665U}) {
+    shares += number(0x11ec, 2) + sized(std::string(size, 'k'), 2);
+  }
+  const std::string message =
+      hello_of(server_name("a.example") + extension(51, sized(shares, 2)) +
+               extension(0xfe0d, std::string(512, 'e')) +
+               extension(41, sized(sized(std::string(1024, 't'), 2) + number(0, 4), 2) +
+                                 sized(sized(std::string(48, 'b'), 1), 2)));
+  EXPECT_TRUE(parses(message));
+  EXPECT_LT(message.size(), client_hello_bytes_max / 2);
+}
+
 TEST(ClientHello, NeverReadsPastAnyPrefix) {
   const std::string whole =
       hello_of(server_name("a.example") + extension(16, sized(sized("h2", 1), 2)) +
