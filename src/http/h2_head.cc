@@ -141,6 +141,7 @@ std::size_t h2_section::write_cookies(char* at) const {
 
 // :method, :scheme and :path, which a request has exactly one of each (RFC 9113 8.3.1).
 outcome h2_section::read_control_data(request_head& out, const char* text) const {
+  if (!method_.there) return rw::http::refuse(malformed, "missing_method");
   const std::string_view method = method_.in(text);
   if (!is_token(method)) return rw::http::refuse(malformed, "bad_method");
   if (method.size() > method_bytes_max) return rw::http::refuse(501, "method_too_long");
@@ -210,9 +211,10 @@ outcome h2_section::make_request(char* home, bool ends, request_head& out) const
   std::string_view cookies;
   if (cookies_ > 1) cookies = {home + text_.size(), write_cookies(home + text_.size())};
 
-  if (!method_.there) return rw::http::refuse(malformed, "missing_method");
   const outcome control = read_control_data(out, home);
-  if (refused_.state == progress::refused) return refused_;
+  if (refused_.state == progress::refused && (method_.there || refused_.status == malformed)) {
+    return refused_;
+  }
   if (control.state == progress::refused) return control;
   bool cookies_written = false;
   for (const line& one : lines_) {

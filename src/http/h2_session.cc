@@ -123,6 +123,11 @@ struct h2_session::callbacks {
     return 0;
   }
 
+  // Of a frame that RFC 9113 does not know, which was counted above: it is left out.
+  static int on_unknown(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
+  }
+
   static void on_section(h2_session& session, const nghttp2_frame& frame) {
     const std::int32_t id = frame.hd.stream_id;
     if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -194,9 +199,8 @@ struct h2_session::callbacks {
   static ssize_t length(nghttp2_session*, std::uint8_t, std::int32_t, std::int32_t connection,
                         std::int32_t stream, std::uint32_t frame, void* self) {
     constexpr std::size_t least = 1024;
-    const std::size_t room = std::max(of(self).room_, least);
-    return static_cast<ssize_t>(std::min<std::int64_t>(
-        {connection, stream, std::int64_t{frame}, static_cast<std::int64_t>(room)}));
+    const std::size_t room = std::clamp<std::size_t>(of(self).room_, least, frame);
+    return std::min<ssize_t>({connection, stream, static_cast<ssize_t>(room)});
   }
 
   static ssize_t pull(nghttp2_session* session, std::int32_t id, std::uint8_t* room,
@@ -224,6 +228,7 @@ h2_session::h2_session(h2_session_events& to, const h2_limits& limits) : to_(to)
   nghttp2_option* rules = nullptr;
   RW_ASSERT(nghttp2_session_callbacks_new(&calls) == 0 && nghttp2_option_new(&rules) == 0);
   nghttp2_session_callbacks_set_on_begin_frame_callback(calls, &callbacks::on_header);
+  nghttp2_session_callbacks_set_unpack_extension_callback(calls, &callbacks::on_unknown);
   nghttp2_session_callbacks_set_on_begin_headers_callback(calls, &callbacks::on_begin);
   nghttp2_session_callbacks_set_on_header_callback2(calls, &callbacks::on_field);
   nghttp2_session_callbacks_set_on_frame_recv_callback(calls, &callbacks::on_frame);
@@ -238,6 +243,10 @@ h2_session::h2_session(h2_session_events& to, const h2_limits& limits) : to_(to)
   nghttp2_option_set_no_closed_streams(rules, 1);
   nghttp2_option_set_max_continuations(rules, continuations_max);
   nghttp2_option_set_max_settings(rules, settings_max);
+  // Frames of other types are passed over without a word to on_header().
+  for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type) {
+    nghttp2_option_set_user_recv_extension_type(rules, static_cast<std::uint8_t>(type));
+  }
   RW_ASSERT(nghttp2_session_server_new2(&session_, calls, this, rules) == 0);
   nghttp2_session_callbacks_del(calls);
   nghttp2_option_del(rules);

@@ -12,7 +12,7 @@ import configs
 import h2_client
 import harness
 
-ENHANCE_YOUR_CALM = 11
+PROTOCOL_ERROR, ENHANCE_YOUR_CALM = 1, 11
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 8, 9
 GOAWAY = 7
 END_STREAM, END_HEADERS = 1, 4
@@ -114,14 +114,15 @@ class Abuse(harness.SystemTest):
         self.assertIn('reason="h2_glitches"} 3', gate.metrics())
 
     def test_made_you_reset(self):
-        """CVE-2025-8671: what makes the server reset a stream whose request goes on behind it."""
+        """CVE-2025-8671: what makes the server reset a stream whose request goes on behind it. A window
+        that grows too large is the stream's end; one that grows by nothing is the connection's here."""
         head = fields("/attack")
-
-        def pieces():
-            for i in range(1, 200_000, 2):
-                yield frame(HEADERS, END_HEADERS | END_STREAM, i, head) \
-                    + frame(WINDOW_UPDATE, 0, i, struct.pack(">I", 0))
-        self.attack(pieces)
+        for growth, code in ((0x7fffffff, ENHANCE_YOUR_CALM), (0, PROTOCOL_ERROR)):
+            def pieces(more=struct.pack(">I", growth)):
+                for i in range(1, 200_000, 2):
+                    yield frame(HEADERS, END_HEADERS | END_STREAM, i, head) + frame(WINDOW_UPDATE, 0, i, more)
+            with self.subTest(growth):
+                self.attack(pieces, code=code).stop()
 
     def test_a_flood_of_settings(self):
         self.attack(lambda: (frame(SETTINGS, 0, 0) * 100 for _ in range(10_000)))
@@ -131,6 +132,9 @@ class Abuse(harness.SystemTest):
 
     def test_a_flood_of_priorities(self):
         self.attack(lambda: (frame(PRIORITY, 0, 3, bytes(5)) * 100 for _ in range(10_000)))
+
+    def test_a_flood_of_frames_that_nobody_knows(self):
+        self.attack(lambda: (frame(0xab, 0, 0, b"x") * 100 for _ in range(10_000)))
 
     def test_a_flood_of_empty_data(self):
         def pieces():

@@ -45,7 +45,7 @@ class Basics(Http2):
             self.assertIn("x-one: 1", lines)
             self.assertIn("x-forwarded-proto: https", lines)
         line = gate.wait_for_access(status=200)
-        self.assertEqual((line["protocol"], line["tls"], line["path"]), ("HTTP/2.0", "TLSv1.3", "/b"))
+        self.assertEqual((line["protocol"], line["tls"], line["path"]), ("HTTP/2.0", "TLSv1.3", "/b?c=d"))
 
     def test_prior_knowledge_in_the_clear(self):
         gate = self.start(tls=False)
@@ -67,6 +67,7 @@ class Basics(Http2):
         with gate.connect() as stream:
             stream.send(h2_client.PREFACE)
             self.assertEqual(stream.read_response().status, 505)
+        gate.stop()
         gate = self.start(listener='protocols = ["h2"]', tls=False)
         with gate.connect() as stream:
             stream.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,6 +124,7 @@ class Basics(Http2):
                     answer = client.request("GET", "/")
                     self.assertEqual((answer.status, answer.body), (200, body))
                     self.assertIsNone(answer.get("transfer-encoding"))
+                gate.stop()
 
     def test_answers_without_a_body(self):
         gate = self.start(lambda c, r: c.send(

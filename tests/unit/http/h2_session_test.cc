@@ -80,7 +80,9 @@ class H2Session : public testing::Test, public h2_session_events {
   std::vector<std::string> heard(unsigned type) const {
     std::vector<std::string> found;
     for (std::string_view left = said_; left.size() >= 9;) {
-      const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(left[i]); };
+      const auto octet = [&](std::size_t i) -> std::size_t {
+        return static_cast<unsigned char>(left[i]);
+      };
       const std::size_t size = octet(0) << 16U | octet(1) << 8U | octet(2);
       if (octet(3) == type) found.emplace_back(left.substr(9, size));
       left.remove_prefix(9 + size);
@@ -201,13 +203,20 @@ TEST_F(H2Session, StreamsThatWeAreMadeToReset) {
   begin();
   std::uint32_t id = 1;
   bool sound = true;
-  for (; id < 1001 && sound; id += 2) {  // WINDOW_UPDATE of 0: RFC 9113 6.9
-    sound =
-        say(frame(headers, end_headers | end_stream, id, get) + frame(update, 0, id, number(0)));
+  for (; id < 1001 && sound; id += 2) {  // a window beyond 2^31 - 1: RFC 9113 6.9.1
+    sound = say(frame(headers, end_headers | end_stream, id, get) +
+                frame(update, 0, id, number(0x7fffffff)));
   }
   EXPECT_FALSE(sound);
   EXPECT_LT(id, 2 * 100 + 10U);
   EXPECT_EQ(last_error(), 11U);
+}
+
+// RFC 9113 6.9 has it end the stream; 5.4.1 lets it end the connection, which nghttp2 does.
+TEST_F(H2Session, AWindowUpdateOfNothing) {
+  begin();
+  say(frame(headers, end_headers | end_stream, 1, get) + frame(update, 0, 1, number(0)));
+  EXPECT_EQ(last_error(), 1U);
 }
 
 TEST_F(H2Session, FloodsOfSmallFrames) {
