@@ -336,7 +336,7 @@ TEST(RedirectToHttps, NeedsAListenerThatIsPlainAndOneWithTls) {
                              std::string(some_tls)),
               ElementsAre(::testing::HasSubstr("leads nowhere")));
   EXPECT_THAT(after_listener("redirect_to_https = true\n" + std::string(some_tls)),
-              ElementsAre("t:4:1: error: listener.redirect_to_https: is for a plain listener, and "
+              ElementsAre("t:4:21: error: listener.redirect_to_https: is for a plain listener, and "
                           "this one has [listener.tls]"));
 }
 

@@ -256,7 +256,7 @@ TEST(RouteNotYet, EveryKeyIsRefusedByName) {
                                  HasSubstr("route.heartbeat: must be")));
   EXPECT_THAT(after_upstream("[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\n"
                              "action = \"respond\"\nheartbeat = \"15s\"\n"),
-              ElementsAre("t:23:1: error: route.heartbeat: is for the answers of an origin, and "
+              ElementsAre("t:23:13: error: route.heartbeat: is for the answers of an origin, and "
                           "this action has none"));
   EXPECT_EQ(
       must_parse(std::string(with_upstream) + "[[route]]\nname = \"r\"\nauth = []\npath = \"/\"\n"
