@@ -105,13 +105,13 @@ admin_socket::answer admin_socket::decide(std::string_view command, const std::s
     process_.audit().admin(true, "reopen", {}, asker);
     return {true, std::move(text), {}};
   }
-  if (command == "revoked") return {true, process_.revoked(), {}};
+  if (command == "revoked") return {true, process_.revoked(), process_.revoked_json()};
   if (command.starts_with("revoke\t") || command.starts_with("unrevoke\t")) {
     auto done = process_.revoke(command, asker);
     process_.audit().revocation(done.done, command, asker);
     return {done.done, std::move(done.text), {}};
   }
-  if (command == "bans") return {true, process_.bans(), {}};
+  if (command == "bans") return {true, process_.bans(), process_.bans_json()};
   if (command.starts_with("ban\t") || command.starts_with("unban\t")) {
     auto done = process_.ban(command, asker);
     return {done.done, std::move(done.text), {}};

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "control/json_text.h"
 #include "control/whole_file.h"
 #include "gateway/ban.h"
 #include "observe/metric.h"
@@ -163,6 +164,21 @@ std::string ban_board::text(const gateway::snapshot& state, two_clocks now) cons
         out;
   if (!state.ban) out += "none of this acts: there is no [ban] table in the configuration\n";
   return out;
+}
+
+std::string ban_board::json(const gateway::snapshot& state, two_clocks now) const {
+  std::vector<std::string> bans;
+  for (const auto& [client, one] : in_force_) {
+    if (one.what.until <= now.mono) continue;
+    bans.push_back(json_object()
+                       .text("address", gateway::text_of_banned(client))
+                       .text("since", moment(one.since))
+                       .text("until", moment(until_of(one.what, now)))
+                       .number("time", one.what.repeat)
+                       .text("reason", limit::name(one.what.cause))
+                       .str());
+  }
+  return json_object().flag("act", state.ban.has_value()).put("bans", json_array(bans)).str();
 }
 
 void ban_board::look(two_clocks now, const observe::log& log, audit_events& audit) {

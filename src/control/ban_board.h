@@ -46,6 +46,8 @@ class ban_board {
   outcome change(std::string_view command, const gateway::snapshot& state, two_clocks now,
                  audit_events& audit, std::string_view asker);
   std::string text(const gateway::snapshot& state, two_clocks now) const;
+  // The same as a JSON object; "act" is whether there is a [ban] table.
+  std::string json(const gateway::snapshot& state, two_clocks now) const;
 
   // ---- with other gateways
   static constexpr std::string_view word_prefix = "ban\t";

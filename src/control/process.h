@@ -90,9 +90,11 @@ class process {
   // For `ringward revoke`, `unrevoke` and `revoked`. `by`: who asked.
   revocation_board::outcome revoke(std::string_view command, std::string_view by);
   std::string revoked() const { return revocations_.table(loop_->wall_now()); }
+  std::string revoked_json() const { return revocations_.json(loop_->wall_now()); }
   // For `ringward ban`, `unban` and `bans`. `by`: who asked.
   ban_board::outcome ban(std::string_view command, std::string_view by);
   std::string bans() const { return bans_.text(*state_, clocks()); }
+  std::string bans_json() const { return bans_.json(*state_, clocks()); }
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "control/json_text.h"
 #include "control/revocation_text.h"
 #include "control/whole_file.h"
 
@@ -146,6 +147,23 @@ std::string revocation_board::table(wall_time now) const {
   }
   if (out.empty()) return "nothing is revoked\n";
   return fmt::format("{:<9} {:<20} {:<20} {}\n", "KIND", "SINCE", "UNTIL", "ID") + out;
+}
+
+// What is not said is null: an issuer that may be any, an end that there is none of.
+std::string revocation_board::json(wall_time now) const {
+  std::vector<std::string> revoked;
+  for (const revocation& one : entries()) {
+    if (!one.holds(now)) continue;
+    const bool ends = one.until != std::chrono::sys_seconds{};
+    revoked.push_back(json_object()
+                          .text("kind", auth::name(one.what))
+                          .text("id", one.id)
+                          .put("issuer", one.issuer.empty() ? "null" : json_string(one.issuer))
+                          .text("since", moment(one.since))
+                          .put("until", ends ? json_string(moment(one.until)) : "null")
+                          .str());
+  }
+  return json_object().put("revoked", json_array(revoked)).str();
 }
 
 }  // namespace rw::control

@@ -38,6 +38,7 @@ class revocation_board {
   // Writes the list down, after change() and after the workers have it. Blocks on the disk.
   outcome keep(outcome changed) const;
   std::string table(wall_time now) const;
+  std::string json(wall_time now) const;  // the same as a JSON object
 
   // ---- with other gateways
   static constexpr std::string_view word_prefix = "revoke\t";

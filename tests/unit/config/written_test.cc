@@ -37,7 +37,7 @@ TEST(Written, TheSameIsTheSameHoweverItIsLaidOut) {
 TEST(Written, TablesComeAndGoByName) {
   EXPECT_THAT(between("[[route]]\nname='a'\n[[route]]\nname='b'\n[ban]\n",
                       "[[route]]\nname='b'\n[[route]]\nname='c'\n[auth.jwt.main]\nissuer='x'\n"),
-              ElementsAre("- route a", "- ban", "+ route c", "+ auth.jwt.main"));
+              ElementsAre("- ban", "- route a", "+ auth.jwt.main", "+ route c"));
 }
 
 TEST(Written, KeysSayWhatTheyWereAndAre) {

@@ -58,6 +58,20 @@ class BanBoard : public ::testing::Test {
   observe::log log_{observe::level::error};
 };
 
+TEST_F(BanBoard, TheListInJson) {
+  ban_board board;
+  ASSERT_TRUE(board.open(folder_, start));
+  EXPECT_EQ(board.json(state_, start), R"({"act":true,"bans":[]})");
+  ASSERT_TRUE(tell(board, "ban\t60\t192.0.2.1").done);
+  const std::string one =
+      R"([{"address":"192.0.2.1","since":"2027-01-15T08:00:00Z","until":"2027-01-15T08:01:00Z",)"
+      R"("time":1,"reason":"by_hand"}])";
+  EXPECT_EQ(board.json(state_, after(1s)), R"({"act":true,"bans":)" + one + "}");
+  EXPECT_EQ(board.json(state_, after(61s)), R"({"act":true,"bans":[]})");
+  state_.ban.reset();
+  EXPECT_EQ(board.json(state_, after(1s)), R"({"act":false,"bans":)" + one + "}");
+}
+
 TEST_F(BanBoard, WhatIsBannedIsListedUntilItEnds) {
   ban_board board;
   ASSERT_TRUE(board.open(folder_, start));

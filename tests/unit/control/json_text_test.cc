@@ -14,7 +14,7 @@ TEST(JsonText, ObjectsAndArrays) {
                 .flag("c", true)
                 .put("d", json_array({"1", json_string("2")}))
                 .str(),
-            R"({"a":"x\"y\\z\n\u0001","b":-3,"c":true,"d":[1,"2"]})");
+            R"({"a":"x\"y\\z\u000a\u0001","b":-3,"c":true,"d":[1,"2"]})");
 }
 
 TEST(JsonText, LinesAreStrings) {

@@ -50,6 +50,21 @@ TEST_F(RevocationBoard, WhatIsKeptIsThereAfterARestart) {
   EXPECT_FALSE(last.list()->has_identity("alice", now));
 }
 
+TEST_F(RevocationBoard, TheListInJson) {
+  revocation_board board;
+  ASSERT_TRUE(board.open(folder_));
+  EXPECT_EQ(board.json(now), R"({"revoked":[]})");
+  EXPECT_TRUE(board.change("revoke\tidentity\t0\t\talice", now).changed);
+  EXPECT_TRUE(board.change("revoke\tjti\t60\thttps://a\tid 7", now).changed);
+  const std::string alice =
+      R"({"kind":"identity","id":"alice","issuer":null,"since":"2027-01-15T08:00:00Z","until":null})";
+  const std::string token =
+      R"({"kind":"jti","id":"id 7","issuer":"https://a","since":"2027-01-15T08:00:00Z",)"
+      R"("until":"2027-01-15T08:01:00Z"})";
+  EXPECT_EQ(board.json(now), R"({"revoked":[)" + alice + "," + token + "]}");
+  EXPECT_EQ(board.json(now + std::chrono::seconds(61)), R"({"revoked":[)" + alice + "]}");
+}
+
 TEST_F(RevocationBoard, ABrokenFileIsAnErrorAndNotAnEmptyList) {
   std::ofstream(folder_ + "/revocations") << "identity alice\n";
   revocation_board board;

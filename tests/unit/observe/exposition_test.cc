@@ -140,7 +140,7 @@ TEST(Exposition, HandshakesAreByVersionAndResumption) {
 
 TEST(Exposition, OtherShowsWhenItIsNeeded) {
   world w;
-  EXPECT_THAT(w.text(), Not(HasSubstr("other")));
+  EXPECT_THAT(w.text(), Not(HasSubstr("\"other\"")));
   w.first->route(names::other).by_class[3].add();
   w.first->upstream(names::other).failed.add();
   w.first->limit(names::other).admitted.add();
