@@ -1,12 +1,16 @@
 """HTTP/2 with clients (RFC 9113): from ALPN or the preface to an HTTP/1.1 origin and back."""
 
 import subprocess
+import threading
 
 import client as http
 import configs
 import credentials
 import h2_client
 import harness
+
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PING = b": ping\n\n"
 
 
 def echo(connection, request):
@@ -156,6 +160,41 @@ class Basics(Http2):
             answer = client.request("GET", "/")
             self.assertEqual((answer.ended, answer.reset), (False, 2))
             self.assertEqual(client.request("GET", "/").reset, 2)  # the connection goes on
+
+    def test_heartbeats_go_into_a_stream_of_events(self):
+        go_on = threading.Event()
+
+        def events(connection, _):
+            connection.send(EVENTS)
+            connection.chunk(b"data: 1\n\n")
+            go_on.wait(harness.patience(20))
+            connection.send(b"0\r\n\r\n")
+        gate = self.start(events, route='heartbeat = "100ms"')
+        with h2_client.connect(gate) as client:
+            stream = client.begin("GET", "/")
+            client.until(lambda: client.answers[stream].body.count(PING) >= 3)
+            go_on.set()
+            answer = client.answer(stream)
+        self.assertEqual((answer.body.replace(PING, b""), answer.ended), (b"data: 1\n\n", True))
+
+    def test_a_stream_of_events_that_is_revoked_ends_with_an_error(self):
+        def events(connection, request):
+            connection.send(EVENTS)
+            connection.chunk(b"data: 1\n\n" if request.target == "/event" else b"data: 1")
+            connection.closed_within(harness.patience(20))
+        key, line = harness.new_key("alice")
+        gate = self.start(events, auth='["api_keys"]', more=configs.KEYS, files={"keys": line + "\n"})
+        with h2_client.connect(gate) as client:
+            event, half = (client.begin("GET", path, {"x-api-key": key}) for path in ("/event", "/half"))
+            client.until(lambda: client.answers[event].body and client.answers[half].body)
+            done = harness.ringward("revoke", "identity", "alice", "--socket", f"{self.directory}/admin.sock")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told, cut = client.answer(event), client.answer(half)
+        self.assertTrue(told.body.startswith(b"data: 1\n\nevent: error\ndata: {"), told.body)
+        self.assertEqual((told.ended, told.reset), (True, None))
+        self.assertEqual((cut.body, cut.ended, cut.reset), (b"data: 1", False, 2))
+        for path in ("/event", "/half"):
+            self.assertEqual(gate.wait_for_access(path=path)["reason"], "revoked")
 
     def test_curl(self):
         gate = self.start()

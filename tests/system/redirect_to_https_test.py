@@ -2,6 +2,7 @@
 
 import configs
 import credentials
+import h2_client
 import harness
 
 PLAIN = """
@@ -81,6 +82,18 @@ class RedirectToHttps(harness.SystemTest):
         self.assertEqual(self.ask("GET / HTTP/1.0\r\nHost: gate.example\r\n\r\n").status, 308)
         self.assertEqual(self.ask("GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n").status, 404)
         self.assertEqual(self.ask("GET /a%2fb HTTP/1.1\r\nHost: gate.example\r\n\r\n").status, 400)
+
+    def test_by_http2_too(self):
+        with self.gateway.connect("plain") as stream:
+            client = h2_client.Client(stream, authority="gate.example:80")
+            answer = client.request("POST", "/a/../b?c=d", body=b"x" * 100)
+            self.assertEqual((answer.status, answer.get("location"), answer.body),
+                             (308, f"https://gate.example:{self.port}/b?c=d", b""))
+            client.authority = "evil.example"
+            self.assertEqual(client.request("GET", "/").status, 404)
+        self.assertEqual(self.upstream.requests, [])
+        line = self.gateway.wait_for_access(reason="redirected_to_https")
+        self.assertEqual((line["status"], line["protocol"]), (308, "HTTP/2.0"))
 
     def test_a_body_is_not_taken_for_a_request(self):
         with self.gateway.connect("plain") as client:
