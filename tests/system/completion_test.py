@@ -53,7 +53,7 @@ class Shell:
     def write(self, text):
         os.write(self.terminal, text if isinstance(text, bytes) else text.encode())
 
-    def read_until(self, pattern, within=20):
+    def read_until(self, pattern, within=60):
         deadline = time.monotonic() + harness.patience(within)
         while not (found := re.search(pattern, self.said, re.S)):
             left = deadline - time.monotonic()

@@ -20,7 +20,8 @@ PAGE = harness.ROOT / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(ringward_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", re.M)
 SERIES = re.compile(r"^(ringward_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$")
 
-# Something for every family: TLS on both sides, an origin by name, fetched keys, countries.
+# Something for every family: TLS on both sides, an origin by name, fetched keys, countries, a Redis
+# (that nobody answers at).
 EVERYTHING = configs.tls(more="""
 [[upstream]]
 name = "named"
@@ -31,6 +32,8 @@ certificate = { chain = "$dir/cert.pem", key = { file = "$dir/key.pem" } }
 [geo]
 database = "$dir/countries.mmdb"
 [ban]
+[redis]
+address = "127.0.0.1:1"
 [auth.jwt.away]
 issuer = "https://issuer.example"
 audiences = ["api"]

@@ -6,8 +6,10 @@ import subprocess
 import threading
 import time
 
+import client
 import configs
 import credentials
+import h2_client
 import harness
 
 RELOADS = 100
@@ -86,6 +88,23 @@ class Load(harness.SystemTest):
                 asked += 1
         return asked
 
+    def ask_by_h2(self, address):
+        """Five requests at once on one HTTP/2 connection, beside a stream of events that goes on."""
+        asked = 0
+        with h2_client.Client(address()) as connection:
+            events = connection.begin("GET", "/events")
+            while not self.over.is_set():
+                for number in [connection.begin("GET", "/") for _ in range(5)]:
+                    self.assertEqual(connection.answer(number).status, 200)
+                    asked += 1
+            answer = connection.answer(events)
+            self.assertTrue(answer.ended, answer.reset)
+            seen = [int(n) for n in re.findall(rb"data: (\d+)\n\n", answer.body)]
+            self.assertGreater(len(seen), 10)
+            self.assertEqual(seen, list(range(len(seen))))
+            self.assertIsNone(connection.goaway)
+        return asked
+
     def in_background(self, what, *arguments):
         def run():
             try:
@@ -111,6 +130,8 @@ class Load(harness.SystemTest):
                 return gate.connect(name, tls=tls)
             for what in (self.follow_events, self.chat, self.keep_asking, self.keep_asking):
                 self.in_background(what, connect)
+            h2 = client.tls_context(alpn=["h2"]) if tls else None
+            self.in_background(self.ask_by_h2, lambda name=name, tls=h2: gate.connect(name, tls=tls))
         loads = [subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s",
                                    "%s://%s:%d/" % (scheme, *gate.address(name)[:2])],
                                   stdout=subprocess.PIPE, text=True)
@@ -137,7 +158,7 @@ class Load(harness.SystemTest):
         self.over.set()
         for thread in self.threads:
             thread.join(harness.patience(60))
-        self.assertEqual(len(self.results), 8, self.results)
+        self.assertEqual(len(self.results), 10, self.results)
         for what, count in self.results:
             self.assertIsInstance(count, int, f"{what}: {count!r}")
             self.assertGreater(count, 10, what)
@@ -145,7 +166,7 @@ class Load(harness.SystemTest):
         self.assertNotIn("Non-2xx", said)
         self.assertNotIn("Socket errors", said)
         requests = sum(int(n) for n in re.findall(r"(\d+) requests in", said))
-        print(f"{done} reloads in {took:.1f} s, {requests} requests and 8 connections beside: "
+        print(f"{done} reloads in {took:.1f} s, {requests} requests and 10 connections beside: "
               f"none failed; resident {early >> 10} KiB after 20, {late >> 10} KiB at the end", flush=True)
         self.assertGreaterEqual(done, 20)
         if not harness.SANITIZER:  # they keep what was freed
