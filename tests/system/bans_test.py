@@ -1,6 +1,7 @@
 """Clients that keep failing are shut out: at accept, behind a proxy, over workers, reloads and
 restarts; `ringward ban`, `unban` and `bans`; and whom no ban ever hits."""
 
+import json
 import re
 import socket
 import ssl
@@ -100,6 +101,9 @@ class Failures(BanTest):
         self.assertEqual(self.metric("ringward_bans_made_total"), 1)
         harness.eventually(lambda: self.metric("ringward_bans") == 1)
         self.assertRegex(self.tell("bans"), r"\n127\.0\.0\.5 +\S+Z +\S+Z +1 unauthorized\n")
+        said = json.loads(self.tell("bans", "--json"))
+        self.assertEqual((said["act"], [(b["address"], b["time"], b["reason"]) for b in said["bans"]]),
+                         (True, [("127.0.0.5", 1, "unauthorized")]))
         self.assertRegex(self.tell("status"), r"(?m)^bans +1$")
         self.gateway.wait_for_log(r"banned: 127\.0\.0\.5, until \S+, time 1, for unauthorized")
 
