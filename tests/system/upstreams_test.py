@@ -176,9 +176,9 @@ class UnderLoad(Servers):
 class Operator(Servers):
     def test_a_drained_server_finishes_what_is_under_way(self):
         servers = self.servers(2)
-        gate = self.start([one.address for one in servers], first_byte="10s")
+        gate = self.start([one.address for one in servers], first_byte="60s")
         victim = servers[0]
-        victim.slow(1)
+        victim.slow(harness.patience(4))  # two commands are run meanwhile
         waiting = [gate.connect() for _ in range(4)]
         for one in waiting:
             self.addCleanup(one.close)
@@ -219,8 +219,8 @@ class Operator(Servers):
         victim = servers[1]
         victim.kill()
         self.addCleanup(victim.start)
-        harness.eventually(lambda: gate.get("/").status == 200
-                           and self.rows()[victim.address]["STATE"] == "ejected")
+        harness.eventually(lambda: all(gate.get("/").status == 200 for _ in range(10))
+                           and self.rows()[victim.address]["STATE"] == "ejected", 20)
         row = self.rows()[victim.address]
         self.assertEqual(row["WHY"], "upstream_refused")
         self.assertGreaterEqual(int(row["FAILED"]), 5)
