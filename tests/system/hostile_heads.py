@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 TARGET = re.compile(rb"[\x21-\x22\x24-\x7e]+")
+LABEL = re.compile(rb"case-(\d+)\.")
 HOST = re.compile(rb"([A-Za-z0-9\-._~!$&'()*+,;=]+|\[[0-9a-fA-F:.]+\])(:[0-9]{0,5})?")
 
 
@@ -87,7 +88,7 @@ def take_chunked(data, at):
         line, at = take_line(data, at)
         size, _, extension = line.partition(b";")
         size = size.rstrip(b" \t") if extension else size  # RFC 9112 7.1.1: BWS
-        if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", size) or not VALUE.fullmatch(extension):
+        if not re.fullmatch(rb"0*[0-9A-Fa-f]{1,16}", size) or not VALUE.fullmatch(extension):
             raise Malformed("chunk size")
         count = int(size, 16)
         if count == 0:
@@ -125,7 +126,7 @@ def take_request(data, at):
             raise Malformed("coding")
         one.body, one.trailers, at = take_chunked(data, at)
     elif lengths:
-        if len(lengths) != 1 or not re.fullmatch(rb"[0-9]{1,18}", lengths[0]):
+        if len(lengths) != 1 or not re.fullmatch(rb"0*[0-9]{1,18}", lengths[0]):
             raise Malformed("length")
         end = at + int(lengths[0])
         if len(data) < end:
@@ -269,6 +270,8 @@ def make(rng, number):
                             head(number, fields=[b"Transfer-Encoding: chunked"]) + b"5\r\nhello\r\n0\r\nX: y\r\n\r\n",
                             head(number, b"GET /c%d?q HTTP/1.1" % number)])
         octets = mutated(rng, whole)
+        while set(LABEL.findall(octets)) != {b"%d" % number}:  # what becomes of it has to be told from the others
+            octets = mutated(rng, whole)
     if rng.random() < 0.5:
         octets += inner
     return Case(number, kind, octets)

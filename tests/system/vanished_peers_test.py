@@ -1,6 +1,7 @@
 """Peers that vanish without a word: a machine that lost its power, a cable that was pulled."""
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -68,11 +69,15 @@ class Options(harness.SystemTest):
 
 @unittest.skipUnless(os.geteuid() == 0, "network namespaces need root")
 class Vanished(harness.SystemTest):
+    numbers = itertools.count()
+
     def setUp(self):
         super().setUp()
-        # Another machine, behind a cable: 10.213.N.1 here, 10.213.N.2 there.
-        self.name = f"rw-gone-{os.getpid()}"
-        self.here, net = f"rwg{os.getpid()}", os.getpid() % 256
+        # Another machine, behind a cable: 10.213.N.1 here, 10.213.N.2 there. A namespace that is deleted keeps
+        # its cable for a while, so each test has names of its own.
+        number = next(self.numbers)
+        self.name = f"rw-gone-{os.getpid()}-{number}"
+        self.here, net = f"rwg{os.getpid()}-{number}", (os.getpid() * 2 + number) % 256
         self.ours, self.theirs = f"10.213.{net}.1", f"10.213.{net}.2"
         sh("ip", "netns", "add", self.name)
         self.addCleanup(sh, "ip", "netns", "del", self.name)
@@ -133,7 +138,7 @@ class Vanished(harness.SystemTest):
         stream = gate.connect(timeout=harness.patience(150))
         self.addCleanup(stream.close)
         stream.send_request("GET", "/stream")
-        stream.read_until(b"data: 1")
+        stream.read_until(b"data: 1\n\n\r\n")
         again = gate.connect(timeout=harness.patience(150))
         self.addCleanup(again.close)
         self.assertEqual(again.request("GET", "/").status, 200)  # its connection rests from here on
