@@ -11,6 +11,7 @@
 #include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
+#include "net/carried_stream.h"
 
 namespace rw::gateway {
 namespace {
@@ -219,6 +220,14 @@ io::task<bool> wait_for_place(exchange& x, upstream::waiting_line& line) {
   co_return false;
 }
 
+// False: it waits for the client to take what it is sent. A send that has just begun does not:
+// there is room for it, since little lies unacknowledged.
+bool takes_what_comes(net::stream& to) noexcept {
+  if (to.is_carried()) return !net::carried_stream::of(to).is_sending();
+  constexpr std::size_t little = 4096;
+  return !to.is_sending() || to.loop().kernel().unacknowledged(to.fd()) < little;
+}
+
 }  // namespace
 
 void end_caller(exchange& x, const char* why) noexcept {
@@ -227,7 +236,7 @@ void end_caller(exchange& x, const char* why) noexcept {
   // Where nothing was answered yet a 401 can still be; else both sides end where they are.
   if (x.upstream) x.upstream->stream.abort(fault::canceled);
   // An event stream is told why; but nobody waits for that who does not take what he is sent.
-  const bool is_told = x.speaks_events && !x.downstream->is_sending();
+  const bool is_told = x.speaks_events && takes_what_comes(*x.downstream);
   if ((x.answer_begun && !is_told) || !x.upstream) x.downstream->abort(fault::canceled);
 }
 

@@ -58,8 +58,8 @@ class Client:
             client_side=True, header_encoding="latin-1", validate_outbound_headers=False,
             normalize_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
-        for name, value in (settings or {}).items():
-            self.h2.local_settings[name] = value
+        if settings:  # by their codes
+            self.h2.local_settings = h2.settings.Settings(client=True, initial_values=settings)
         self.h2.initiate_connection()
         self.flush()
 

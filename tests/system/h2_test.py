@@ -1,7 +1,10 @@
 """HTTP/2 with clients (RFC 9113): from ALPN or the preface to an HTTP/1.1 origin and back."""
 
+import contextlib
 import subprocess
 import threading
+
+import h2.settings
 
 import client as http
 import configs
@@ -195,6 +198,24 @@ class Basics(Http2):
         self.assertEqual((cut.body, cut.ended, cut.reset), (b"data: 1", False, 2))
         for path in ("/event", "/half"):
             self.assertEqual(gate.wait_for_access(path=path)["reason"], "revoked")
+
+    def test_who_takes_nothing_is_cut_off_when_he_is_revoked(self):
+        def events(connection, _):
+            connection.send(EVENTS)
+            with contextlib.suppress(OSError):
+                while True:
+                    connection.chunk(b"data: " + b"x" * 1000 + b"\n\n")
+        key, line = harness.new_key("alice")
+        gate = self.start(events, auth='["api_keys"]', more=configs.KEYS, files={"keys": line + "\n"},
+                          listener='timeouts.write_gap = "10m"')
+        window = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 100}
+        with h2_client.connect(gate, automatic_window=False, settings=window) as client:
+            stream = client.begin("GET", "/", {"x-api-key": key})
+            client.until(lambda: len(client.answers[stream].body) == 100)
+            done = harness.ringward("revoke", "identity", "alice", "--socket", f"{self.directory}/admin.sock")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(client.answer(stream).reset, 2)
+        self.assertEqual(gate.wait_for_access(path="/")["reason"], "revoked")
 
     def test_curl(self):
         gate = self.start()
