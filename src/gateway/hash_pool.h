@@ -61,7 +61,7 @@ class hash_pool {
   explicit hash_pool(unsigned threads, nanoseconds guesses_at_once = guess_budget::burst,
                      int policy = SCHED_IDLE);
   // Waits for a thread that is hashing, but not for long: on a machine without idle time one hash
-  // can take minutes. Such a thread keeps what it needs and ends by itself.
+  // can take minutes. Threads keep what they need and end by themselves.
   ~hash_pool();
   hash_pool(const hash_pool&) = delete;
   hash_pool& operator=(const hash_pool&) = delete;

@@ -34,7 +34,7 @@ std::shared_ptr<const tls::client_context> make_tls(const config::redis& from,
     const auto& before = with.previous->redis->tls;
     if (before->fingerprint() == tls::client_context::fingerprint_of(options)) return before;
   }
-  auto made = tls::client_context::create(std::move(options), with.workers);
+  auto made = tls::client_context::create(std::move(options), with.workers + 1);
   if (made) return *made;
   files.report({.key = "redis", .at = from.at}, made.error().text);
   return nullptr;
