@@ -116,6 +116,8 @@ class Revocation(harness.SystemTest):
                 harness.eventually(lambda: self.statuses(refused) == {401}, what="401 on all workers")
                 self.assertEqual(self.status(taken), 200)
                 self.assertIn(words[1], self.tell("revoked"))
+                said = json.loads(self.tell("revoked", "--json"))["revoked"]
+                self.assertEqual([(one["kind"], one["id"]) for one in said], [words[:2]])
                 self.tell("unrevoke", *words)
                 harness.eventually(lambda: self.statuses(refused) == {200}, what="200 again")
         self.assertEqual(self.tell("revoked"), "nothing is revoked\n")
