@@ -14,7 +14,7 @@ from rows import ROWS, STANDING
 COMMITTED = os.path.join(RESULTS, "gate.json")
 ALLOWED = 1.10
 ATTEMPTS = 3
-IDLE_BYTES_MAX = 5000
+IDLE_BYTES_MAX = 4650
 
 
 def ratios_of(samples):

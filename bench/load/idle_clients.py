@@ -1,5 +1,6 @@
 """Many idle TLS connections to 127.0.0.1. Arguments: port, CA file, headers. Lines on stdin: `open N`
-opens N more, each having made one request and read its answer; `check` sees that all are still open.
+opens N more, each having made one request and read its answer; `ask N` makes N requests on the last of them;
+`check` sees that all are still open.
 Answers `good`, or what went wrong."""
 
 import socket
@@ -11,6 +12,12 @@ def connect(context, port, request):
     plain = socket.create_connection(("127.0.0.1", port), 10)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a server without tickets is silent
     link = context.wrap_socket(plain, server_hostname="localhost")
+    exchange(link, request)
+    link.setblocking(False)
+    return link
+
+
+def exchange(link, request):
     link.sendall(request)
     answer = b""
     while not answer.endswith(b"\r\n\r\nok"):
@@ -20,8 +27,6 @@ def connect(context, port, request):
         answer += got
     if not answer.startswith(b"HTTP/1.1 200 "):
         raise OSError(f"answered {answer!r}")
-    link.setblocking(False)
-    return link
 
 
 def closed(link):
@@ -44,6 +49,11 @@ def main():
             if word == "open":
                 for _ in range(int(number[0])):
                     links.append(connect(context, port, request))
+            if word == "ask":
+                links[-1].settimeout(10)
+                for _ in range(int(number[0])):
+                    exchange(links[-1], request)
+                links[-1].setblocking(False)
             gone = sum(map(closed, links))
             print(f"{gone} of {len(links)} connections are closed" if gone else "good", flush=True)
         except (OSError, ValueError) as why:

@@ -16,6 +16,7 @@ FRESH = True  # memory once had is kept: each round begins with new processes
 CONNECTIONS = 5000
 METRIC_SECONDS = 1.5  # it is as old as a second
 FIRST = 100  # before these a server has not made what it makes only once
+LINES = 20000  # nor written to all of the queue of its log, which has room for some 12,000 of them
 
 
 def resident_bytes(pid):
@@ -64,6 +65,7 @@ class Clients:
 def measure(plan, server):
     with Clients(plan, server) as clients:
         clients.ask(f"open {FIRST}")
+        clients.ask(f"ask {LINES}")
         before = resident_bytes(server.process.pid)
         clients.ask(f"open {CONNECTIONS}")
         after = resident_bytes(server.process.pid)
