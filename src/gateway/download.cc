@@ -161,6 +161,11 @@ io::task<> download(exchange& x) {
     co_return;
   }
   while (!done) {
+    if (x.ended_by != nullptr && head_left.empty()) {  // while something was being sent
+      const bool is_told = co_await sse.end_with_error();
+      if (!is_told) fail(x, {fault::canceled, origin::local, false, 0, "its caller was ended"});
+      co_return;
+    }
     if (from.input().empty() && head_left.empty()) {
       // Of unknown length: when what comes comes in large pieces; events must not hold so much.
       const std::uint64_t known = flows ? passed : 0;

@@ -63,7 +63,7 @@ class RedirectToHttps(harness.SystemTest):
     def test_where_it_leads_leads_there(self):
         answer = self.ask("GET /x HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n")
         self.assertEqual(answer.get("location"), f"https://127.0.0.1:{self.port}/x")
-        there = self.gateway.get("/x", "main", tls=True)
+        there = self.gateway.get("/x", "main", tls=True, authority=f"127.0.0.1:{self.port}")
         self.assertEqual(there.status, 401)
         self.assertIn("max-age=", there.get("strict-transport-security"))
 

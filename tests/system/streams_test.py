@@ -168,6 +168,7 @@ address = "127.0.0.1:0"
 [[listener]]
 name = "main"
 address = "127.0.0.1:0"
+timeouts.write_gap = "10m"
 [[upstream]]
 name = "origin"
 servers = [{ address = "$origin" }]
@@ -184,18 +185,26 @@ path_prefix = "/"
 upstream = "origin"
 auth = ["api_keys", "jwt:main"]
 end_at_expiry = true
+heartbeat = "100ms"
 """
 
     def setUp(self):
         super().setUp()
         self.signer = credentials.SigningKey("ES256", kid="key-1")
         self.key, line = harness.new_key("alice")
+        self.sent = float("inf")
         self.upstream = self.origin(self.serve)
         self.gateway = self.gate(self.CONFIG, origin=self.upstream.address, files={
             "keys": line + "\n", "jwks.json": credentials.key_set(self.signer)})
 
-    @staticmethod
-    def serve(c, request):
+    def serve(self, c, request):
+        if request.target == "/flood":
+            c.send(HEAD)
+            with contextlib.suppress(OSError):
+                while True:
+                    c.chunk(b"data: " + b"x" * 1000 + b"\n\n")
+                    self.sent = time.monotonic()
+            return
         begun = {"/event": b"data: 1\n\n", "/half": b"data: 1\n\ndata: 2", "/plain": b"data: 1\n\n"}[request.target]
         c.send(HEAD.replace(b"text/event-stream", b"text/plain") if request.target == "/plain" else HEAD)
         c.chunk(begun)
@@ -209,24 +218,42 @@ end_at_expiry = true
         read_chunk(one)
         return one
 
-    def test_revoked_it_ends_with_an_error_where_one_can_stand(self):
-        streams = {target: self.begin(target, ("x-api-key", self.key)) for target in ("/event", "/half", "/plain")}
+    @staticmethod
+    def after_pings(stream):
+        while (got := read_chunk(stream)) == PING:
+            pass
+        return got
+
+    def test_who_takes_nothing_is_cut_off(self):
+        one = self.gateway.connect()
+        self.addCleanup(one.close)
+        one.send_request("GET", "/flood", [("x-api-key", self.key)])
+        # The origin has more to say than there is room for: it is sent nothing once the client takes nothing.
+        harness.eventually(lambda: time.monotonic() - self.sent > 1, what="an origin that cannot send")
         done = harness.ringward("revoke", "identity", "alice", "--socket", f"{self.directory}/admin.sock")
         self.assertEqual(done.returncode, 0, done.stderr)
-        told = streams["/event"]
-        self.assertEqual(read_chunk(told), ERROR)
-        self.assertEqual(told.read_to_end(), b"0\r\n\r\n")
+        self.assertEqual(self.gateway.wait_for_access(path="/flood")["reason"], "revoked")
+
+    def test_revoked_it_ends_with_an_error_where_one_can_stand(self):
+        key = ("x-api-key", self.key)
+        streams = {target: self.begin(target, key) for target in ("/half", "/plain")}
+        told = [self.begin("/event", key) for _ in range(20)]  # so that one is being sent a heartbeat, too
+        done = harness.ringward("revoke", "identity", "alice", "--socket", f"{self.directory}/admin.sock")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for one in told:
+            self.assertEqual(self.after_pings(one), ERROR)
+            self.assertEqual(one.read_to_end(), b"0\r\n\r\n")
         for target in ("/half", "/plain"):  # cut off: half an event is not to be taken for a whole one
             with self.assertRaises((client.Closed, OSError)):
                 streams[target].read_exactly(1)
-        for target in streams:
+        for target in (*streams, "/event"):
             line = self.gateway.wait_for_access(path=target)
             self.assertEqual((line["status"], line["reason"]), (200, "revoked"))
 
     def test_expired_it_does_too(self):
         token = self.signer.sign(credentials.claims("carol", exp=int(time.time() + harness.patience(3))))
         one = self.begin("/event", ("authorization", f"Bearer {token}"))
-        self.assertEqual(read_chunk(one), ERROR)
+        self.assertEqual(self.after_pings(one), ERROR)
         self.assertEqual(one.read_to_end(), b"0\r\n\r\n")
         self.assertEqual(self.gateway.wait_for_access(path="/event")["reason"], "token_expired")
 

@@ -41,6 +41,12 @@ async function read(stream, until = Infinity) {
   return text;
 }
 
+// Until the first piece of text. A loop that is left would end the stream.
+async function begin(stream) {
+  const events = stream[Symbol.asyncIterator]();
+  for (let text = ''; !text;) text = kind.text((await events.next()).value);
+}
+
 async function failure(promise) {
   try {
     return { text: kind.said(await promise) };
@@ -64,7 +70,7 @@ async function all() {
   found.retried = await failure(kind.ask(kind.make('/limited', key, 2)));
   const busy = kind.make('/busy', key, 0);
   const held = await kind.stream(busy, 'hold');
-  await read(held, 1);
+  await begin(held);
   found.unavailable = await failure(kind.ask(busy));
   held.controller.abort();
   console.log(JSON.stringify(found));
