@@ -12,6 +12,7 @@ from client import tls_context
 
 CLIENTS = 15000
 TIMEOUTS = '[listener.timeouts]\nhandshake = "1h"\nhead = "1h"\nbody_gap = "1h"\n'
+OF_ORIGIN = '[upstream.timeouts]\nconnect = "60s"\ngap = "10m"\n'  # thousands at once, on a machine that has no time
 HEAD = b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n"
 HALF = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-Long: " + b"a" * 30000  # of 32 KiB, and no end
 
@@ -39,7 +40,7 @@ class MemoryBound(harness.SystemTest):
         return self.gate(
             plain + configs.LISTENER + f"max_connections = {third}\n" + TIMEOUTS + configs.TLS
             + configs.UPSTREAM + f"[upstream.pool]\nmax_requests_in_flight = {self.bodies}\n"
-            "idle_per_worker = 1\n" + configs.ROUTE.replace('"/"', '"/up"') + "auth = []\n"
+            "idle_per_worker = 1\n" + OF_ORIGIN + configs.ROUTE.replace('"/"', '"/up"') + "auth = []\n"
             '[[route]]\nname = "here"\npath_prefix = "/"\naction = "respond"\nstatus = 204\nauth = []\n'
             "[server]\nworkers = 2\n",
             origin="127.0.0.1:%d" % self.silent.getsockname()[1],
