@@ -125,6 +125,7 @@ std::string process::status_json() const {
   };
   const wall_time now = loop_->wall_now();
   std::vector<std::string> places;
+  places.reserve(listeners_.sockets().size());
   for (std::size_t i = 0; i < listeners_.sockets().size(); ++i) {
     places.push_back(json_object()
                          .text("name", settings().listeners[i].name)
@@ -132,6 +133,7 @@ std::string process::status_json() const {
                          .str());
   }
   std::vector<std::string> certificates;
+  certificates.reserve(state_->certificates.size());
   for (const observe::certificate_end& one : state_->certificates) {
     certificates.push_back(json_object()
                                .text("role", one.role)
