@@ -205,6 +205,7 @@ io::task<bool> sharing::exchange() {
   // What Redis has need not be told to it.
   const auto telling = words_.untold(heard_all_ ? words_max : 0);
   std::vector<std::pair<std::string, std::uint64_t>> told;
+  told.reserve(telling.size());
   for (const shared_word* one : telling) told.emplace_back(one->name, one->version);
   redis::command words;
   write(words, telling);

@@ -10,7 +10,7 @@
 
 namespace rw::gateway {
 
-class h2_connection;
+class h2_connection;  // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
 // Made for a header section that has come, and alive until its exchange has ended. The text of the
 // request's head is the first of its input(), where views of it point, and the body follows. What
