@@ -125,7 +125,8 @@ memory_bound bound_memory(const config::configuration& of, unsigned workers, std
   made.clients =
       gateway::with_surplus(static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, clients)));
   made.each_stream = of_each_stream(of);
-  if (made.each_stream != 0) made.streams = workers * gateway::h2_streams_of_worker(of, workers);
+  if (made.each_stream != 0)
+    made.streams = std::uint64_t{workers} * gateway::h2_streams_of_worker(of, workers);
   for (const config::upstream& one : of.upstreams) {
     made.requests += one.max_requests_in_flight;
     made.kept += std::uint64_t{one.idle_per_worker} * workers * one.servers.size();
