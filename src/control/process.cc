@@ -274,6 +274,7 @@ io::task<> process::serve_signals() {
       audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
     } else if (stopping_) {
       log_.warning("stopped at once, at the second signal");
+      if (workers_) workers_->hurry_hashes();
       ::_exit(0);
     } else {
       stopping_ = true;

@@ -65,6 +65,8 @@ class workers {
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }
+  // Before the process ends without stopping them: see hash_pool.
+  void hurry_hashes() noexcept { hashes_->hurry(); }
   std::vector<const observe::counters*> counters() const;
   // That each thread has used so far; costs the workers nothing. 0 of one that has ended.
   std::vector<nanoseconds> cpu_time() const;

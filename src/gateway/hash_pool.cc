@@ -88,18 +88,19 @@ hash_pool::hash_pool(unsigned threads, nanoseconds guesses_at_once, int policy)
   shared_->begun.wait();
 }
 
+void hash_pool::hurry() noexcept {
+  const sched_param none{};
+  for (std::thread& one : threads_) {
+    pthread_setschedparam(one.native_handle(), SCHED_OTHER, &none);
+  }
+}
+
 hash_pool::~hash_pool() {
   constexpr std::chrono::milliseconds step{10};
   constexpr unsigned steps = 100;
   shared_->stopping = true;
   shared_->pending.release(static_cast<std::ptrdiff_t>(threads_.size()));
-  // Being gone takes CPU time as well, and neither joining nor the end of the process is over
-  // before. As idle's they could lack it for many seconds; who is not root may only take them out
-  // of there by RLIMIT_NICE (LimitNICE=).
-  const sched_param none{};
-  for (std::thread& one : threads_) {
-    pthread_setschedparam(one.native_handle(), SCHED_OTHER, &none);
-  }
+  hurry();
   for (unsigned i = 0; i < steps && shared_->running > 0; ++i) std::this_thread::sleep_for(step);
   for (std::thread& one : threads_) one.detach();
 }

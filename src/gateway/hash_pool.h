@@ -63,6 +63,10 @@ class hash_pool {
   // Waits for a thread that is hashing, but not for long: on a machine without idle time one hash
   // can take minutes. Threads keep what they need and end by themselves.
   ~hash_pool();
+  // Takes the threads out of SCHED_IDLE where that is allowed (root, or RLIMIT_NICE). Being gone
+  // takes CPU time as well: as idle's they could lack it for many seconds, and neither joining nor
+  // the end of the process is over before.
+  void hurry() noexcept;
   hash_pool(const hash_pool&) = delete;
   hash_pool& operator=(const hash_pool&) = delete;
 

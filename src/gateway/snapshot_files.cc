@@ -239,8 +239,8 @@ std::shared_ptr<const tls::authorities> file_reader::read_authorities(const std:
 
 // It is fetched by a timer from somebody else's server: one that went wrong must not keep a new
 // certificate from coming into force.
-countries_read file_reader::read_countries(const config::geo& from,
-                                           std::shared_ptr<const geo::country_table> before) {
+countries_read file_reader::read_countries(
+    const config::geo& from, const std::shared_ptr<const geo::country_table>& before) {
   const subject about{.key = "geo.database", .at = from.database_at};
   const auto severity =
       before ? config::diagnostic::level::warning : config::diagnostic::level::error;

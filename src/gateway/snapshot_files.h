@@ -61,7 +61,7 @@ class file_reader {
   // `before`: what the same path was read into for the snapshot before; or null. It stays where the
   // file has not changed, and, with a warning, where it is no longer good.
   countries_read read_countries(const config::geo& from,
-                                std::shared_ptr<const geo::country_table> before);
+                                const std::shared_ptr<const geo::country_table>& before);
   // `key`: of the table that they are in.
   resolved_headers read_headers(const std::vector<config::header_value>& from,
                                 std::string_view key);

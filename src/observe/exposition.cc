@@ -51,8 +51,8 @@ constexpr plain_counter plain[] = {
 };
 
 // Of a metric without labels.
-template <class number>
-void single(std::string_view name, const number& value, std::string& out) {
+template <class Number>
+void single(std::string_view name, const Number& value, std::string& out) {
   begin_metric(name, out);
   fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
 }
