@@ -130,6 +130,7 @@ class Crowded(harness.SystemTest):
                 for _ in range(5):
                     harness.eventually(served, 10, "a place")
         self.assertGreater(self.counted(gate, "gave_way"), 0)
+        harness.eventually(lambda: len(gate.access) >= 10, what="a line for each request")
         self.assertEqual({line["status"] for line in gate.access}, {200})
 
     def test_handshakes_that_do_not_end_keep_nobody_out(self):
