@@ -12,6 +12,7 @@ Answers 200 with its port as the body; GET /health too. Run as a program it is t
 """
 
 import asyncio
+import random
 import signal
 import subprocess
 import sys
@@ -49,6 +50,17 @@ class OriginProcess:
         self.process.stdin.flush()
 
 
+async def listen(answer, host, port):
+    """Port 0: one below those that the kernel gives out by itself, so that nobody gets it for a connection while
+    the origin is away, or has it on the address of another origin that is to listen there too."""
+    while True:
+        try:
+            return await asyncio.start_server(answer, host, port or random.randrange(10000, 32000), backlog=1024)
+        except OSError:
+            if port:
+                raise
+
+
 async def serve(host, port):
     delay = 0.0
 
@@ -69,7 +81,7 @@ async def serve(host, port):
             pass
         writer.close()
 
-    server = await asyncio.start_server(answer, host, port, backlog=1024)
+    server = await listen(answer, host, port)
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
     loop = asyncio.get_running_loop()
