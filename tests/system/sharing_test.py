@@ -208,7 +208,7 @@ class Bans(Sharing):
         self.wait_for_revoked((1, 2, 3), "bob", True)
         self.server.kill()
         for gate in gates:
-            gate.wait_for_log("redis .*: no answer; bans and revocations hold as they are known")
+            gate.wait_for_log("redis .*: no answer; bans and revocations hold as they are known", 60)
             self.assertEqual(value(gate, "ringward_sharing_in_step"), 0)
             self.assertEqual(self.status(gate), 0)
         self.tell(1, "unban", CLIENT)
@@ -225,7 +225,7 @@ class Bans(Sharing):
         for n in (1, 2, 3):
             harness.eventually(lambda: "127.0.0.9 " in self.tell(n, "bans"), 30, "the other ban")
         for gate in gates[1:]:
-            gate.wait_for_log("redis .*: bans and revocations are shared again")
+            gate.wait_for_log("redis .*: bans and revocations are shared again", 60)
 
     def test_a_redis_that_is_stopped_or_slow_delays_nothing_here(self):
         gates = self.three()
