@@ -107,18 +107,22 @@ class Crowded(harness.SystemTest):
         harness.eventually(lambda: {line["reason"] for line in gate.access if line["status"] != 200}
                            == {"gave_way"}, what="lines, and for no other reason")
 
+    def come_and_say_no_more_than(self, part, gate):
+        """Twice as many as there is room for."""
+        for _ in range(2 * MOST):
+            one = gate.connect()
+            self.held.append(one)
+            try:
+                one.send(part)
+            except OSError:
+                pass
+
     def test_balancers_that_never_say_for_whom_keep_nobody_out(self):
         gate = self.start(more='proxy_protocol_from = ["127.0.0.0/8"]\n'
                                '[listener.timeouts]\nhandshake = "10m"\n')
         for part in (b"", b"PROXY TCP4 192"):
             with self.subTest(part):
-                for _ in range(2 * MOST):
-                    one = gate.connect()
-                    self.held.append(one)
-                    try:
-                        one.send(part)
-                    except OSError:
-                        pass
+                self.come_and_say_no_more_than(part, gate)
 
                 def served():
                     with gate.connect() as one:
@@ -136,13 +140,7 @@ class Crowded(harness.SystemTest):
     def test_handshakes_that_do_not_end_keep_nobody_out(self):
         gate = self.start(more='[listener.timeouts]\nhandshake = "10m"\n' + configs.TLS)
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-        for _ in range(2 * MOST):
-            one = gate.connect()
-            self.held.append(one)
-            try:
-                one.send(hello)
-            except OSError:
-                pass
+        self.come_and_say_no_more_than(hello, gate)
 
         def served():
             with gate.connect() as plain:

@@ -205,8 +205,9 @@ rate = "10/s"
     def test_what_would_change_and_changes_nothing(self):
         _, bob_line = harness.new_key("bob")
         self.write("more-keys", bob_line + "\n")
-        self.change(('rate = "10/s"', 'rate = "20/s"'), ('file = "$dir/keys"', 'file = "$dir/more-keys"'),
-                    ('name = "all"', 'name = "everything"'), more="""
+        edits = (('rate = "10/s"', 'rate = "20/s"'), ('file = "$dir/keys"', 'file = "$dir/more-keys"'),
+                 ('name = "all"', 'name = "everything"'))
+        more = """
 [[upstream]]
 name = "second"
 servers = [{ address = "127.0.0.1:2" }]
@@ -215,19 +216,10 @@ name = "new"
 path_prefix = "/new"
 upstream = "second"
 auth = []
-""")
+"""
+        self.change(*edits, more=more)
         self.assertIn("takes all of its requests", self.explain().stdout, "a warning is said, too")
-        self.change(('rate = "10/s"', 'rate = "20/s"'), ('file = "$dir/keys"', 'file = "$dir/more-keys"'),
-                    ('name = "all"', 'name = "everything"'), ('path_prefix = "/"', 'path_prefix = "/old"'), more="""
-[[upstream]]
-name = "second"
-servers = [{ address = "127.0.0.1:2" }]
-[[route]]
-name = "new"
-path_prefix = "/new"
-upstream = "second"
-auth = []
-""")
+        self.change(*edits, ('path_prefix = "/"', 'path_prefix = "/old"'), more=more)
         done = self.explain()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(done.stdout.splitlines()), sorted([
