@@ -308,9 +308,9 @@ io::task<> process::tend() {
 }
 
 // Workers leave marks when they take a server out, and when TLS with one fails; the lines about it
-// are written here.
+// are written here, for as long as there are workers.
 io::task<> process::watch_upstreams() {
-  while (!stopped_) {
+  while (workers_) {
     names_->look();
     board_.look(loop_->now(), log_);
     handshakes_.look(*state_, loop_->now(), log_);

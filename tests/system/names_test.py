@@ -1,5 +1,6 @@
 """Origins by name: addresses that change under load, name servers that fail, files that change."""
 
+import fcntl
 import os
 import re
 import signal
@@ -176,6 +177,25 @@ class Failures(Names):
         self.assertIn("(SERVFAIL)", said[0])
         self.assertIn("the name has no address", said[1])
         self.assertIn("no such host name", said[2])
+
+    def test_a_gate_can_stop_while_a_name_server_is_silent(self):
+        """Held up by its access log, the control thread finds all it does now and then overdue when
+        the workers are gone; a lookup under way then takes it another turn to end."""
+        origin, = self.origins("127.0.0.2")
+        self.names.records[NAME] = [origin.host]
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as unread:
+            fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4096)
+            gate = self.start_named(origin.port,
+                                    health=f'tcp = true\n[log]\naccess.path = "{pipe}"')
+            with gate.connect() as connection:
+                for _ in range(50):  # more lines than the pipe has room for
+                    self.assertEqual(connection.request("GET", "/").status, 200)
+            self.names.mode = "silent"
+            before = len(self.names.asked)
+            harness.eventually(lambda: len(self.names.asked) > before, 30)
+            gate.stop()
 
     def test_a_gate_starts_without_an_address_and_serves_once_there_is_one(self):
         origin, = self.origins("127.0.0.2")

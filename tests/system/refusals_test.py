@@ -213,6 +213,7 @@ class Refusals(harness.SystemTest):
             if answer.get("connection", "").lower() != "close":  # then it must find the next head
                 connection.send(b"x" * 10241)
                 self.assertEqual(connection.request("GET", "/").status, 200)
+                gate.wait_for_access(status=200)
         self.assertTrue(gate.wait_for_access(status=413)["reason"])
         self.upstream.requests.clear()
         self.refused(gate, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
