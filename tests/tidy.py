@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """clang-tidy over src/, two files at a time, skipping what was clean before. `./dev lint` calls it.
 
-    tidy.py --build DIR [PATTERN...]
+    tidy.py --build DIR [--deep] [PATTERN...]
 
-A file is clean for as long as it, the headers of ours that it includes, its compile command,
+The static analyzer, half of the time at its full depth, looks into small callees alone; --deep has it
+look into all of them, as the nightly run does. A file is clean for as long as it, the headers of ours that it includes, its compile command,
 .clang-tidy, clang-tidy itself and the installed packages stay the same; the user's cache keeps one
 empty file per such state, for all clones.
 PATTERN: only files whose path contains it.
@@ -24,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 TIDY = "clang-tidy-19"
+SHALLOW = [f"--extra-arg={word}" for word in ("-Xclang", "-analyzer-config", "-Xclang", "mode=shallow")]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 STATES_KEPT_DAYS = 30
 
@@ -60,9 +62,9 @@ def entries(build: Path, patterns):
             yield entry | {"file": str(path), "name": name}
 
 
-def check(entry, build: Path, stamp: Path) -> str:
+def check(entry, build: Path, depth, stamp: Path) -> str:
     """What clang-tidy has against the file, or nothing."""
-    done = subprocess.run([TIDY, "-p", str(build), "--quiet", entry["file"]], cwd=ROOT, text=True,
+    done = subprocess.run([TIDY, "-p", str(build), "--quiet", *depth, entry["file"]], cwd=ROOT, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode == 0:
         stamp.touch()
@@ -73,6 +75,7 @@ def check(entry, build: Path, stamp: Path) -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--deep", action="store_true")
     parser.add_argument("patterns", nargs="*")
     args = parser.parse_args()
     build = args.build.resolve()
@@ -87,16 +90,20 @@ def main():
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
     common = version + packages() + (ROOT / ".clang-tidy").read_bytes()
     todo, clean, failed = [], 0, 0
+    depth = [] if args.deep else SHALLOW
     for entry in entries(build, args.patterns):
-        stamp = states / state(entry, common)
-        if stamp.exists():
-            stamp.touch()
+        deep = states / state(entry, common)
+        stamp = deep if args.deep else deep.with_suffix(".shallow")
+        known = [one for one in (deep, stamp) if one.exists()]
+        for one in known:
+            one.touch()
+        if known:
             clean += 1
         else:
             todo.append((entry, stamp))
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for said in pool.map(lambda item: check(item[0], build, item[1]), todo):
+        for said in pool.map(lambda item: check(item[0], build, depth, item[1]), todo):
             if said:
                 failed += 1
                 print(said, flush=True)
