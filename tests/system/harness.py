@@ -147,6 +147,7 @@ class Gate:
         self.output = []
         self._changed = threading.Condition()
         self._ready = False
+        self._told_to_end = False
         self._open = 2  # of the streams that are read
         start = start or subprocess.Popen
         self.process = start([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
@@ -241,6 +242,7 @@ class Gate:
         return eventually(answer, what="an answer of /metrics").body.decode()
 
     def signal(self, number):
+        self._told_to_end |= number == signal.SIGTERM
         self.process.send_signal(number)
 
     def wait(self, within=10.0):
@@ -256,8 +258,9 @@ class Gate:
         return status
 
     def stop(self, within=35.0):
-        """SIGTERM, and an exit status of 0 within the drain time-out."""
-        if self.process.poll() is None:
+        """SIGTERM, and an exit status of 0 within the drain time-out. One that had it is not told again:
+        the second ends it at once."""
+        if self.process.poll() is None and not self._told_to_end:
             self.signal(signal.SIGTERM)
         status = self.wait(within)
         if status != 0:
