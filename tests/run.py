@@ -76,7 +76,7 @@ def system_programs(binary: Path):
             kind="system",
             name=file.stem.removesuffix("_test"),
             command=[sys.executable, "-m", "unittest", file.stem],
-            timeout=300 * PATIENCE,
+            timeout=300 * PATIENCE + float(os.environ.get("RW_SOAK_SECONDS", "0")),
             env={"RW_BINARY": str(binary), "PYTHONDONTWRITEBYTECODE": "1"},
             directory=directory,
             cases="unittest",
