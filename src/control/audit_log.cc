@@ -182,10 +182,8 @@ void audit_log::state::publish(bool at_once) {
 
 void audit_log::state::open_anew() {
   const int opened = open_audit(path);
-  if (opened < 0) {
-    failing.store(errno, std::memory_order_relaxed);
-    return;
-  }
+  reopened(opened < 0 ? errno : 0);
+  if (opened < 0) return;
   sync(true);
   // The old file ends in part of a line when its disk was full. The whole of it goes to the new
   // one: a chain has no gaps. Where the part cannot be taken back, `verify` says what it is.
@@ -224,6 +222,7 @@ void audit_log::state::remove_old_file() {
 // False when nothing more can be written now.
 bool audit_log::state::turn() {
   if (reopen.exchange(false, std::memory_order_acq_rel)) open_anew();
+  if (has_no_file()) return false;
   if (batch.empty()) collect();
   const mono_time at = now();
   if (chain.unsigned_records() > 0 && at >= checkpointed + observe::audit_chain::checkpoint_every &&
@@ -237,7 +236,7 @@ bool audit_log::state::turn() {
     return false;
   }
   const int os = write_batch();
-  failing.store(os, std::memory_order_relaxed);
+  report(os);
   if (os != 0) return false;
   sync(false);
   publish(false);
@@ -252,6 +251,7 @@ void audit_log::state::run() {
     if (last) break;
     if (now() >= next_look && batch.empty()) remove_old_file();
     rest(wrote);
+    look_at_file(fd);
   }
   finish();
 }
@@ -263,7 +263,7 @@ void audit_log::state::finish() {
     check_point(now());
   }
   const int os = write_batch();
-  failing.store(os, std::memory_order_relaxed);
+  report(os);
   sync(true);
   if (os == 0) publish(true);
   const std::span left = std::span(batch).subspan(written);

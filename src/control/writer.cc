@@ -102,10 +102,8 @@ int writer::state::write_batch() noexcept {
 
 void writer::state::open_anew() {
   const int opened = open_log(path);
-  if (opened < 0) {
-    failing.store(errno, std::memory_order_relaxed);
-    return;
-  }
+  reopened(opened < 0 ? errno : 0);
+  if (opened < 0) return;
   ::close(std::exchange(fd, opened));
   // The old file ends in part of a line when its disk was full: the rest of it has no place in the
   // new one.
@@ -120,10 +118,11 @@ void writer::state::open_anew() {
 // False when nothing more can be written now.
 bool writer::state::turn() {
   if (reopen.exchange(false, std::memory_order_acq_rel)) open_anew();
+  if (has_no_file()) return false;
   if (batch.empty()) collect();
   if (batch.empty()) return false;
   const int os = write_batch();
-  failing.store(os, std::memory_order_relaxed);
+  report(os);
   return os == 0;
 }
 
@@ -134,6 +133,7 @@ void writer::state::run() {
     while (turn()) wrote = true;
     if (last) break;
     rest(wrote);
+    look_at_file(fd);
   }
   finish();
 }

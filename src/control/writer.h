@@ -31,7 +31,8 @@ class writer {
   writer& operator=(const writer&) = delete;
 
   // Any thread: opens the path anew, for a file that was rotated away. Where that fails the old
-  // file goes on being written to, and failing() says why.
+  // file goes on being written to, and failing() says why until a later attempt succeeds; there are
+  // five a second. A file that was removed is opened anew without being asked.
   void reopen() noexcept;
   // Lines lost: to queues that were full, and what could not be written before the end.
   std::uint64_t dropped() const noexcept;

@@ -1,6 +1,7 @@
 #include "control/writer_thread.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <utility>
@@ -24,6 +25,17 @@ void writer_thread_state::rest(bool wrote) {
   changed.wait_for(hold, pause, [this] {
     return stop.load(std::memory_order_relaxed) || reopen.load(std::memory_order_relaxed);
   });
+}
+
+void writer_thread_state::look_at_file(int fd) noexcept {
+  struct stat found{};
+  removed = ::fstat(fd, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink == 0;
+  if (removed || not_reopened != 0) reopen.store(true, std::memory_order_relaxed);
+}
+
+void writer_thread_state::reopened(int os) noexcept {
+  not_reopened = os;
+  report(0);
 }
 
 void writer_thread_state::say_ended() {

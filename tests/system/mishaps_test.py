@@ -1,0 +1,173 @@
+"""What happens to servers: stopped by a debugger or a hypervisor, killed, out of descriptors, a clock that
+jumps, a log whose directory is removed. Traffic goes on, or comes back by itself, and what was lost is named."""
+
+import datetime
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import threading
+import time
+
+import client
+import configs
+import harness
+
+FAKE_TIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+class Load:
+    """Requests one after the other on a few connections, each of which has to be answered with 200."""
+
+    def __init__(self, gate, connections=4):
+        self.gate = gate
+        self.ends = threading.Event()
+        self.answered = 0
+        self.failures = []
+        self.threads = [threading.Thread(target=self.run) for _ in range(connections)]
+        for one in self.threads:
+            one.start()
+
+    def run(self):
+        try:
+            with self.gate.connect() as connection:
+                while not self.ends.is_set():
+                    status = connection.request("GET", "/").status
+                    self.answered += status == 200
+                    if status != 200:
+                        self.failures.append(status)
+        except (client.Closed, OSError) as gone:
+            self.failures.append(gone)
+
+    def finish(self):
+        self.ends.set()
+        for one in self.threads:
+            one.join()
+        return self.failures
+
+
+class Mishaps(harness.SystemTest):
+    def start(self, more="", **options):
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        return self.gate(configs.plain(more=more), origin=self.upstream.address, **options)
+
+    def value(self, gate, name):
+        return int(re.search(rf"^{name} (\d+)$", gate.metrics(), re.M)[1])
+
+    def more_is_answered(self, load):
+        before = load.answered
+        harness.eventually(lambda: load.answered > before + 50, 20, "more answers")
+
+    def test_stopped_for_a_while(self):
+        gate = self.start()
+        load = Load(gate)
+        self.more_is_answered(load)
+        gate.signal(signal.SIGSTOP)
+        time.sleep(3)
+        gate.signal(signal.SIGCONT)
+        self.more_is_answered(load)
+        self.assertEqual(load.finish(), [])
+        self.assertFalse([line for line in gate.log if "error" in line])
+
+    def test_killed(self):
+        """Nothing of it keeps the next one from starting, and the audit log's chain goes on."""
+        audit = '[log]\naudit = { path = "$dir/audit.jsonl" }\n'
+        gate = self.start(audit, check_exit=False)
+        load = Load(gate)
+        self.more_is_answered(load)
+        gate.kill()
+        self.assertTrue(load.finish())  # its connections were cut
+        gate = self.gate(configs.plain(more=audit), origin=self.upstream.address)
+        load = Load(gate)
+        self.more_is_answered(load)
+        self.assertEqual(load.finish(), [])
+        gate.stop()
+        found = harness.ringward("audit", "verify", self.directory / "audit.jsonl")
+        said = found.stdout + found.stderr
+        self.assertEqual(said.count("audit.jsonl:"), 1, said)
+        self.assertIn("without an end: the process runs, was killed, or the rest was cut off", said)
+        self.assertIn(" 2 chains", said)
+
+    def test_without_descriptors(self):
+        """Whom a kept connection to the origin can serve is served; the others are told at once."""
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(upstream="retry.attempts = 1\npool.requests_per_connection = 3\n"
+                                                "health.eject_after = 1"), origin=self.upstream.address)
+        before = resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE)
+        with gate.connect() as connection:
+            self.assertEqual(connection.request("GET", "/").status, 200)
+            resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+            statuses = [connection.request("GET", "/").status for _ in range(10)]
+            self.assertEqual(statuses, 2 * [200] + 8 * [503])
+            self.assertEqual(gate.wait_for_access(status=503)["reason"], "out_of_sockets")
+            found = harness.ringward("reload", "--socket", self.directory / "admin.sock")
+            self.assertEqual(found.returncode, 1)
+            self.assertIn("Too many open files", found.stderr)
+            resource.prlimit(gate.process.pid, resource.RLIMIT_NOFILE, before)
+            self.assertEqual(connection.request("GET", "/").status, 200)
+
+    def test_the_directory_of_the_log_is_removed(self):
+        folder = self.directory / "log"
+        folder.mkdir()
+        gate = self.start('[log]\naccess.path = "$dir/log/access.log"\n')
+        load = Load(gate)
+        self.more_is_answered(load)
+        while folder.exists():  # the gate may make its file anew before the directory is gone
+            shutil.rmtree(folder, ignore_errors=True)
+        harness.eventually(lambda: self.value(gate, "ringward_access_log_failing") == 1, 10)
+        status = harness.ringward("status", "--socket", self.directory / "admin.sock").stdout
+        self.assertRegex(status, r"access log +failing: No such file or directory")
+        self.more_is_answered(load)
+        self.assertEqual(load.finish(), [])
+        self.assertEqual(gate.get("/kept-meanwhile").status, 200)
+        folder.mkdir()
+        harness.eventually(lambda: self.value(gate, "ringward_access_log_failing") == 0, 10)
+        self.assertEqual(gate.get("/afterwards").status, 200)
+        log = folder / "access.log"
+        harness.eventually(lambda: "/afterwards" in log.read_text(), 10, "a line once there is a file")
+        lines = [json.loads(line)["path"] for line in log.read_text().splitlines()]
+        self.assertEqual(lines.count("/kept-meanwhile"), 1)  # nothing was kept twice, nothing dropped
+        self.assertEqual(self.value(gate, "ringward_access_lines_dropped_total"), 0)
+
+    @harness.skip_under("asan", "tsan")  # whose own libraries have to come first
+    def test_the_clock_jumps(self):
+        """By an hour there and back: no limit is forgiven, no connection ends, and lines have the new time."""
+        jump = self.directory / "jump"
+        jump.write_text("+0")
+        limited = configs.plain(upstream="""
+[[limit]]
+name = "few"
+by = "client.ip"
+rate = "20/h"
+burst = 20
+[[route]]
+name = "free"
+path = "/free"
+upstream = "origin"
+auth = []
+""", route='limits = ["few"]')
+        self.upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(limited, origin=self.upstream.address, env={
+            "LD_PRELOAD": FAKE_TIME, "FAKETIME_TIMESTAMP_FILE": str(jump), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+        with gate.connect() as connection:
+            statuses = [connection.request("GET", "/").status for _ in range(25)]
+            self.assertEqual((statuses.count(200), statuses.count(429)), (20, 5))
+            for shift in (3600, -3600, 0):
+                jump.write_text(f"{shift:+d}")
+                time.sleep(0.5)
+                self.assertEqual(connection.request("GET", "/free").status, 200)
+                self.assertEqual(connection.request("GET", "/").status, 429, shift)
+
+        def times():
+            return [datetime.datetime.fromisoformat(entry["time"]).timestamp()
+                    for entry in gate.access if entry["path"] == "/free"]
+        harness.eventually(lambda: len(times()) == 3)
+        now = time.time()
+        self.assertEqual([round((at - now) / 3600) for at in times()], [1, -1, 0])
+
+
+if __name__ == "__main__":
+    harness.main()
