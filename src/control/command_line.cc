@@ -17,6 +17,7 @@
 #include "control/admin_commands.h"
 #include "control/audit_command.h"
 #include "control/ban_command.h"
+#include "control/crash_report.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
@@ -53,6 +54,7 @@ void keep_out_of_cores() {
 
 int run(const std::string& path) {
   keep_out_of_cores();
+  report_crashes();
   hold_signals();
   process gate({path, ""});
   return gate.start() ? gate.run() : 1;
@@ -169,6 +171,7 @@ int print_version() {
   const io::capabilities found = io::probe();
   const tls::library_features tls = tls::features();
   fmt::print("ringward {}\n", version);
+  fmt::print("build      {}\n", build_id());
   fmt::print("compiler   clang {}\n", __clang_version__);
   fmt::print("wolfSSL    {}{}{}\n", tls::library_version(),
              tls.mlkem ? ", X25519MLKEM768" : ", without X25519MLKEM768",

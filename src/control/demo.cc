@@ -8,6 +8,7 @@
 #include "auth/key_file.h"
 #include "auth/private_key.h"
 #include "config/address.h"
+#include "control/crash_report.h"
 #include "control/demo_origin.h"
 #include "control/process.h"
 #include "tls/certificate.h"
@@ -125,6 +126,7 @@ void print_tour(std::string_view url, std::string_view key) {
 }  // namespace
 
 int run_demo(const demo_options& options) {
+  report_crashes();
   hold_signals();
   const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
   const std::array<std::string, 1> names = {"localhost"};

@@ -32,6 +32,7 @@ constexpr nanoseconds restart_drain = std::chrono::seconds{2};
 // How often the service manager hears of a drain, and how long it then waits for the next word.
 constexpr std::chrono::seconds drain_report{1};
 constexpr std::chrono::seconds drain_patience{10};
+constexpr nanoseconds stall = std::chrono::seconds{5};  // before a worker is asked what it does
 
 sigset_t heard_signals() {
   sigset_t set;
@@ -292,7 +293,6 @@ io::task<> process::watch_files() {
   }
 }
 
-// What has to be done now and then.
 io::task<> process::tend() {
   while (!stopping_) {
     tickets_->rotate(loop_->now());
@@ -324,11 +324,11 @@ io::task<> process::watch_upstreams() {
   }
 }
 
-// The manager hears that this process is alive while every worker is: a message wakes each twice
-// per interval, so that one asleep costs nothing in between and one that hangs does not answer.
+// The manager, where it asks, hears that this process is alive while every worker is: a message now
+// and then wakes each, so that one asleep costs nothing in between and one that hangs is noticed.
 io::task<> process::answer_watchdog() {
-  const nanoseconds half = manager_.watchdog() / 2;
-  if (half == nanoseconds{0}) co_return;
+  const nanoseconds asked = manager_.watchdog() / 2;
+  const nanoseconds half = asked > nanoseconds{0} ? std::min(asked, stall) : stall;
   nanoseconds pause = half;
   while (!stopping_) {
     if (pause == half) workers_->ask(loop_->kernel());
@@ -338,8 +338,8 @@ io::task<> process::answer_watchdog() {
     watchdog_pause_ = nullptr;
     if (stopping_) co_return;
     const bool answered = workers_->answered();
-    if (answered) manager_.alive();
-    if (!answered && pause == half) log_.warning("a worker does not answer");
+    if (answered && asked > nanoseconds{0}) manager_.alive();
+    if (!answered && pause == half) workers_->report_silent(half, log_);
     // Late is not dead: the manager's other half has yet to pass.
     pause = answered ? half : half / 8;
   }

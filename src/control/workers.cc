@@ -1,10 +1,14 @@
 #include "control/workers.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <future>
+
+#include "control/crash_report.h"
 
 namespace rw::control {
 namespace {
@@ -201,6 +205,16 @@ void workers::drain(io::ring& from, nanoseconds at_most) {
 bool workers::answered() const noexcept {
   return std::ranges::all_of(
       all_, [](const auto& self) { return self->answered.load(std::memory_order_acquire); });
+}
+
+void workers::report_silent(nanoseconds since, const observe::log& log) const {
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    if (all_[i]->answered.load(std::memory_order_acquire)) continue;
+    log.warning(fmt::format("worker {} has not answered for {} ms; its stack follows once it runs",
+                            i,
+                            std::chrono::duration_cast<std::chrono::milliseconds>(since).count()));
+    pthread_kill(all_[i]->thread.native_handle(), stack_signal());
+  }
 }
 
 void workers::ask(io::ring& from) {

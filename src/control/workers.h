@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "net/listening_socket.h"
 #include "observe/counters.h"
+#include "observe/log.h"
 #include "observe/log_queue.h"
 
 namespace rw::control {
@@ -62,6 +63,8 @@ class workers {
   // were asked. A worker that owes an answer is not asked again. Not after drain().
   void ask(io::ring& from);
   bool answered() const noexcept;
+  // Names each that owes an answer, and has it write its stack to standard error as soon as it can.
+  void report_silent(nanoseconds since, const observe::log& log) const;
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }

@@ -56,6 +56,7 @@ std::thread start_writer_thread(const char* name, std::function<void()> run) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  for (const int crash : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) sigdelset(&all, crash);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     made = std::thread(std::move(run));

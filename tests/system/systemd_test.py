@@ -80,10 +80,8 @@ class Watchdog(ManagedTest):
         timeout = harness.patience(1)
         manager, gate = self.watched(timeout)
         manager.wait_for("WATCHDOG=1")
-        thread = next(int(task.name) for task in Path(f"/proc/{gate.process.pid}/task").iterdir()
-                      if (task / "comm").read_text() == "worker-1\n")
-        with held(thread):
-            gate.wait_for_log("a worker does not answer")
+        with held(worker_thread(gate, 1)):
+            gate.wait_for_log(f"worker 1 has not answered for {500 * timeout:g} ms; its stack follows")
             last = len(manager.messages)
             time.sleep(1.5 * timeout)
             self.assertEqual(manager.messages[last:], [])
@@ -91,7 +89,13 @@ class Watchdog(ManagedTest):
             self.assertIn("serving", harness.ringward(
                 "status", "--socket", self.directory / "admin.sock").stdout)
         manager.wait_for("WATCHDOG=1", last)
+        gate.wait_for_log("warning: the stack in thread worker-1, build ")
         gate.stop()
+
+
+def worker_thread(gate, number):
+    return next(int(task.name) for task in Path(f"/proc/{gate.process.pid}/task").iterdir()
+                if (task / "comm").read_text() == f"worker-{number}\n")
 
 
 class held:
