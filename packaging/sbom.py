@@ -33,6 +33,7 @@ COPYRIGHT = ROOT / "packaging" / "debian" / "copyright"
 SPDX = {
     "Apache-2.0": "Apache-2.0", "BSD-3-clause": "BSD-3-Clause", "Expat": "MIT", "ISC": "ISC",
     "GPL-3+": "GPL-3.0-or-later", "GPL-2+": "GPL-2.0-or-later", "LGPL-2.1+": "LGPL-2.1-or-later",
+    "LGPL-2.1": "LGPL-2.1-only",
     "Expat with embedded exception": "MIT",
     "Apache-2.0 with LLVM exception": "Apache-2.0 WITH LLVM-exception",
     "GPL-3+ with GCC-Runtime-Library exception": "GPL-3.0-or-later WITH GCC-exception-3.1",

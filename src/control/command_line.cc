@@ -21,6 +21,7 @@
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
+#include "control/lockdown_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
 #include "control/revoke_command.h"
@@ -338,8 +339,15 @@ int run_command_line(int argc, char** argv) {
 
   auto* version_it =
       app.add_subcommand("version", "What this is, and what it finds in this kernel");
+  lockdown_options lockdown;
+  version_it->add_flag("--lockdown", lockdown.wanted,
+                       "What a gate that runs gives up, and what this kernel lacks for it");
+  version_it->add_option("--config", lockdown.config, "By which; a TOML file, or a directory")
+      ->capture_default_str();
+  version_it->add_option("--try", lockdown.attempt)->group("");  // of tests: lockdown_command.h
   version_it->footer("Example: ringward version");
-  version_it->callback([&] { status = print_version(); });
+  version_it->callback(
+      [&] { status = lockdown.wanted ? run_lockdown(lockdown) : print_version(); });
 
   try {
     app.parse(argc, argv);

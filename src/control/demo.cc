@@ -134,7 +134,7 @@ int run_demo(const demo_options& options) {
   const auto certificate = tls::make_self_signed(names, addresses, now, certificate_lifetime);
   const auto key = auth::generate_key("demo");
   const auto mint = auth::generate_private_jwk(auth::algorithm::es256);
-  const auto origin = demo_origin::start();
+  const auto origin = demo_origin::open();
   if (!certificate || !key || !mint || !origin) {
     fmt::print(stderr, "ringward: error: the demo cannot start: {}\n",
                !certificate ? certificate.error().text
@@ -155,6 +155,11 @@ int run_demo(const demo_options& options) {
                        fmt::arg("origin", (*origin)->address()))});
   gate.make_readable();
   if (!gate.start()) return 1;
+  // Its thread comes after the gate has locked the process down, and before run() locks its rings.
+  if (const result<> begun = (*origin)->start(); !begun) {
+    fmt::print(stderr, "ringward: error: the demo cannot start: {}\n", begun.error().text);
+    return 1;
+  }
   print_tour(fmt::format("https://{}", gate.listening_on()), key->key);
   return gate.run();
 }

@@ -173,16 +173,20 @@ io::task<> wait_for(io::loop& loop, int fd, small_server& server) {
 
 }  // namespace
 
-result<std::unique_ptr<demo_origin>> demo_origin::start() {
+result<std::unique_ptr<demo_origin>> demo_origin::open() {
   const auto where = config::parse_address("127.0.0.1:0");
   auto socket = net::listening_sockets::open(*where, 1);
   if (!socket) return failure(socket.error());
   std::unique_ptr<demo_origin> made(new demo_origin);
   made->address_ = socket->name();
+  made->socket_ = std::move(*socket);
   if (::pipe2(made->stop_, O_CLOEXEC) != 0) return failure(io::kernel_error(errno, origin::local));
+  return made;
+}
 
+result<> demo_origin::start() {
   std::promise<result<>> ready;
-  made->thread_ = std::thread([&ready, stop = made->stop_[0], s = std::move(*socket)]() mutable {
+  thread_ = std::thread([&ready, stop = stop_[0], s = std::move(*socket_)]() mutable {
     auto kernel = io::ring::create(256);
     if (!kernel) {
       ready.set_value(failure(kernel.error()));
@@ -196,9 +200,7 @@ result<std::unique_ptr<demo_origin>> demo_origin::start() {
     io::spawn(wait_for(loop, stop, origin), chores);
     while (chores.inside() > 0) loop.turn();
   });
-  const result<> started = ready.get_future().get();
-  if (!started) return failure(started.error());
-  return made;
+  return ready.get_future().get();
 }
 
 demo_origin::~demo_origin() {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "base/error.h"
+#include "net/listening_socket.h"
 
 namespace rw::control {
 
@@ -13,8 +15,10 @@ namespace rw::control {
 // half a second apart. /bytes/N: N bytes, up to 1 GiB. /health: "ok".
 class demo_origin {
  public:
-  // Listens on a free loopback port and serves on a thread of its own.
-  static result<std::unique_ptr<demo_origin>> start();
+  // Listens on a free loopback port.
+  static result<std::unique_ptr<demo_origin>> open();
+  // And serves, on a thread of its own.
+  result<> start();
   ~demo_origin();  // stops
   demo_origin(const demo_origin&) = delete;
   demo_origin& operator=(const demo_origin&) = delete;
@@ -25,6 +29,7 @@ class demo_origin {
   class server;
   demo_origin() = default;
   std::string address_;
+  std::optional<net::listening_sockets> socket_;  // until start()
   int stop_[2] = {-1, -1};
   std::thread thread_;
 };

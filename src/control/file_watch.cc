@@ -3,12 +3,11 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <climits>
-#include <filesystem>
 
 #include "base/assert.h"
+#include "control/path_walk.h"
 #include "io/read.h"
 
 namespace rw::control {
@@ -20,7 +19,6 @@ constexpr std::uint32_t interesting =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
 // Of a watched directory: its path may lead to another one by now.
 constexpr std::uint32_t lost = IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr unsigned links_max = 16;
 
 }  // namespace
 
@@ -38,33 +36,9 @@ bool file_watch::add_name(const std::string& directory, const std::string& name)
 }
 
 void file_watch::add(const std::string& file) {
-  namespace fs = std::filesystem;
-  const fs::path whole = fs::absolute(file);
-  std::vector<fs::path> todo(whole.begin(), whole.end());  // the next one is the last
-  std::reverse(todo.begin(), todo.end());
-  fs::path at;  // has no link in it
-  for (unsigned links = 0; !todo.empty();) {
-    const fs::path name = std::move(todo.back());
-    todo.pop_back();
-    if (name.is_absolute()) {
-      at = name;
-    } else if (name == "..") {
-      at = at.parent_path();
-    } else if (!name.empty() && name != ".") {
-      std::error_code failed;
-      const fs::file_status what = fs::symlink_status(at / name, failed);
-      const bool is_link = fs::is_symlink(what);
-      if (!is_link && fs::is_directory(what)) {
-        at /= name;
-        continue;
-      }
-      // A link, the file itself, or what has to come before the file can.
-      if (!add_name(at, name) || !is_link || ++links > links_max) return;
-      const fs::path target = fs::read_symlink(at / name, failed);
-      const std::vector<fs::path> steps(target.begin(), target.end());
-      todo.insert(todo.end(), steps.rbegin(), steps.rend());
-    }
-  }
+  walk_to(file, [this](const std::string& directory, const std::string& name) {
+    return add_name(directory, name);
+  });
 }
 
 void file_watch::watch(const std::vector<std::string>& files) {

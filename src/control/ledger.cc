@@ -82,6 +82,7 @@ std::vector<ledger_entry> ledger_of(const ledger_facts& facts) {
   add_kernel(facts, out);
   add_tls(facts, out);
   add_bounds(facts, out);
+  out.push_back(facts.lockdown);
   return out;
 }
 

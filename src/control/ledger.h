@@ -39,6 +39,7 @@ struct ledger_facts {
   std::string profile;  // of `ringward tune`; empty: none is applied
   std::size_t settings = 0;
   std::size_t drifted = 0;  // of them
+  ledger_entry lockdown;    // of lockdown.h, as it sums itself up
 };
 
 // In the order they are printed. Pure.

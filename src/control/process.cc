@@ -129,6 +129,7 @@ void process::bound_memory(std::uint64_t resident) {
 bool process::open_control() {
   if (!open_admin_socket() || !open_admin_page()) return false;
   descriptors_ = raise_descriptor_limit();
+  lock_down();
   const std::uint32_t clients = room_for_clients();
   std::uint64_t wanted = 0;
   for (const config::listener& one : settings().listeners) wanted += one.max_connections;
@@ -219,6 +220,7 @@ bool process::open_admin_page() {
 }
 
 int process::run() {
+  lock_rings();
   io::spawn(serve_signals(), chores_);
   io::spawn(watch_files(), chores_);
   io::spawn(tend(), chores_);
@@ -240,23 +242,6 @@ void process::take_messages() {
     delete one;
     one = next;
   }
-}
-
-// A snapshot as it is, with other keys: what was read from files stays as it was.
-key_sources::listeners process::keys_for_workers() {
-  return {.changed =
-              [this] {
-                auto made = std::make_shared<auth::snapshot>(state_->auth);
-                keys_->fill(*made);
-                auth::number_issuers(*made, keys_now(), ++generation_);
-                keys_in_force_ = made;
-                workers_->adopt_keys(loop_->kernel(), std::move(made));
-              },
-          .settled =
-              [this](const std::shared_ptr<gateway::key_source>& of) {
-                workers_->keys_settled(loop_->kernel(), of);
-              },
-          .happened = [this](const observe::audit_record& what) { audit_events_.emit(what); }};
 }
 
 io::task<> process::serve_signals() {

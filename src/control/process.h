@@ -18,8 +18,10 @@
 #include "control/key_sources.h"
 #include "control/ledger.h"
 #include "control/listeners.h"
+#include "control/lockdown.h"
 #include "control/memory_bound.h"
 #include "control/origin_names.h"
+#include "control/reach.h"
 #include "control/redis_log.h"
 #include "control/request_explain.h"
 #include "control/revocation_board.h"
@@ -134,6 +136,13 @@ class process {
   std::uint32_t room_for_clients() const;
   // Computes memory_bound_ for the configuration in force; `resident`: memory_bound::at_start.
   void bound_memory(std::uint64_t resident);
+  // Everything is open that needs to be, and no other thread has begun: gives up the rest.
+  void lock_down();
+  // When every thread has its ring.
+  void lock_rings();
+  // What a configuration needs that the process has given up, one line each; `files`: not all that
+  // it names could be read.
+  std::vector<std::string> beyond_lockdown(const config::configuration& asked, bool files) const;
   // What of the machine does not change while the gate runs; says what is missing.
   void take_stock();
   std::vector<ledger_entry> ledger() const;
@@ -188,6 +197,9 @@ class process {
   std::uint64_t descriptors_ = 0;  // that the process may have
   memory_bound memory_bound_;
   ledger_facts machine_;
+  io::capabilities found_;  // before lock_down()
+  reach reach_;
+  lockdown_parts lockdown_;
   std::uint64_t generation_ = 0;
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_failed_ = 0;

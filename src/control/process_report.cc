@@ -82,10 +82,9 @@ std::string process::status() const {
 }
 
 void process::take_stock() {
-  const io::capabilities found = io::probe();
-  machine_.kernel = found.kernel;
-  machine_.no_iowait = found.no_iowait;
-  machine_.kernel_tls = found.tls;
+  machine_.kernel = found_.kernel;
+  machine_.no_iowait = found_.no_iowait;
+  machine_.kernel_tls = found_.tls;
   machine_.bounds_receive = loop_->kernel().bounds_receive();
   machine_.tls_library = tls::library_version();
   machine_.tls = tls::features();
@@ -112,6 +111,7 @@ std::vector<ledger_entry> process::ledger() const {
   for (const config::listener& one : settings().listeners)
     facts.clients_wanted += one.max_connections;
   facts.memory_bound = memory_bound_.total();
+  facts.lockdown = sum_up(lockdown_);
   read_drift(tune_places{}.state, RW_TUNING_DIRECTORY, facts);
   return ledger_of(facts);
 }

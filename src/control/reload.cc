@@ -117,14 +117,30 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   const auto known = keys_ ? keys_->known() : std::vector<gateway::known_keys>{};
   with.known = known;
   with.notes = &notes_;
+  const config::configuration asked = settings;
   auto made = gateway::make_snapshot(std::move(settings), with);
   if (audit_) audit_events_.files(notes_.take());
-  if (!made) {
-    append(messages, made.error());
-    return nullptr;
-  }
-  append(messages, made->warnings);
-  return made->state;
+  const std::vector<std::string> beyond = beyond_lockdown(asked, !made);
+  messages.insert(messages.end(), beyond.begin(), beyond.end());
+  append(messages, made ? made->warnings : made.error());
+  return made && beyond.empty() ? made->state : nullptr;
+}
+
+// A snapshot as it is, with other keys: what was read from files stays as it was.
+key_sources::listeners process::keys_for_workers() {
+  return {.changed =
+              [this] {
+                auto made = std::make_shared<auth::snapshot>(state_->auth);
+                keys_->fill(*made);
+                auth::number_issuers(*made, keys_now(), ++generation_);
+                keys_in_force_ = made;
+                workers_->adopt_keys(loop_->kernel(), std::move(made));
+              },
+          .settled =
+              [this](const std::shared_ptr<gateway::key_source>& of) {
+                workers_->keys_settled(loop_->kernel(), of);
+              },
+          .happened = [this](const observe::audit_record& what) { audit_events_.emit(what); }};
 }
 
 io::task<reload_outcome> process::reload(std::string by) {

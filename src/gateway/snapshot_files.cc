@@ -25,8 +25,13 @@ constexpr std::string_view system_bundle = "/etc/ssl/certs/ca-certificates.crt";
 }  // namespace
 
 config::diagnostics check_files(const config::configuration& settings, wall_time now) {
-  config::diagnostics problems;
   std::vector<std::string> files;
+  return check_files(settings, now, files);
+}
+
+config::diagnostics check_files(const config::configuration& settings, wall_time now,
+                                std::vector<std::string>& files) {
+  config::diagnostics problems;
   file_reader reader(settings.files, problems, files);
   for (const config::listener& one : settings.listeners) {
     for (const config::certificate& pair : one.tls.certificates)
@@ -51,6 +56,13 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
     if (!one.has_remote_keys()) continue;
     const std::string key = fmt::format("auth.jwt.{}.jwks.ca", one.name);
     reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
+  }
+  if (settings.redis.present && settings.redis.has_tls) {
+    reader.read_authorities(settings.redis.ca, {.key = "redis.ca", .at = settings.redis.ca_at},
+                            now);
+  }
+  if (settings.redis.present && settings.redis.password.from != config::secret_source::kind::none) {
+    reader.read_password(settings.redis.password, "redis.password");
   }
   for (const config::route& one : settings.routes) {
     resolved_headers set = reader.read_headers(one.request_set, request_set_key);

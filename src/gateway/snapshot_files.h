@@ -23,6 +23,9 @@ inline constexpr std::string_view response_set_key = "route.response_headers.set
 // Reads every file that `settings` names, and drops what it read: for settings that no snapshot can
 // be made of, so that what is wrong with the files is said together with the rest. Blocks.
 config::diagnostics check_files(const config::configuration& settings, wall_time now);
+// And says which they were.
+config::diagnostics check_files(const config::configuration& settings, wall_time now,
+                                std::vector<std::string>& files);
 
 // The key of the configuration that something is about, and where somebody wrote it.
 struct subject {

@@ -21,7 +21,8 @@ struct capabilities {
 capabilities probe();
 
 // Tries it on two sockets of its own that are connected to each other. The `tls` module is loaded
-// by that when this process may (root); others find it loaded or not at all. Any thread.
+// by that when this process may (root); others find it loaded or not at all. Any thread. Asked once
+// in a process: one that is locked down can neither listen nor connect to what it likes.
 kernel_tls probe_kernel_tls() noexcept;
 
 // What decides about io_uring besides the errno, which does not tell the reasons apart.

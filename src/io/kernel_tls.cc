@@ -29,11 +29,9 @@ bool set_keys(int fd, unsigned char key) noexcept {
   return ::setsockopt(fd, SOL_TLS, TLS_TX, &to, sizeof to) == 0;
 }
 
-}  // namespace
-
 // Only a connected socket takes it, hence the connection. To connect on the loopback device to what
 // listens waits for nobody.
-kernel_tls probe_kernel_tls() noexcept {
+kernel_tls ask_kernel() noexcept {
   const descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const descriptor one(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in at{};
@@ -49,6 +47,13 @@ kernel_tls probe_kernel_tls() noexcept {
     return kernel_tls::no;
   }
   return set_keys(one.fd, 2) ? kernel_tls::renewable_keys : kernel_tls::fixed_keys;
+}
+
+}  // namespace
+
+kernel_tls probe_kernel_tls() noexcept {
+  static const kernel_tls found = ask_kernel();
+  return found;
 }
 
 bool ring::send_as_tls(int fd, std::span<const std::byte> crypto_info) noexcept {

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "io/capability.h"
+#include "io/restrictions.h"
 
 namespace rw::io {
 namespace {
@@ -26,12 +27,6 @@ constexpr std::uint64_t silent = 0;              // user_data of what nobody wai
 constexpr std::uint64_t wake_mark = UINT64_MAX;  // user_data of another ring's wake()
 constexpr unsigned buffer_entries = 1024;        // of the provided-buffer ring; a power of two
 constexpr std::uint16_t buffer_group = 0;
-
-constexpr std::array<std::uint8_t, 10> allowed_opcodes = {
-    IORING_OP_ACCEPT,   IORING_OP_CONNECT,  IORING_OP_RECV, IORING_OP_SEND,
-    IORING_OP_SENDMSG,  IORING_OP_READ,     IORING_OP_NOP,  IORING_OP_ASYNC_CANCEL,
-    IORING_OP_MSG_RING, IORING_OP_POLL_ADD,
-};
 
 }  // namespace
 
@@ -59,7 +54,6 @@ struct ring::backend {
   ~backend();
   result<> open(unsigned entries);
   result<> open_buffers();
-  void restrict_opcodes();
   void probe_bound();
   void prepare_receive(io_uring_sqe* sqe, int fd) noexcept;
   io_uring_sqe* next_sqe();
@@ -87,7 +81,7 @@ result<> ring::backend::open(unsigned entries) {
   }
   const result<> provided = open_buffers();
   if (!provided) return provided;
-  restrict_opcodes();
+  restrict_ring(uring.ring_fd);
   const int enabled = io_uring_register(static_cast<unsigned>(uring.ring_fd),
                                         IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   if (enabled < 0) return failure(kernel_error(-enabled, origin::local));
@@ -137,27 +131,6 @@ result<> ring::backend::open_buffers() {
   if (code < 0) return failure(kernel_error(-code, origin::local));
   io_uring_buf_ring_init(buffers);
   return {};
-}
-
-// A bug that lets an attacker choose an opcode must not reach files. Kernels refuse this only where
-// they lack restrictions (before 5.10), and those lack DEFER_TASKRUN too.
-void ring::backend::restrict_opcodes() {
-  std::array<io_uring_restriction, allowed_opcodes.size() + 3> rules{};
-  for (std::size_t i = 0; i < allowed_opcodes.size(); ++i) {
-    rules[i].opcode = IORING_RESTRICTION_SQE_OP;
-    rules[i].sqe_op = allowed_opcodes[i];
-  }
-  rules[allowed_opcodes.size()].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-  rules[allowed_opcodes.size()].sqe_flags = IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS;
-  rules[allowed_opcodes.size() + 1].opcode = IORING_RESTRICTION_REGISTER_OP;
-  rules[allowed_opcodes.size() + 1].register_op = IORING_REGISTER_RING_FDS;
-  // Else the thread would keep the ring, and all that is in flight on it, beyond its end.
-  rules[allowed_opcodes.size() + 2].opcode = IORING_RESTRICTION_REGISTER_OP;
-  rules[allowed_opcodes.size() + 2].register_op = IORING_UNREGISTER_RING_FDS;
-  // Debian's shared liburing 2.3 does not export the functions of its own for this and for
-  // enabling.
-  io_uring_register(static_cast<unsigned>(uring.ring_fd), IORING_REGISTER_RESTRICTIONS,
-                    rules.data(), static_cast<unsigned>(rules.size()));
 }
 
 io_uring_sqe* ring::backend::next_sqe() {

@@ -210,7 +210,7 @@ rate = "10/s"
         more = """
 [[upstream]]
 name = "second"
-servers = [{ address = "127.0.0.1:2" }]
+servers = [{ address = "127.0.0.2:1" }]
 [[route]]
 name = "new"
 path_prefix = "/new"

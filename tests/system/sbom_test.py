@@ -88,7 +88,7 @@ class BillOfMaterials(unittest.TestCase):
 
     def test_what_meson_found_is_in_it(self):
         found = json.loads((BUILD / "meson-info" / "intro-dependencies.json").read_text())
-        names = {"libcares", "hiredis", "libnghttp2", "libmaxminddb", "liburing", "libsodium", "tomlplusplus", "CLI11",
+        names = {"libcares", "hiredis", "libnghttp2", "libmaxminddb", "libseccomp", "liburing", "libsodium", "tomlplusplus", "CLI11",
                  "fmt"}
         versions = [c["version"] for c in self.libraries]
         seen = set()

@@ -42,6 +42,7 @@ OWNERS = (
     (re.compile(r"toml\+\+/"), ("config",)),
     (re.compile(r"CLI/"), ("control", "")),
     (re.compile(r"ares"), ("control",)),
+    (re.compile(r"seccomp\.h"), ("control",)),
     (re.compile(r"maxminddb"), ("geo",)),
     (re.compile(r"hiredis/"), ("redis",)),
     (re.compile(r"nghttp2/"), ("http",)),

@@ -27,7 +27,8 @@ ledger_facts good() {
           .cpus_max = 4,
           .workers = 4,
           .profile = "latency",
-          .settings = 20};
+          .settings = 20,
+          .lockdown = {"lockdown", "whole", ""}};
 }
 
 // Of the entry of that name; all others must cost nothing.

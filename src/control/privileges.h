@@ -1,0 +1,25 @@
+// What the process may do beyond what its user may do: given up before there is a second thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace rw::control {
+
+struct privileges {
+  int none_new = 0;          // errno of PR_SET_NO_NEW_PRIVS; 0: what is started gains nothing
+  int dropped = 0;           // errno of capset(2); 0: but for `keeps_files` there are none left
+  bool keeps_files = false;  // CAP_DAC_OVERRIDE stays: see drop_privileges()
+};
+
+// Before that the process may lose what it needs later: threads that hash may leave the class of
+// idle ones at the end (RLIMIT_NICE), which others than root cannot do by default.
+void allow_leaving_idle() noexcept;
+
+// Sets no_new_privs, and empties all sets of capabilities of the calling thread, whose threads
+// inherit that. `can_do_without` is asked when none is in effect any more: false keeps
+// CAP_DAC_OVERRIDE, by which root reaches what belongs to others. It must start no thread.
+privileges drop_privileges(const std::function<bool()>& can_do_without);
+
+}  // namespace rw::control

@@ -1,0 +1,40 @@
+// A gate gives up what it does not need any more. docs/lockdown.md
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "control/process.h"
+#include "gateway/snapshot_files.h"
+
+namespace rw::control {
+
+void process::lock_down() {
+  // By opening connections to itself and by loading modules: not later.
+  found_ = io::probe();
+  // Made when first needed, it would be out of reach by then.
+  if (!from_.path.empty()) ::mkdir(settings().server.state.c_str(), 0750);
+  reach_ = reach_of(from_.path, settings(), state_->files);
+  lockdown_ = control::lock_down(reach_, loop_->kernel());
+}
+
+void process::lock_rings() {
+  lockdown_.push_back(control::lock_rings());
+  const ledger_entry& last = lockdown_.back();
+  if (!last.cost.empty()) log_.info(fmt::format("{}: {}; {}", last.what, last.is, last.cost));
+}
+
+std::vector<std::string> process::beyond_lockdown(const config::configuration& asked,
+                                                  bool files) const {
+  std::vector<std::string> lines;
+  if (files && keeps_within(lockdown_)) {
+    std::vector<std::string> named;
+    gateway::check_files(asked, loop_->wall_now(), named);
+    lines = files_out_of_reach(reach_, named);
+  }
+  if (!keeps_to_ports(lockdown_)) return lines;
+  for (std::string& one : ports_out_of_reach(reach_, ports_of(asked))) {
+    lines.push_back(std::move(one));
+  }
+  return lines;
+}
+
+}  // namespace rw::control
