@@ -230,12 +230,11 @@ int process::run() {
   return 0;
 }
 
-// From workers: which keys they want.
+// From workers: which keys they want, and what they were asked for.
 void process::take_messages() {
   for (io::message* one = loop_->posted(); one != nullptr;) {
     io::message* next = one->next;
-    const auto& wanted = static_cast<gateway::keys_wanted*>(one)->source->wanted;
-    if (wanted) wanted();
+    static_cast<gateway::control_message*>(one)->run();
     delete one;
     one = next;
   }
