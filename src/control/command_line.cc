@@ -20,6 +20,7 @@
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
+#include "control/log_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
 #include "control/revoke_command.h"
@@ -302,6 +303,8 @@ int run_command_line(int argc, char** argv) {
   add_revoke(app, revoke, admin.gate, status);
   ban_options ban;
   add_ban(app, ban, admin.gate, status);
+  std::string level;
+  add_log(app, level, admin.gate, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

@@ -90,7 +90,7 @@ bool process::start() {
     log_.write(state_ ? observe::level::warning : observe::level::error, line);
   }
   if (!state_) return false;
-  log_.set_level(static_cast<observe::level>(settings().log.level));
+  log_.set_level(configured_log_level());
   worker_count_ = worker_count(settings().server.workers);
   if (const result<> kept = revocations_.open(settings().server.state); !kept) {
     log_.error(revocations_.explain(kept.error()));

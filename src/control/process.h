@@ -95,6 +95,13 @@ class process {
   ban_board::outcome ban(std::string_view command, std::string_view by);
   std::string bans() const { return bans_.text(*state_, clocks()); }
   std::string bans_json() const { return bans_.json(*state_, clocks()); }
+  // For `ringward log level`: what is shown of the program's own messages, and another level, until
+  // a reload brings another `log.level` than the one in force.
+  std::string log_level() const;
+  observe::level configured_log_level() const noexcept {
+    return static_cast<observe::level>(settings().log.level);
+  }
+  void set_log_level(observe::level to);
   bool ready() const noexcept { return !stopping_; }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().

@@ -29,6 +29,15 @@ std::uint64_t process::open_now() const {
   return accepted - std::min(accepted, closed);
 }
 
+std::string process::log_level() const {
+  const observe::level written = configured_log_level();
+  std::string text(observe::name_of(log_.most()));
+  if (log_.most() != written) {
+    text += fmt::format("; log.level is {}", observe::name_of(written));
+  }
+  return text;
+}
+
 std::string process::status() const {
   std::uint64_t requests = 0;
   const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
@@ -46,6 +55,7 @@ std::string process::status() const {
   line("configuration", from_.path.empty() ? "the demo's" : from_.path);
   line("loaded", fmt::format("{} s ago, {} reloads, {} refused",
                              seconds(loop_->wall_now() - reloaded_), reloads_, reloads_failed_));
+  line("log level", log_level());
   line("workers", worker_count_);
   for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
   if (stale_configuration_ || stale_files_) {
@@ -157,6 +167,7 @@ std::string process::status_json() const {
       .number("reloads_refused", reloads_failed_)
       .flag("stale_configuration", stale_configuration_)
       .flag("stale_files", stale_files_)
+      .text("log_level", observe::name_of(log_.most()))
       .number("workers", worker_count_)
       .put("listeners", json_array(places))
       .number("connections", workers_ ? open_now() : 0)
