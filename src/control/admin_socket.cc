@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "control/connections.h"
 #include "control/json_text.h"
 #include "control/log_command.h"
 #include "control/process.h"
@@ -57,6 +58,9 @@ io::task<> admin_socket::serve(net::stream& client) {
   } else if (command == "reload\texplain") {
     const reload_outcome done = co_await process_.explain_reload();
     a = answer_of(done);
+  } else if (command.starts_with("connections\t")) {
+    admin_answer listed = co_await list_connections(process_, command);
+    a = std::move(listed);
   } else {
     a = decide(command, asker, wants_json);
   }

@@ -17,6 +17,7 @@
 #include "control/admin_commands.h"
 #include "control/audit_command.h"
 #include "control/ban_command.h"
+#include "control/connections.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
@@ -303,6 +304,8 @@ int run_command_line(int argc, char** argv) {
   add_revoke(app, revoke, admin.gate, status);
   ban_options ban;
   add_ban(app, ban, admin.gate, status);
+  connections_options connections;
+  add_connections(app, connections, admin.gate, status);
   std::string level;
   add_log(app, level, admin.gate, status);
 

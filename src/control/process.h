@@ -103,12 +103,15 @@ class process {
   }
   void set_log_level(observe::level to);
   bool ready() const noexcept { return !stopping_; }
+  // Has each worker answer, how many of which there are; while ready().
+  std::size_t ask_clients(const std::shared_ptr<const gateway::client_question>& what);
+  std::uint64_t open_now() const;  // client connections
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
   void make_readable() noexcept { readable_ = true; }
   // "127.0.0.1:8443", of the first listener, with the port that was given.
   const std::string& listening_on() const noexcept { return listeners_.sockets().front().name(); }
-  io::loop& loop() noexcept { return *loop_; }
+  io::loop& loop() const noexcept { return *loop_; }
   const config::configuration& settings() const noexcept { return state_->settings; }
   const observe::log& log() const noexcept { return log_; }
 
@@ -152,7 +155,6 @@ class process {
   io::task<> answer_watchdog();
   io::task<> stop(bool for_good);
   io::task<> wait_for_workers(mono_time deadline);
-  std::uint64_t open_now() const;  // client connections
   io::task<> watch_upstreams();
   // The snapshot in force to those of this thread who work by it.
   void take_up();

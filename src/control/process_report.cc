@@ -29,6 +29,11 @@ std::uint64_t process::open_now() const {
   return accepted - std::min(accepted, closed);
 }
 
+std::size_t process::ask_clients(const std::shared_ptr<const gateway::client_question>& what) {
+  workers_->ask_clients(loop_->kernel(), what);
+  return worker_count_;
+}
+
 std::string process::log_level() const {
   const observe::level written = configured_log_level();
   std::string text(observe::name_of(log_.most()));
