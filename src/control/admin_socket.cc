@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "control/connections.h"
 #include "control/json_text.h"
+#include "control/limits_command.h"
 #include "control/log_command.h"
 #include "control/process.h"
 #include "control/request_explain.h"
@@ -60,6 +61,9 @@ io::task<> admin_socket::serve(net::stream& client) {
     a = answer_of(done);
   } else if (command.starts_with("connections\t")) {
     admin_answer listed = co_await list_connections(process_, command);
+    a = std::move(listed);
+  } else if (command == "limits" || command.starts_with("limits\t")) {
+    admin_answer listed = co_await list_limits(process_, command);
     a = std::move(listed);
   } else {
     a = decide(command, asker, wants_json);
@@ -120,6 +124,7 @@ admin_answer admin_socket::decide(std::string_view command, const std::string& a
   if (command == "log level" || command.starts_with("log level\t")) {
     return log_level(process_, command, asker);
   }
+  if (command.starts_with("limits reset\t")) return reset_limit(process_, command, asker);
   if (command == "bans") return {true, process_.bans(), process_.bans_json()};
   if (command.starts_with("ban\t") || command.starts_with("unban\t")) {
     auto done = process_.ban(command, asker);

@@ -21,6 +21,7 @@
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
+#include "control/limits_command.h"
 #include "control/log_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
@@ -306,6 +307,8 @@ int run_command_line(int argc, char** argv) {
   add_ban(app, ban, admin.gate, status);
   connections_options connections;
   add_connections(app, connections, admin.gate, status);
+  limits_options limits;
+  add_limits(app, limits, admin.gate, status);
   std::string level;
   add_log(app, level, admin.gate, status);
 

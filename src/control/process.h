@@ -112,6 +112,13 @@ class process {
   // "127.0.0.1:8443", of the first listener, with the port that was given.
   const std::string& listening_on() const noexcept { return listeners_.sockets().front().name(); }
   io::loop& loop() const noexcept { return *loop_; }
+  // What is in force; there is one once start() has loaded it. Of the keys: by now, see
+  // keys_for_workers().
+  const std::shared_ptr<const gateway::snapshot>& state() const noexcept { return state_; }
+  const auth::snapshot& keys() const noexcept { return *keys_now(); }
+  std::vector<const observe::counters*> counted() const {
+    return workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  }
   const config::configuration& settings() const noexcept { return state_->settings; }
   const observe::log& log() const noexcept { return log_; }
 

@@ -45,7 +45,7 @@ std::string process::log_level() const {
 
 std::string process::status() const {
   std::uint64_t requests = 0;
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  const auto counted = this->counted();
   for (const observe::counters* one : counted) requests += one->get(observe::counter::requests);
   const auto seconds = [](nanoseconds t) {
     return std::chrono::duration_cast<std::chrono::seconds>(t).count();
@@ -132,7 +132,7 @@ std::vector<ledger_entry> process::ledger() const {
 }
 
 std::string process::status_json() const {
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  const auto counted = this->counted();
   std::uint64_t requests = 0;
   for (const observe::counters* one : counted) requests += one->get(observe::counter::requests);
   const auto seconds = [](nanoseconds t) {
@@ -221,9 +221,8 @@ std::string process::metrics() const {
     facts.audit_records_dropped = audit_->dropped();
     facts.audit_log_failing = audit_->failing() != 0;
   }
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;
-  observe::expose(counted, labels_, facts, text);
+  observe::expose(counted(), labels_, facts, text);
   board_.expose(loop_->now(), text);
   if (keys_) keys_->expose(text);
   names_->expose(text);
