@@ -30,7 +30,7 @@ _ringward_files() {
 
 _ringward_value() {
   case $1 in
-    --address | --host | --listener | --method | --path) ;;
+    --address | --host | --limit | --listener | --method | --path | --top) ;;
     --group) _ringward_offer -g ;;
     *) _ringward_files -f ;;
   esac
@@ -40,8 +40,9 @@ _ringward_value() {
 _ringward_argument() {
   case $1 in
     import) _ringward_files -d ;;
-    verify) _ringward_files -f ;;
+    'audit verify') _ringward_files -f ;;
     revoke | unrevoke) _ringward_offer -W 'identity jti kid' ;;
+    'log level') _ringward_offer -W 'error warning info debug' ;;
     tune)
       if [[ $current = */* ]]; then
         _ringward_files -f

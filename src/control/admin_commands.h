@@ -1,5 +1,5 @@
-// The commands that ask a running gate, or tell it something: all but those about callers, which
-// are in ban_command.h and revoke_command.h.
+// The commands that ask a running gate, or tell it something: all but those that
+// have a file of their own, as ban_command.h.
 #pragma once
 
 #include <string>

@@ -8,9 +8,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/secret.h"
+#include "control/connections.h"
 #include "control/json_text.h"
+#include "control/limits_command.h"
+#include "control/log_command.h"
 #include "control/process.h"
 #include "control/request_explain.h"
 
@@ -48,13 +52,19 @@ io::task<> admin_socket::serve(net::stream& client) {
   const bool wants_json = command.starts_with(json_prefix);
   if (wants_json) command.remove_prefix(json_prefix.size());
   const std::string asker = who_asks(client.fd());
-  answer a;
+  admin_answer a;
   if (command == "reload") {
     const reload_outcome done = co_await process_.reload(asker);
     a = answer_of(done);
   } else if (command == "reload\texplain") {
     const reload_outcome done = co_await process_.explain_reload();
     a = answer_of(done);
+  } else if (command.starts_with("connections\t")) {
+    admin_answer listed = co_await list_connections(process_, command);
+    a = std::move(listed);
+  } else if (command == "limits" || command.starts_with("limits\t")) {
+    admin_answer listed = co_await list_limits(process_, command);
+    a = std::move(listed);
   } else {
     a = decide(command, asker, wants_json);
   }
@@ -64,17 +74,17 @@ io::task<> admin_socket::serve(net::stream& client) {
   co_await client.send(text, std::chrono::seconds{5});
 }
 
-admin_socket::answer admin_socket::answer_of(const reload_outcome& done) {
-  answer a{.done = done.taken, .text = {}, .json = {}};
+admin_answer admin_socket::answer_of(const reload_outcome& done) {
+  admin_answer a{.done = done.taken, .text = {}, .json = {}};
   for (const std::string& line : done.messages) a.text += line + "\n";
   return a;
 }
 
-admin_socket::answer admin_socket::explain(asked_request& asked) {
+admin_answer admin_socket::explain(asked_request& asked) {
   const explanation found = process_.explain(asked);
   wipe(asked.api_key.data(), asked.api_key.size());
   wipe(asked.authorization.data(), asked.authorization.size());
-  answer a{.done = true, .text = {}, .json = {}};
+  admin_answer a{.done = true, .text = {}, .json = {}};
   std::vector<std::string> lines;
   for (const auto& [what, is] : found.lines) {
     a.text += fmt::format("{:<12}{}\n", what, is);
@@ -84,8 +94,8 @@ admin_socket::answer admin_socket::explain(asked_request& asked) {
   return a;
 }
 
-admin_socket::answer admin_socket::decide(std::string_view command, const std::string& asker,
-                                          bool wants_json) {
+admin_answer admin_socket::decide(std::string_view command, const std::string& asker,
+                                  bool wants_json) {
   if (command == "status") {
     if (wants_json) return {true, {}, process_.status_json()};
     return {true, process_.status(), {}};
@@ -111,6 +121,10 @@ admin_socket::answer admin_socket::decide(std::string_view command, const std::s
     process_.audit().revocation(done.done, command, asker);
     return {done.done, std::move(done.text), {}};
   }
+  if (command == "log level" || command.starts_with("log level\t")) {
+    return log_level(process_, command, asker);
+  }
+  if (command.starts_with("limits reset\t")) return reset_limit(process_, command, asker);
   if (command == "bans") return {true, process_.bans(), process_.bans_json()};
   if (command.starts_with("ban\t") || command.starts_with("unban\t")) {
     auto done = process_.ban(command, asker);

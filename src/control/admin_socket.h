@@ -1,6 +1,7 @@
 // `ringward status` and `ringward reload`: one line in, text out, over a unix socket.
 #pragma once
 
+#include "control/admin_answer.h"
 #include "control/small_server.h"
 
 namespace rw::control {
@@ -21,15 +22,10 @@ class admin_socket final : public small_server {
   admin_socket(process& of, io::loop& on, net::listening_sockets socket);
 
  private:
-  struct answer {
-    bool done = false;
-    std::string text;
-    std::string json;  // empty: what `text` says is said in JSON as lines
-  };
   io::task<> serve(net::stream& client) override;
-  answer decide(std::string_view command, const std::string& asker, bool wants_json);
-  answer explain(asked_request& asked);
-  static answer answer_of(const reload_outcome& done);
+  admin_answer decide(std::string_view command, const std::string& asker, bool wants_json);
+  admin_answer explain(asked_request& asked);
+  static admin_answer answer_of(const reload_outcome& done);
   process& process_;
 };
 

@@ -17,11 +17,14 @@
 #include "control/admin_commands.h"
 #include "control/audit_command.h"
 #include "control/ban_command.h"
+#include "control/connections.h"
 #include "control/crash_report.h"
 #include "control/demo.h"
 #include "control/import.h"
 #include "control/key_command.h"
+#include "control/limits_command.h"
 #include "control/lockdown_command.h"
+#include "control/log_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
 #include "control/revoke_command.h"
@@ -306,6 +309,12 @@ int run_command_line(int argc, char** argv) {
   add_revoke(app, revoke, admin.gate, status);
   ban_options ban;
   add_ban(app, ban, admin.gate, status);
+  connections_options connections;
+  add_connections(app, connections, admin.gate, status);
+  limits_options limits;
+  add_limits(app, limits, admin.gate, status);
+  std::string level;
+  add_log(app, level, admin.gate, status);
 
   std::string name;
   auto* key = app.add_subcommand("key", "API keys");

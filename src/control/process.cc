@@ -91,7 +91,7 @@ bool process::start() {
     log_.write(state_ ? observe::level::warning : observe::level::error, line);
   }
   if (!state_) return false;
-  log_.set_level(static_cast<observe::level>(settings().log.level));
+  log_.set_level(configured_log_level());
   worker_count_ = worker_count(settings().server.workers);
   if (const result<> kept = revocations_.open(settings().server.state); !kept) {
     log_.error(revocations_.explain(kept.error()));
@@ -233,12 +233,11 @@ int process::run() {
   return 0;
 }
 
-// From workers: which keys they want.
+// From workers: which keys they want, and what they were asked for.
 void process::take_messages() {
   for (io::message* one = loop_->posted(); one != nullptr;) {
     io::message* next = one->next;
-    const auto& wanted = static_cast<gateway::keys_wanted*>(one)->source->wanted;
-    if (wanted) wanted();
+    static_cast<gateway::control_message*>(one)->run();
     delete one;
     one = next;
   }

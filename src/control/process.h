@@ -97,13 +97,30 @@ class process {
   ban_board::outcome ban(std::string_view command, std::string_view by);
   std::string bans() const { return bans_.text(*state_, clocks()); }
   std::string bans_json() const { return bans_.json(*state_, clocks()); }
+  // For `ringward log level`: what is shown of the program's own messages, and another level, until
+  // a reload brings another `log.level` than the one in force.
+  std::string log_level() const;
+  observe::level configured_log_level() const noexcept {
+    return static_cast<observe::level>(settings().log.level);
+  }
+  void set_log_level(observe::level to);
   bool ready() const noexcept { return !stopping_; }
+  // Has each worker answer, how many of which there are; while ready().
+  std::size_t ask_clients(const std::shared_ptr<const gateway::client_question>& what);
+  std::uint64_t open_now() const;  // client connections
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
   void make_readable() noexcept { readable_ = true; }
   // "127.0.0.1:8443", of the first listener, with the port that was given.
   const std::string& listening_on() const noexcept { return listeners_.sockets().front().name(); }
-  io::loop& loop() noexcept { return *loop_; }
+  io::loop& loop() const noexcept { return *loop_; }
+  // What is in force; there is one once start() has loaded it. Of the keys: by now, see
+  // keys_for_workers().
+  const std::shared_ptr<const gateway::snapshot>& state() const noexcept { return state_; }
+  const auth::snapshot& keys() const noexcept { return *keys_now(); }
+  std::vector<const observe::counters*> counted() const {
+    return workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  }
   const config::configuration& settings() const noexcept { return state_->settings; }
   const observe::log& log() const noexcept { return log_; }
 
@@ -154,7 +171,6 @@ class process {
   io::task<> answer_watchdog();
   io::task<> stop(bool for_good);
   io::task<> wait_for_workers(mono_time deadline);
-  std::uint64_t open_now() const;  // client connections
   io::task<> watch_upstreams();
   // The snapshot in force to those of this thread who work by it.
   void take_up();

@@ -29,9 +29,23 @@ std::uint64_t process::open_now() const {
   return accepted - std::min(accepted, closed);
 }
 
+std::size_t process::ask_clients(const std::shared_ptr<const gateway::client_question>& what) {
+  workers_->ask_clients(loop_->kernel(), what);
+  return worker_count_;
+}
+
+std::string process::log_level() const {
+  const observe::level written = configured_log_level();
+  std::string text(observe::name_of(log_.most()));
+  if (log_.most() != written) {
+    text += fmt::format("; log.level is {}", observe::name_of(written));
+  }
+  return text;
+}
+
 std::string process::status() const {
   std::uint64_t requests = 0;
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  const auto counted = this->counted();
   for (const observe::counters* one : counted) requests += one->get(observe::counter::requests);
   const auto seconds = [](nanoseconds t) {
     return std::chrono::duration_cast<std::chrono::seconds>(t).count();
@@ -46,6 +60,7 @@ std::string process::status() const {
   line("configuration", from_.path.empty() ? "the demo's" : from_.path);
   line("loaded", fmt::format("{} s ago, {} reloads, {} refused",
                              seconds(loop_->wall_now() - reloaded_), reloads_, reloads_failed_));
+  line("log level", log_level());
   line("workers", worker_count_);
   for (const net::listening_sockets& one : listeners_.sockets()) line("listener", one.name());
   if (stale_configuration_ || stale_files_) {
@@ -117,7 +132,7 @@ std::vector<ledger_entry> process::ledger() const {
 }
 
 std::string process::status_json() const {
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
+  const auto counted = this->counted();
   std::uint64_t requests = 0;
   for (const observe::counters* one : counted) requests += one->get(observe::counter::requests);
   const auto seconds = [](nanoseconds t) {
@@ -157,6 +172,7 @@ std::string process::status_json() const {
       .number("reloads_refused", reloads_failed_)
       .flag("stale_configuration", stale_configuration_)
       .flag("stale_files", stale_files_)
+      .text("log_level", observe::name_of(log_.most()))
       .number("workers", worker_count_)
       .put("listeners", json_array(places))
       .number("connections", workers_ ? open_now() : 0)
@@ -205,9 +221,8 @@ std::string process::metrics() const {
     facts.audit_records_dropped = audit_->dropped();
     facts.audit_log_failing = audit_->failing() != 0;
   }
-  const auto counted = workers_ ? workers_->counters() : std::vector<const observe::counters*>{};
   std::string text;
-  observe::expose(counted, labels_, facts, text);
+  observe::expose(counted(), labels_, facts, text);
   board_.expose(loop_->now(), text);
   if (keys_) keys_->expose(text);
   names_->expose(text);

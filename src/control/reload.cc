@@ -215,13 +215,14 @@ bool process::adopt(std::shared_ptr<const gateway::snapshot> made,
     return false;
   }
   for (const std::string& line : messages) log_.warning(line);
+  const bool other_level = state_->settings.log.level != made->settings.log.level;
   state_ = std::move(made);
   geo_refused_ += state_->countries_stale ? 1 : 0;
   keys_in_force_ = nullptr;
   workers_->bound_clients(room_for_clients());
   workers_->adopt(loop_->kernel(), state_);
   take_up();
-  log_.set_level(static_cast<observe::level>(settings().log.level));
+  if (other_level) log_.set_level(configured_log_level());
   bound_memory(memory_bound_.at_start);
   if (audit_) audit_->keep_for(settings().log.audit.keep);
   log_.debug(fmt::format("snapshot {} goes to the workers; files watched: {}", generation_,
@@ -270,6 +271,13 @@ ban_board::outcome process::ban(std::string_view command, std::string_view by) {
   if (done.done) log_.info(done.text.substr(0, done.text.size() - 1));
   sharing_->look(clocks());
   return done;
+}
+
+// In the log by whichever of the two levels shows it.
+void process::set_log_level(observe::level to) {
+  log_.set_level(std::max(log_.most(), to));
+  log_.info(fmt::format("log level {}, by the admin socket", observe::name_of(to)));
+  log_.set_level(to);
 }
 
 std::string process::reopen() {

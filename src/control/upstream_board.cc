@@ -8,6 +8,7 @@
 
 #include "config/values.h"
 #include "control/json_text.h"
+#include "control/text_table.h"
 
 namespace rw::control {
 namespace {
@@ -16,20 +17,6 @@ using upstream::standing;
 
 constexpr std::chrono::seconds sampled_every{10};
 constexpr std::chrono::minutes vain_every{10};
-
-std::string age(nanoseconds time) {
-  const auto s = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-  if (s < 120) return fmt::format("{}s", s);
-  if (s < 7200) return fmt::format("{}m", s / 60);
-  if (s < 172'800) return fmt::format("{}h", s / 3600);
-  return fmt::format("{}d", s / 86'400);
-}
-
-std::string duration(double ns) {
-  if (ns < 1e6) return fmt::format("{:.0f}us", ns / 1e3);
-  if (ns < 1e9) return fmt::format("{:.1f}ms", ns / 1e6);
-  return fmt::format("{:.1f}s", ns / 1e9);
-}
 
 // Even within a bucket, each of which is twice as wide as the one before.
 std::string quantile(const std::array<std::uint64_t, observe::histogram::buckets>& counted,
@@ -43,35 +30,17 @@ std::string quantile(const std::array<std::uint64_t, observe::histogram::buckets
   for (std::size_t i = 0; i < counted.size(); ++i) {
     const auto n = static_cast<double>(counted[i]);
     const double to = static_cast<double>(observe::histogram::first_bound_us << i) * 1e3;
-    if (n > 0 && below + n >= wanted) return duration(from + (to - from) * (wanted - below) / n);
+    if (n > 0 && below + n >= wanted)
+      return duration_text(from + (to - from) * (wanted - below) / n);
     below += n;
     from = to;
   }
-  return duration(from);
+  return duration_text(from);
 }
 
 bool is_out(standing one) noexcept {
   return one == standing::ejected || one == standing::trying || one == standing::down ||
          one == standing::draining;
-}
-
-// Columns as wide as what is in them, numbers to the right.
-std::string align(const std::vector<std::vector<std::string>>& rows, std::size_t left_columns) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i != 0) line += "  ";
-      line += i < left_columns ? fmt::format("{:<{}}", row[i], widths[i])
-                               : fmt::format("{:>{}}", row[i], widths[i]);
-    }
-    text += line + '\n';
-  }
-  return text;
 }
 
 const char* why_unresolved(const std::string& address, const origin_names* names) {
@@ -195,7 +164,8 @@ void upstream_board::say(entry& one, mono_time now, const observe::log& log) con
     log.info(fmt::format("{} is being drained: {} requests under way; {}", name,
                          count(*one.health).under_way, left));
   } else {
-    log.info(fmt::format("{} is back after {}: {}", name, age(since - one.out_since), why(one)));
+    log.info(
+        fmt::format("{} is back after {}: {}", name, age_text(since - one.out_since), why(one)));
   }
   one.said = is;
 }
@@ -237,7 +207,7 @@ std::vector<std::vector<std::string>> upstream_board::rows(mono_time now,
         {one.plan->settings->name, one.server().name + (one.server().backup ? " (backup)" : ""),
          drained ? "drained" : std::string(upstream::name(is)),
          one.health->why()[0] == '\0' ? "-" : why(one),
-         since == mono_time{} ? "-" : age(now - since), fmt::format("{}", counted.under_way),
+         since == mono_time{} ? "-" : age_text(now - since), fmt::format("{}", counted.under_way),
          fmt::format("{:.1f}", seconds > 0 ? static_cast<double>(lately.requests) / seconds : 0.0),
          quantile(lately.first_byte, 0.5), quantile(lately.first_byte, 0.99),
          fmt::format("{}", counted.requests), fmt::format("{}", counted.failed),

@@ -51,6 +51,13 @@ struct answer_command : gateway::command {
   std::atomic<bool>& answered;
 };
 
+struct clients_command : gateway::command {
+  explicit clients_command(std::shared_ptr<const gateway::client_question> q)
+      : asked(std::move(q)) {}
+  void run(gateway::worker& on) override { gateway::tell_clients(on, asked); }
+  std::shared_ptr<const gateway::client_question> asked;
+};
+
 struct revoke_command : gateway::command {
   explicit revoke_command(std::shared_ptr<const auth::revocation_list> l) : list(std::move(l)) {}
   void run(gateway::worker& on) override { on.revoke(std::move(list)); }
@@ -222,6 +229,11 @@ void workers::ask(io::ring& from) {
     if (!self->answered.exchange(false, std::memory_order_relaxed)) continue;
     self->loop->post(from, new answer_command(self->answered));
   }
+}
+
+void workers::ask_clients(io::ring& from,
+                          const std::shared_ptr<const gateway::client_question>& what) {
+  for (const auto& self : all_) self->loop->post(from, new clients_command(what));
 }
 
 std::vector<const observe::counters*> workers::counters() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/client_rows.h"
 #include "gateway/hash_pool.h"
 #include "gateway/snapshot.h"
 #include "gateway/worker.h"
@@ -65,6 +66,9 @@ class workers {
   bool answered() const noexcept;
   // Names each that owes an answer, and has it write its stack to standard error as soon as it can.
   void report_silent(nanoseconds since, const observe::log& log) const;
+
+  // Each answers by a message, for as long as this thread turns its loop. Not after drain().
+  void ask_clients(io::ring& from, const std::shared_ptr<const gateway::client_question>& what);
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }

@@ -43,7 +43,7 @@ verdict incomplete(const connection& c, const error& why) noexcept {
 }  // namespace
 
 connection::connection(worker& w, int fd, std::uint32_t l)
-    : on(w), downstream(w.loop(), fd, origin::downstream), listener(l) {
+    : on(w), downstream(w.loop(), fd, origin::downstream), listener(l), opened(w.loop().now()) {
   on.add(*this);
   const result<sockaddr_storage> address = on.loop().kernel().peer_address(fd);
   if (address) peer = net::to_endpoint(*address);

@@ -53,6 +53,7 @@ struct connection : waiting_client {
   bool gives_way = false;    // to somebody who comes: see worker::make_room()
   bool multiplexed = false;  // by HTTP/2: see h2_connection.h
   bool outdated = false;     // its client would not be let in any more: see send_away_outdated()
+  mono_time opened;          // here: one that was handed over was accepted a moment before
   std::uint64_t requests = 0;
   std::unique_ptr<const shown_certificate> shown;    // null: none
   exchange* current = nullptr;                       // null between requests; HTTP/2 has more

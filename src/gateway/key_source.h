@@ -11,8 +11,8 @@
 #include "auth/key_set.h"
 #include "base/clock.h"
 #include "config/config.h"
+#include "gateway/control_message.h"
 #include "io/loop.h"
-#include "io/mailbox.h"
 
 namespace rw::gateway {
 
@@ -51,9 +51,11 @@ class key_source : public std::enable_shared_from_this<key_source> {
   std::atomic<std::uint32_t> waiting_ = 0;
 };
 
-// To the control thread, whose inbox has nothing else.
-struct keys_wanted : io::message {
+struct keys_wanted : control_message {
   explicit keys_wanted(std::shared_ptr<key_source> of) : source(std::move(of)) {}
+  void run() override {
+    if (source->wanted) source->wanted();
+  }
   std::shared_ptr<key_source> source;
 };
 

@@ -27,6 +27,19 @@ void worker::give_place_back(std::uint32_t listener) noexcept {
   if (parts_.loads) load().clients.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void worker::add(connection& one) noexcept {
+  one.next = first_;
+  (first_ != nullptr ? first_->previous : last_) = &one;
+  first_ = &one;
+}
+
+void worker::remove(connection& one) noexcept {
+  (one.previous != nullptr ? one.previous->next : first_) = one.next;
+  (one.next != nullptr ? one.next->previous : last_) = one.previous;
+  give_place_back(one.listener);
+  counters().add(observe::counter::connections_closed);
+}
+
 void worker::make_waiting_lists(std::size_t listeners) {
   if (parts_.loads) {
     load().waits_since = std::make_unique<std::atomic<std::int64_t>[]>(listeners);

@@ -13,12 +13,6 @@ nanoseconds since(mono_time from, mono_time to) noexcept {
   return from == mono_time{} || to < from ? nanoseconds{0} : to - from;
 }
 
-std::string_view tls_name(const exchange& x) noexcept {
-  const tls::codec* const tls = x.client->downstream.tls();
-  if (tls == nullptr) return {};
-  return tls->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
-}
-
 bool is_shadow_refusal(const exchange& x, std::size_t i) noexcept {
   return !x.outcomes[i].admitted && x.state->limits->at(x.limits[i].index).shadow;
 }
@@ -55,7 +49,7 @@ observe::access_record describe(const exchange& x, std::string_view client,
   r.protocol = x.downstream->is_carried() ? "HTTP/2.0"
                : x.request.minor == 0     ? "HTTP/1.0"
                                           : "HTTP/1.1";
-  r.tls = tls_name(x);
+  r.tls = tls_name(*x.client);
   r.user_agent = x.request.value(http::field_id::user_agent);
   r.referer = x.request.value(http::field_id::referer);
   r.status = x.status;
@@ -154,6 +148,12 @@ void refuse_connection(connection& c, std::string_view protocol, std::string_vie
 }
 
 }  // namespace
+
+std::string_view tls_name(const connection& c) noexcept {
+  const tls::codec* const tls = c.downstream.tls();
+  if (tls == nullptr) return {};
+  return tls->version() == tls::protocol_version::tls13 ? "TLSv1.3" : "TLSv1.2";
+}
 
 void record(exchange& x) {
   const mono_time now = x.on->loop().now();

@@ -1,10 +1,15 @@
 // What is written down of an exchange: exactly one access line, and its counters.
 #pragma once
 
+#include <string_view>
+
 #include "base/error.h"
 #include "gateway/exchange.h"
 
 namespace rw::gateway {
+
+// "TLSv1.3", once its handshake is over; empty in the clear. A literal.
+std::string_view tls_name(const connection& c) noexcept;
 
 // Once per exchange, after its answer; what is still read and dropped of a refused body is not in
 // it. An exchange that ended before there was a request (a client that connected and went away)

@@ -224,19 +224,6 @@ int worker::listening_fd(std::uint32_t listener) const noexcept {
   return one != parts_.listening.end() ? one->fd : -1;
 }
 
-void worker::add(connection& one) noexcept {
-  one.next = first_;
-  if (first_ != nullptr) first_->previous = &one;
-  first_ = &one;
-}
-
-void worker::remove(connection& one) noexcept {
-  (one.previous != nullptr ? one.previous->next : first_) = one.next;
-  if (one.next != nullptr) one.next->previous = one.previous;
-  give_place_back(one.listener);
-  counters().add(observe::counter::connections_closed);
-}
-
 void worker::learn(const auth::slow_answer& what, nanoseconds right_for) {
   authenticator_.learn(what, loop_.now(), right_for);
   if (!what.matched || !parts_.loads || draining_) return;

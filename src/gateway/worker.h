@@ -112,6 +112,9 @@ class worker {
   std::uint64_t random() noexcept;   // unpredictable: it is in request ids, which clients see
   void add(connection& one) noexcept;
   void remove(connection& one) noexcept;
+  // The ends of their list, in the order in which they came.
+  const connection* newest_client() const noexcept { return first_; }
+  const connection* oldest_client() const noexcept { return last_; }
   // One that it accepts from; -1: none. Its address says which port was given.
   int listening_fd(std::uint32_t listener) const noexcept;
   // Those of a listener that have nothing under way.
@@ -158,9 +161,10 @@ class worker {
   auditor auditor_;
   std::vector<std::unique_ptr<exchange>> free_exchanges_;  // last in, first out: the warm ones
   std::size_t idle_exchanges_ = 0;  // of those, not taken since keep_house() looked
-  connection* first_ = nullptr;
-  unsigned bulk_receives_ = 0;  // under way
-  unsigned h2_streams_ = 0;     // likewise
+  connection* first_ = nullptr;     // the newest
+  connection* last_ = nullptr;      // that has been open longest
+  unsigned bulk_receives_ = 0;      // under way
+  unsigned h2_streams_ = 0;         // likewise
   struct key_wait {
     const key_source* of;
     io::sleep* pause;

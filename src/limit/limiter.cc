@@ -232,6 +232,33 @@ void limiter::leave(const demand& what) const noexcept {
   if (limit.under_way) limit.under_way->leave(what.who);
 }
 
+std::size_t limiter::sets(std::uint32_t index) const noexcept {
+  const entry& limit = limits_[index];
+  const auto& from = limit.table ? limit.table : limit.under_way;
+  return from ? from->sets() : 0;
+}
+
+void limiter::look(std::uint32_t index, std::size_t first, std::size_t sets, mono_time now,
+                   std::vector<holder>& out) const {
+  const entry& limit = limits_[index];
+  const auto& from = limit.table ? limit.table : limit.under_way;
+  if (!from) return;
+  const std::uint64_t floor = limit.table ? ticks(now) : 0;
+  std::vector<table::holder> found;
+  from->look(first, sets, floor, found);
+  for (const table::holder& one : found) out.push_back({one.who, one.when - floor});
+}
+
+std::uint64_t limiter::under_way(std::uint32_t index, key who) const noexcept {
+  const entry& limit = limits_[index];
+  return limit.under_way ? limit.under_way->count(who) : 0;
+}
+
+void limiter::refill(std::uint32_t index, key who) const noexcept {
+  const entry& limit = limits_[index];
+  if (limit.table) limit.table->give_back(who, pending_bit - 1);
+}
+
 std::uint64_t limiter::forgiven(std::uint32_t index) const noexcept {
   RW_ASSERT(index < limits_.size());
   return limits_[index].table ? limits_[index].table->forgiven() : 0;

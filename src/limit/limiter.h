@@ -90,6 +90,25 @@ class limiter {
   // When a request that was admitted, and not given back, is over: it is no longer under way.
   void leave(const demand& what) const noexcept;
 
+  // ---- for who looks at a limit from outside: nothing is taken by any of these
+
+  // One key that has used up some of its budget, and for how long it has until that is full again;
+  // or, of a limit without a rate, that has so many requests under way.
+  struct holder {
+    key who;
+    std::uint64_t amount = 0;  // nanoseconds, or requests
+  };
+  // Of a limit's sets, how many there are; and what is in some of them, appended to `out`: 8 keys a
+  // set. It reads two cache lines per set that the workers write, once.
+  std::size_t sets(std::uint32_t index) const noexcept;
+  void look(std::uint32_t index, std::size_t first, std::size_t sets, mono_time now,
+            std::vector<holder>& out) const;
+  // What the budget would say of a request; always yes without a rate.
+  decision seen(const demand& what, mono_time now) const noexcept { return peek(what, ticks(now)); }
+  std::uint64_t under_way(std::uint32_t index, key who) const noexcept;
+  // The key's budget is full again. What is under way stays so.
+  void refill(std::uint32_t index, key who) const noexcept;
+
   // ---- of a limit that gateways share, for a request that admit() has let in here. What they have
   // in common is never owed less than what this one knows of.
 

@@ -1,5 +1,7 @@
 #include "limit/table.h"
 
+#include <algorithm>
+
 namespace rw::limit {
 
 outcome table::take(key who, std::uint64_t now, const pace& pace) noexcept {
@@ -51,6 +53,20 @@ void table::leave(key who) noexcept {
 std::uint64_t table::count(key who) noexcept {
   cells::view set = cells_.locate(who.hash);
   return limit::count(set, who.hash);
+}
+
+// The tag is read again after `when`, so that the two belong together.
+void table::look(std::size_t first, std::size_t sets, std::uint64_t floor,
+                 std::vector<holder>& out) const {
+  const std::size_t end = std::min(first + sets, cells_.sets());
+  for (std::size_t set = first; set < end; ++set) {
+    const cells::view one = cells_.at(set);
+    for (unsigned i = 0; i < cells::view::ways; ++i) {
+      const cell held{one.tag(i), one.when(i)};
+      if (held.tag == 0 || is_pending(held) || held.when <= floor) continue;
+      if (one.tag(i) == held.tag) out.push_back({{held.tag}, held.when});
+    }
+  }
 }
 
 }  // namespace rw::limit

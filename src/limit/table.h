@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "limit/cells.h"
 #include "limit/key.h"
@@ -37,6 +38,17 @@ class table {
   entrance enter(key who, std::uint64_t most) noexcept;
   void leave(key who) noexcept;
   std::uint64_t count(key who) noexcept;
+
+  // For who looks at all keys: appends those of `sets` sets from the set `first` on whose `when` is
+  // later than `floor`. What is being inserted or changes meanwhile may be missed, or be there as
+  // it was before.
+  struct holder {
+    key who;
+    std::uint64_t when = 0;
+  };
+  std::size_t sets() const noexcept { return cells_.sets(); }
+  void look(std::size_t first, std::size_t sets, std::uint64_t floor,
+            std::vector<holder>& out) const;
 
   std::size_t capacity() const noexcept { return cells_.capacity(); }  // in entries, as rounded
   unsigned shards() const noexcept { return cells_.shards(); }

@@ -12,6 +12,7 @@ ENTRY = re.compile(r" {2,8}((?:-[^ ,]+, *)*[a-z-][^ ]*)( [A-Z])?")
 @dataclass
 class Command:
     words: tuple  # ("key", "new"); () is the program itself
+    alone: bool = True  # it can be given without one of its commands
     commands: list = field(default_factory=list)
     options: dict = field(default_factory=dict)  # "--config" -> whether it takes a value
 
@@ -22,6 +23,7 @@ def command(*words):
     assert done.returncode == 0, done
     found = Command(words)
     section = ""
+    found.alone = "SUBCOMMAND" not in done.stdout or "[SUBCOMMAND" in done.stdout
     for line in done.stdout.splitlines():
         heading = HEADING.match(line)
         entry = ENTRY.match(line)

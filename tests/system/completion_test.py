@@ -117,6 +117,8 @@ class Completion(harness.SystemTest):
         self.assertEqual(self.shell.offered("ringward check --config a"), ["a file.toml"])
         self.assertEqual(self.shell.offered("ringward check --config=a"), ["--config=a file.toml"])
         self.assertEqual(self.shell.offered("ringward demo --address "), [])
+        self.assertEqual(self.shell.offered("ringward log level d"), ["debug"])
+        self.assertEqual(self.shell.offered("ringward audit verify a"), ["a file.toml"])
         with self.subTest("an option's value is no command"):
             self.assertEqual(self.shell.offered("ringward run --config key --c"), ["--config"])
 

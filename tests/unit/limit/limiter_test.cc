@@ -34,6 +34,60 @@ key named(const limiter& of, std::string_view identity, std::uint32_t index = 0)
   return of.make_key(index, {.identity = identity});
 }
 
+// All of a limit's sets, a few at a time.
+std::vector<limiter::holder> holders(const limiter& of, mono_time now) {
+  std::vector<limiter::holder> found;
+  for (std::size_t first = 0; first < of.sets(0); first += 7) of.look(0, first, 7, now, found);
+  return found;
+}
+
+TEST(Limiter, ShowsWhoHasNotTheWholeBudget) {
+  const limiter limits = one_limit(limit_of("a", 10, 1s, 3));
+  EXPECT_TRUE(holders(limits, at(5s)).empty());
+  const key alice = named(limits, "alice");
+  const key bob = named(limits, "bob");
+  limits.admit(0, alice, at(5s));
+  limits.admit(0, alice, at(5s));
+  limits.admit(0, bob, at(5s));
+  std::map<std::uint64_t, std::uint64_t> found;
+  for (const limiter::holder& one : holders(limits, at(5s))) found[one.who.hash] = one.amount;
+  EXPECT_EQ(found, (std::map<std::uint64_t, std::uint64_t>{{alice.hash, 200'000'000},
+                                                           {bob.hash, 100'000'000}}));
+  EXPECT_EQ(holders(limits, at(5s + 100ms)).size(), 1U);
+  EXPECT_EQ(limits.seen({.index = 0, .who = alice}, at(5s)).remaining, 1U);
+  EXPECT_EQ(limits.seen({.index = 0, .who = alice}, at(5s)).remaining, 1U);  // took nothing
+}
+
+TEST(Limiter, ARefilledKeyHasItsWholeBudgetAndOthersKeepTheirDebt) {
+  const limiter limits = one_limit(limit_of("a", 1, 1h, 2));
+  const key alice = named(limits, "alice");
+  const key bob = named(limits, "bob");
+  for (const key who : {alice, alice, bob, bob}) EXPECT_TRUE(limits.admit(0, who, at(5s)).admitted);
+  limits.refill(0, alice);
+  EXPECT_EQ(limits.seen({.index = 0, .who = alice}, at(5s)).remaining, 2U);
+  EXPECT_TRUE(limits.admit(0, alice, at(5s)).admitted);
+  EXPECT_TRUE(limits.admit(0, alice, at(5s)).admitted);
+  EXPECT_FALSE(limits.admit(0, alice, at(5s)).admitted);
+  EXPECT_FALSE(limits.admit(0, bob, at(5s)).admitted);
+  limits.refill(0, named(limits, "nobody"));  // who has no entry has a whole budget
+  EXPECT_EQ(holders(limits, at(5s)).size(), 2U);
+}
+
+TEST(Limiter, OfALimitWithoutARateItShowsWhatIsUnderWay) {
+  config::limit rules = limit_of("a", 0, 0s, 1);
+  rules.concurrent = 3;
+  const limiter limits = one_limit(rules);
+  const key alice = named(limits, "alice");
+  limits.admit(0, alice, at(5s));
+  limits.admit(0, alice, at(5s));
+  ASSERT_EQ(holders(limits, at(9s)).size(), 1U);
+  EXPECT_EQ(holders(limits, at(9s)).front().amount, 2U);
+  EXPECT_EQ(limits.under_way(0, alice), 2U);
+  limits.leave({.index = 0, .who = alice});
+  limits.leave({.index = 0, .who = alice});
+  EXPECT_TRUE(holders(limits, at(9s)).empty());
+}
+
 TEST(Limiter, AdmitsTheBurstThenTheRate) {
   const limiter limits = one_limit(limit_of("a", 10, 1s, 3));
   const key who = named(limits, "alice");

@@ -31,5 +31,15 @@ TEST(Log, LeavesOutWhatIsBelowItsLevel) {
   EXPECT_EQ(said(messages, level::debug, "x"), "ringward: debug: x\n");
 }
 
+TEST(Log, LevelsHaveTheNamesOfTheConfiguration) {
+  for (const level one : {level::error, level::warning, level::info, level::debug}) {
+    EXPECT_EQ(level_named(name_of(one)), one);
+  }
+  EXPECT_EQ(name_of(level::warning), "warning");
+  for (const char* nothing : {"", "Info", "debugging", "warn"}) {
+    EXPECT_EQ(level_named(nothing), std::nullopt) << nothing;
+  }
+}
+
 }  // namespace
 }  // namespace rw::observe
