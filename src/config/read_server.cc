@@ -38,10 +38,11 @@ void read_socket(table_reader& in, admin& out) {
 void read_access(table_reader& in, log& out) {
   std::string path;
   if (const node* at = in.text("path", path)) {
-    if (path == "syslog" || path == "journal") {
-      in.error(*at, "path", "not yet supported; \"-\" is standard output, which systemd journals");
-    } else if (path != "-" && path != "off" && !path.starts_with('/')) {
-      in.error(*at, "path", "must be \"-\" for standard output, \"off\" or an absolute path");
+    constexpr std::array<std::string_view, 4> words{"-", "syslog", "journal", "off"};
+    if (std::ranges::find(words, path) == words.end() && !path.starts_with('/')) {
+      in.error(*at, "path",
+               "must be \"-\" for standard output, \"syslog\", \"journal\", \"off\" or an absolute "
+               "path");
     } else {
       out.access_path = std::move(path);
     }

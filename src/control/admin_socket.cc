@@ -100,6 +100,7 @@ admin_answer admin_socket::decide(std::string_view command, const std::string& a
     if (wants_json) return {true, {}, process_.status_json()};
     return {true, process_.status(), {}};
   }
+  if (command == "metrics") return {true, process_.metrics(), {}};  // for `ringward top`
   if (command == "upstreams") return {true, process_.upstreams(), process_.upstreams_json()};
   for (const bool drained : {true, false}) {
     const std::string_view verb = drained ? "drain " : "undrain ";
@@ -133,8 +134,7 @@ admin_answer admin_socket::decide(std::string_view command, const std::string& a
   return {false, "no such command\n", {}};
 }
 
-// True when it answered "ok"; `text` is the rest.
-static bool ask(const std::string& path, std::string_view command, std::string& text) {
+bool ask(const std::string& path, std::string_view command, std::string& text) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {

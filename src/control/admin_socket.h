@@ -37,6 +37,10 @@ struct gate_at {
   bool json = false;
 };
 
+// Asks the gate at `path` and waits for its answer: true when that is "ok". `text`: the rest of it,
+// or why there is none. Blocks.
+bool ask(const std::string& path, std::string_view command, std::string& text);
+
 // Asks that gate, and prints what it answers: JSON to standard output, else what went wrong to
 // standard error. Blocks. The exit status of the command that asks: 0 when the answer was "ok".
 int tell(const gate_at& gate, std::string_view command);

@@ -29,6 +29,7 @@
 #include "control/process.h"
 #include "control/revoke_command.h"
 #include "control/setup.h"
+#include "control/top_command.h"
 #include "control/tune_command.h"
 #include "control/version.h"
 #include "gateway/snapshot_files.h"
@@ -313,6 +314,8 @@ int run_command_line(int argc, char** argv) {
   add_connections(app, connections, admin.gate, status);
   limits_options limits;
   add_limits(app, limits, admin.gate, status);
+  top_options top;
+  add_top(app, top, admin.gate, status);
   std::string level;
   add_log(app, level, admin.gate, status);
 

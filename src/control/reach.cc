@@ -128,7 +128,7 @@ reach reach_of(const std::string& source, const config::configuration& settings,
   const fs::path state = fs::canonical(settings.server.state, failed);
   if (!failed) add(all.writes, state);
   for (const std::string& log : {settings.log.access_path, settings.log.audit.path}) {
-    if (log.empty() || log == "-" || log == "off") continue;
+    if (!log.starts_with('/')) continue;  // standard output, a daemon, or none
     add_way(all.writes, log);
     all.logs.push_back(log);
   }

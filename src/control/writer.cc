@@ -1,8 +1,6 @@
 #include "control/writer.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,11 +18,6 @@ namespace {
 
 constexpr std::size_t batch_bytes = 256U << 10U;  // what one write takes at most
 
-int open_log(const std::string& path) noexcept {
-  if (path == "-") return ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-}
-
 std::uint64_t lines_in(std::span<const char> bytes) noexcept {
   return static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
 }
@@ -35,25 +28,20 @@ std::uint64_t lines_in(std::span<const char> bytes) noexcept {
 // queue is free again however long the disk takes, and a thread that hangs in a write for good
 // holds nothing but this object.
 struct writer::state : writer_thread_state {
-  state(std::string where, int opened, std::vector<observe::log_queue*> queues)
-      : path(std::move(where)), fd(opened) {
+  state(log_target to, std::vector<observe::log_queue*> queues) : target(std::move(to)) {
     from = std::move(queues);
     batch.reserve(batch_bytes);
   }
-  ~state() { ::close(fd); }
-  state(const state&) = delete;
-  state& operator=(const state&) = delete;
 
   void run();
   bool turn();
   void collect();
-  int write_batch() noexcept;
+  int write_batch();
   void open_anew();
   void finish();
 
   // The thread's.
-  const std::string path;
-  int fd;
+  log_target target;
   std::vector<char> batch;
   std::size_t written = 0;  // of the batch
 
@@ -80,15 +68,17 @@ void writer::state::collect() {
 }
 
 // The errno that ended it, 0 when all was written.
-int writer::state::write_batch() noexcept {
+int writer::state::write_batch() {
   while (written < batch.size()) {
-    const ssize_t wrote = ::write(fd, batch.data() + written, batch.size() - written);
+    const ssize_t wrote = target.write(std::span(batch).subspan(written));
+    lost.fetch_add(target.take_lost(), std::memory_order_relaxed);
     if (wrote >= 0) {
       written += static_cast<std::size_t>(wrote);
       progress.fetch_add(static_cast<std::uint64_t>(wrote), std::memory_order_relaxed);
     } else if (errno == EAGAIN) {
-      // A pipe that somebody made non-blocking: wait for its reader, but not long at the end.
-      pollfd ready{fd, POLLOUT, 0};
+      // A daemon that has much to do, or a pipe that somebody made non-blocking: wait for who
+      // reads, but not long at the end.
+      pollfd ready{target.fd(), POLLOUT, 0};
       const int readers = ::poll(&ready, 1, static_cast<int>(writer_failed_pause.count()));
       if (readers == 0 && stop.load(std::memory_order_acquire)) return EAGAIN;
     } else if (errno != EINTR) {
@@ -101,10 +91,9 @@ int writer::state::write_batch() noexcept {
 }
 
 void writer::state::open_anew() {
-  const int opened = open_log(path);
-  reopened(opened < 0 ? errno : 0);
-  if (opened < 0) return;
-  ::close(std::exchange(fd, opened));
+  const int why = target.open();
+  reopened(why);
+  if (why != 0) return;
   // The old file ends in part of a line when its disk was full: the rest of it has no place in the
   // new one.
   if (written > 0 && written < batch.size() && batch[written - 1] != '\n') {
@@ -133,7 +122,7 @@ void writer::state::run() {
     while (turn()) wrote = true;
     if (last) break;
     rest(wrote);
-    look_at_file(fd);
+    look_at_file(target.fd());
   }
   finish();
 }
@@ -154,9 +143,17 @@ void writer::state::finish() {
 
 result<std::unique_ptr<writer>> writer::start(const std::string& path,
                                               std::vector<observe::log_queue*> from) {
-  const int fd = open_log(path);
-  if (fd < 0) return failure(io::kernel_error(errno, origin::configuration));
-  auto shared = std::make_shared<state>(path, fd, std::move(from));
+  return start(log_target::named(path), std::move(from));
+}
+
+result<std::unique_ptr<writer>> writer::start(log_target to,
+                                              std::vector<observe::log_queue*> from) {
+  const int why = to.open();
+  if (why != 0 && to.must_be_there()) {
+    return failure(io::kernel_error(why, origin::configuration));
+  }
+  auto shared = std::make_shared<state>(std::move(to), std::move(from));
+  shared->failing.store(why, std::memory_order_relaxed);
   try {
     return std::unique_ptr<writer>(new writer(std::move(shared)));
   } catch (const std::system_error& refused) {

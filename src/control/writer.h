@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "control/log_target.h"
 #include "observe/log_queue.h"
 
 namespace rw::control {
@@ -19,9 +20,12 @@ class writer {
   // How long the end waits while no byte gets out, before it leaves the thread to its write.
   static constexpr std::chrono::seconds patience{2};
 
-  // `path`: "-" for stdout, else a file, appended to and made with mode 0640. The queues must
-  // outlive the writer. Errors: the errno of open.
+  // `path`: "-" for stdout, "syslog", "journal", else a file, appended to and made with mode 0640.
+  // The queues must outlive the writer. Errors: the errno of open; a daemon that is not there is
+  // none, it is looked for until it is.
   static result<std::unique_ptr<writer>> start(const std::string& path,
+                                               std::vector<observe::log_queue*> from);
+  static result<std::unique_ptr<writer>> start(log_target to,
                                                std::vector<observe::log_queue*> from);
   // The queues of workers that were started after it: a gate that cannot write starts none.
   void take(std::vector<observe::log_queue*> from);

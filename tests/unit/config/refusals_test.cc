@@ -67,12 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
         refusal{"[log]\naccess = \"off\"",
                 "t:5:10: error: log.access: must be a table, not a string"},
         refusal{"[log]\naccess = { path = \"access.log\" }",
-                "t:5:19: error: log.access.path: must be \"-\" for standard output, \"off\" or an "
-                "absolute path"},
-        refusal{
-            "[log]\naccess = { path = \"syslog\" }",
-            "t:5:19: error: log.access.path: not yet supported; \"-\" is standard output, which "
-            "systemd journals"},
+                "t:5:19: error: log.access.path: must be \"-\" for standard output, "
+                "\"syslog\", \"journal\", \"off\" or an absolute path"},
         refusal{
             "[log]\naudit = { path = \"audit.jsonl\" }",
             "t:5:18: error: log.audit.path: must be \"off\" or an absolute path: a file that can "
