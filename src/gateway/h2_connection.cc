@@ -163,7 +163,7 @@ io::task<> h2_connection::run() {
   client_.idle = false;
   over_ = true;
   for (exchange* x = client_.current; x != nullptr; x = x->next_of_client) {
-    auto& stream = net::carried_stream::of(*x->downstream);
+    net::stream& stream = *x->downstream;
     stream.abort(stream.is_sending() ? cut_by_ : fault::canceled);
   }
   flush();
