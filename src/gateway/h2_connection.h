@@ -51,8 +51,11 @@ class h2_connection final : public http::h2_session_events {
   io::task<> write();
   bool receive_ended(const error& why);
   void forget_glitches();
+  bool is_section_late() const noexcept;
+  void watch_section() noexcept;
   void begin_end();
   mono_time patience() const noexcept;
+  mono_time patience_between() const noexcept;
   void rest();
 
   connection& client_;
@@ -70,6 +73,8 @@ class h2_connection final : public http::h2_session_events {
   fault cut_by_ = fault::canceled;  // what those that are sending end with, when all do
   mono_time forgotten_;             // until when glitches were
   mono_time rests_since_;           // while no stream is under way
+  std::uint64_t section_ = 0;       // the header section that has begun and not ended; 0: none
+  mono_time section_since_;         // when it began
   mono_time last_call_;  // set: the client was told to begin no more streams, and has until then
   bool told_ = false;    // which ones were the last
   bool over_ = false;

@@ -265,6 +265,7 @@ h2_session::~h2_session() { nghttp2_session_del(session_); }
 
 bool h2_session::receive(std::string_view bytes) {
   const auto* octets = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  frames_.pass(bytes);
   const ssize_t taken = nghttp2_session_mem_recv(session_, octets, bytes.size());
   if (taken >= 0 && !out_of_patience()) return true;
   // NGHTTP2_ERR_FLOODED and its like are glitches of which one is enough.

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/h2_frames.h"
 #include "http/h2_head.h"
 
 struct nghttp2_session;
@@ -85,6 +86,8 @@ class h2_session {
   void write(std::string& out, std::size_t enough);
   // Nothing to be said, now or after what may still come.
   bool finished() const noexcept;
+  // As of h2_frames: of what has come.
+  std::uint64_t open_section() const noexcept { return frames_.open_section(); }
 
   // What costs a client next to nothing and us more, or is never done by one that is well, counts
   // as a glitch: streams that it resets, or makes us reset; SETTINGS, PING, PRIORITY and unknown
@@ -121,6 +124,7 @@ class h2_session {
   h2_session_events& to_;
   h2_limits limits_;
   nghttp2_session* session_ = nullptr;
+  h2_frames frames_;
   h2_section section_;              // of the header section that comes in
   std::uint64_t section_size_ = 0;  // of its fields, those that were not kept too
   std::uint32_t glitches_ = 0;
