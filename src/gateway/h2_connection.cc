@@ -72,6 +72,12 @@ void h2_connection::flush() {
   if (writer_) worker_.loop().defer(std::exchange(writer_, {}));
 }
 
+http::window_pool& h2_connection::windows() noexcept { return worker_.h2_windows(); }
+
+nanoseconds h2_connection::round_trip() noexcept {
+  return worker_.loop().kernel().round_trip(client_.downstream.fd());
+}
+
 bool h2_connection::holds_up(const h2_stream& one) const noexcept {
   return writer_ && session_.is_held_up(one.id());
 }

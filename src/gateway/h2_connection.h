@@ -38,6 +38,9 @@ class h2_connection final : public http::h2_session_events {
   http::h2_session& session() noexcept { return session_; }
   // What was said to the session is sent before this turn of the loop ends, with all else that is.
   void flush();
+  // Of its worker, for all connections.
+  http::window_pool& windows() noexcept;
+  nanoseconds round_trip() noexcept;
   // Whether it is the client's doing that nothing of the stream is sent.
   bool holds_up(const h2_stream& one) const noexcept;
 

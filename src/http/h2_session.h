@@ -11,6 +11,7 @@
 
 #include "http/h2_frames.h"
 #include "http/h2_head.h"
+#include "http/h2_window.h"
 
 struct nghttp2_session;
 
@@ -67,9 +68,8 @@ inline bool is_interim(std::string_view head) noexcept {
 
 struct h2_limits {
   head_limits head;
-  std::uint32_t streams = 128;              // under way at once
-  std::uint32_t window = (64U << 10U) - 1;  // octets of a request's body not yet taken
-  std::uint32_t glitches = 100;             // see h2_session::pardon()
+  std::uint32_t streams = 128;   // under way at once
+  std::uint32_t glitches = 100;  // see h2_session::pardon()
 };
 
 class h2_session {
@@ -105,6 +105,9 @@ class h2_session {
   void resume(std::int32_t id);
   // So many octets of the body have been taken: the client may send as many more.
   void consumed(std::int32_t id, std::size_t bytes);
+  // From here on the client may send so many that were not taken, instead of the
+  // receive_window::first that each stream begins with; no fewer than before.
+  void widen(std::int32_t id, std::uint32_t window);
   void reset(std::int32_t id, h2_error why);
   // Goes on with what it was told of the stream, and tells nobody what becomes of it.
   void release(std::int32_t id);
