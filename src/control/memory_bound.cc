@@ -61,7 +61,7 @@ std::uint64_t of_each_stream(const config::configuration& of) {
   }
   if (head == 0) return 0;
   return client_frames + allocated(sizeof(gateway::exchange)) + allocated(head) +
-         allocated(http::h2_limits{}.window + buffer);
+         allocated(http::receive_window::first + buffer);
 }
 
 std::uint64_t of_each_client(const config::configuration& of) {
@@ -87,6 +87,8 @@ std::uint64_t of_each_worker(const config::configuration& of) {
                       tokens.entries * 64 + auth::slow_cache::entries * 128;
   if (of.log.access_path != "off") sum += access_queue_bytes;
   if (!of.log.audit.path.empty()) sum += gateway::auditor::queue_bytes;
+  // What windows have grown by: gateway::worker::h2_windows().
+  if (std::ranges::any_of(of.listeners, serves_h2)) sum += allocated(of.server.buffers_bytes);
   if (of.redis.present) sum += allocated(2 * redis::client::unsent_bytes_max);  // to and fro
   return sum;
 }

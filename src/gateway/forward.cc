@@ -11,7 +11,6 @@
 #include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
-#include "net/carried_stream.h"
 
 namespace rw::gateway {
 namespace {
@@ -223,9 +222,9 @@ io::task<bool> wait_for_place(exchange& x, upstream::waiting_line& line) {
 // False: it waits for the client to take what it is sent. A send that has just begun does not:
 // there is room for it, since little lies unacknowledged.
 bool takes_what_comes(net::stream& to) noexcept {
-  if (to.is_carried()) return !net::carried_stream::of(to).is_sending();
   constexpr std::size_t little = 4096;
-  return !to.is_sending() || to.loop().kernel().unacknowledged(to.fd()) < little;
+  if (!to.is_sending()) return true;
+  return !to.is_carried() && to.loop().kernel().unacknowledged(to.fd()) < little;
 }
 
 }  // namespace

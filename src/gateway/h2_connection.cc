@@ -72,6 +72,12 @@ void h2_connection::flush() {
   if (writer_) worker_.loop().defer(std::exchange(writer_, {}));
 }
 
+http::window_pool& h2_connection::windows() noexcept { return worker_.h2_windows(); }
+
+nanoseconds h2_connection::round_trip() noexcept {
+  return worker_.loop().kernel().round_trip(client_.downstream.fd());
+}
+
 bool h2_connection::holds_up(const h2_stream& one) const noexcept {
   return writer_ && session_.is_held_up(one.id());
 }
@@ -102,13 +108,30 @@ void h2_connection::rest() {
   client_.downstream.receive_by(patience());
 }
 
-// Until when its client may be silent.
+// Until when its client may be silent; of a header section, until when all of it has to be here.
 mono_time h2_connection::patience() const noexcept {
+  const mono_time whole =
+      section_ != 0 ? section_since_ + rules_of(client_).timeouts.head : mono_time::max();
+  return std::min(whole, patience_between());
+}
+
+mono_time h2_connection::patience_between() const noexcept {
   if (last_call_ != mono_time{} && !told_) return last_call_;
   if (!client_.idle) return mono_time::max();
   if (told_ || session_.finished()) return rests_since_;
   const config::listener_timeouts& now = rules_of(client_).timeouts;
   return rests_since_ + (client_.requests == 0 ? now.head : now.keepalive);
+}
+
+// After each receive: one that ends in the same piece as the next one begins is another one.
+void h2_connection::watch_section() noexcept {
+  const std::uint64_t now = session_.open_section();
+  if (now != section_ && now != 0) section_since_ = worker_.loop().now();
+  section_ = now;
+}
+
+bool h2_connection::is_section_late() const noexcept {
+  return section_ != 0 && worker_.loop().now() >= section_since_ + rules_of(client_).timeouts.head;
 }
 
 // The client is to begin no more streams.
@@ -131,6 +154,11 @@ void h2_connection::forget_glitches() {
 bool h2_connection::receive_ended(const error& why) {
   if (client_.downstream.failed() || why.code == fault::closed) return true;
   if (why.code == fault::timed_out) {
+    if (is_section_late()) {
+      worker_.counters().client_deadlines.add(observe::deadline::head);
+      session_.end(http::h2_error::enhance_your_calm);
+      return true;
+    }
     if (client_.idle) return true;
     if (last_call_ != mono_time{} && !std::exchange(told_, true)) session_.end_after_these();
     flush();
@@ -154,6 +182,7 @@ io::task<> h2_connection::run() {
     forget_glitches();
     const bool sound = session_.receive(from.input());
     from.consume(from.input().size());
+    watch_section();
     serve_new();
     flush();
     if (session_.out_of_patience()) worker_.counters().refusals.add("h2_glitches");
@@ -163,7 +192,7 @@ io::task<> h2_connection::run() {
   client_.idle = false;
   over_ = true;
   for (exchange* x = client_.current; x != nullptr; x = x->next_of_client) {
-    auto& stream = net::carried_stream::of(*x->downstream);
+    net::stream& stream = *x->downstream;
     stream.abort(stream.is_sending() ? cut_by_ : fault::canceled);
   }
   flush();

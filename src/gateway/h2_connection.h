@@ -38,6 +38,9 @@ class h2_connection final : public http::h2_session_events {
   http::h2_session& session() noexcept { return session_; }
   // What was said to the session is sent before this turn of the loop ends, with all else that is.
   void flush();
+  // Of its worker, for all connections.
+  http::window_pool& windows() noexcept;
+  nanoseconds round_trip() noexcept;
   // Whether it is the client's doing that nothing of the stream is sent.
   bool holds_up(const h2_stream& one) const noexcept;
 
@@ -51,8 +54,11 @@ class h2_connection final : public http::h2_session_events {
   io::task<> write();
   bool receive_ended(const error& why);
   void forget_glitches();
+  bool is_section_late() const noexcept;
+  void watch_section() noexcept;
   void begin_end();
   mono_time patience() const noexcept;
+  mono_time patience_between() const noexcept;
   void rest();
 
   connection& client_;
@@ -70,6 +76,8 @@ class h2_connection final : public http::h2_session_events {
   fault cut_by_ = fault::canceled;  // what those that are sending end with, when all do
   mono_time forgotten_;             // until when glitches were
   mono_time rests_since_;           // while no stream is under way
+  std::uint64_t section_ = 0;       // the header section that has begun and not ended; 0: none
+  mono_time section_since_;         // when it began
   mono_time last_call_;  // set: the client was told to begin no more streams, and has until then
   bool told_ = false;    // which ones were the last
   bool over_ = false;

@@ -11,7 +11,11 @@ namespace rw::gateway {
 using http::h2_error;
 
 h2_stream::h2_stream(h2_connection& on, exchange& its, std::int32_t id) noexcept
-    : carried_stream(its.on->loop(), origin::downstream), on_(on), its_(its), id_(id) {}
+    : carried_stream(its.on->loop(), origin::downstream),
+      on_(on),
+      its_(its),
+      id_(id),
+      window_(on.windows()) {}
 
 // The session goes on to send what it has of it, if it is to be sent at all.
 h2_stream::~h2_stream() {
@@ -44,11 +48,24 @@ void h2_stream::on_receive() noexcept {
   const std::uint64_t done = body_bytes_ - left - credited_;
   if (done == 0 || !open_) return;
   credited_ += done;
+  if (!whole_) take_in(done);
   on_.session().consumed(id_, done);
   on_.flush();
+  settle_window();
+}
+
+void h2_stream::take_in(std::uint64_t done) noexcept {
+  if (!window_.drained(done, its_.on->loop().now())) return;
+  if (window_.grow(on_.round_trip())) on_.session().widen(id_, window_.size());
+}
+
+// Who waits long for an answer does not keep meanwhile what others could send by.
+void h2_stream::settle_window() noexcept {
+  if (whole_ && held() == 0) window_.give_back();
 }
 
 bool h2_stream::on_send(pieces& what, bool last) {
+  settle_window();
   const bool is_head = !answered_;
   const bool has_body = !what[is_head ? 1 : 0].empty() || !what[1].empty();
   if (last) {
@@ -92,6 +109,7 @@ void h2_stream::on_end(std::string trailers) {
   if (head.body == http::framing::length && body_bytes_ != head.content_length) {
     return break_off("content_length_differs");
   }
+  whole_ = true;
   request_trailers_ = std::move(trailers);
   feed_end();
 }

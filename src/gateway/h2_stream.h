@@ -39,6 +39,8 @@ class h2_stream final : public net::carried_stream, public http::h2_stream_event
   bool on_send(pieces& what, bool last) override;
   bool is_stuck() noexcept override;
   void on_abort(fault why) noexcept override;
+  void take_in(std::uint64_t done) noexcept;
+  void settle_window() noexcept;
 
   void on_data(std::string_view bytes) override;
   void on_end(std::string trailers) override;
@@ -49,7 +51,9 @@ class h2_stream final : public net::carried_stream, public http::h2_stream_event
   h2_connection& on_;
   exchange& its_;
   std::int32_t id_;
+  http::receive_window window_;
   bool open_ = true;              // the session knows it
+  bool whole_ = false;            // the body has come to its end
   bool answered_ = false;         // a final head has gone out
   bool ended_ = false;            // and what is sent now is the last
   std::uint64_t body_bytes_ = 0;  // that have come

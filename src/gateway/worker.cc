@@ -74,7 +74,8 @@ worker::worker(io::loop& on, worker_parts parts)
       parts_(std::move(parts)),
       pools_(on),
       redis_(on, parts_.index, make_share_script(), *parts_.counters),
-      auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0) {
+      auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0),
+      h2_windows_(parts_.state->settings.server.buffers_bytes) {
   if (parts_.hashes) {
     authenticator_.share_secret(parts_.hashes->secret());
     hash_inbox_ = std::make_shared<gateway::hash_inbox>();

@@ -17,6 +17,7 @@
 #include "gateway/snapshot.h"
 #include "gateway/waiting_list.h"
 #include "http/date.h"
+#include "http/h2_window.h"
 #include "io/loop.h"
 #include "io/mailbox.h"
 #include "io/task.h"
@@ -103,6 +104,7 @@ class worker {
   redis::client& redis() noexcept { return redis_; }
   unsigned& bulk_receives() noexcept { return bulk_receives_; }
   unsigned& h2_streams() noexcept { return h2_streams_; }
+  http::window_pool& h2_windows() noexcept { return h2_windows_; }
   unsigned workers() const noexcept { return parts_.workers; }
   limit::ban_table* bans() const noexcept { return parts_.bans.get(); }
   io::loop* control() noexcept { return parts_.control; }
@@ -159,6 +161,7 @@ class worker {
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
   auditor auditor_;
+  http::window_pool h2_windows_;
   std::vector<std::unique_ptr<exchange>> free_exchanges_;  // last in, first out: the warm ones
   std::size_t idle_exchanges_ = 0;  // of those, not taken since keep_house() looked
   connection* first_ = nullptr;     // the newest

@@ -13,8 +13,10 @@ namespace rw::http {
 namespace {
 
 // Of all streams of a connection together. What is received is a stream's to hold, within its own
-// window, so that one that nobody reads keeps no other from receiving.
-constexpr std::int32_t connection_window = 1 << 20;
+// window, so that one that nobody reads keeps no other from receiving; and since each has promised
+// what it can hold, this promises nothing. Updates come by halves: twice what one stream may need.
+constexpr std::int32_t connection_window = 16 << 20;
+static_assert(connection_window > 2 * receive_window::most);
 // A header section of 32 KiB is two frames; nobody sends it in tiny pieces.
 constexpr std::size_t continuations_max = 16;
 constexpr std::size_t settings_max = 32;  // in one frame
@@ -253,7 +255,7 @@ h2_session::h2_session(h2_session_events& to, const h2_limits& limits) : to_(to)
 
   const std::array<nghttp2_settings_entry, 4> ours{{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.window},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, receive_window::first},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.head.head_bytes},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, no_priorities},
   }};
@@ -265,6 +267,7 @@ h2_session::~h2_session() { nghttp2_session_del(session_); }
 
 bool h2_session::receive(std::string_view bytes) {
   const auto* octets = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  frames_.pass(bytes);
   const ssize_t taken = nghttp2_session_mem_recv(session_, octets, bytes.size());
   if (taken >= 0 && !out_of_patience()) return true;
   // NGHTTP2_ERR_FLOODED and its like are glitches of which one is enough.
@@ -322,6 +325,11 @@ void h2_session::resume(std::int32_t id) { nghttp2_session_resume_data(session_,
 
 void h2_session::consumed(std::int32_t id, std::size_t bytes) {
   nghttp2_session_consume_stream(session_, id, bytes);
+}
+
+void h2_session::widen(std::int32_t id, std::uint32_t window) {
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, id,
+                                        static_cast<std::int32_t>(window));
 }
 
 void h2_session::reset(std::int32_t id, h2_error why) {

@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "http/h2_frames.h"
 #include "http/h2_head.h"
+#include "http/h2_window.h"
 
 struct nghttp2_session;
 
@@ -66,9 +68,8 @@ inline bool is_interim(std::string_view head) noexcept {
 
 struct h2_limits {
   head_limits head;
-  std::uint32_t streams = 128;              // under way at once
-  std::uint32_t window = (64U << 10U) - 1;  // octets of a request's body not yet taken
-  std::uint32_t glitches = 100;             // see h2_session::pardon()
+  std::uint32_t streams = 128;   // under way at once
+  std::uint32_t glitches = 100;  // see h2_session::pardon()
 };
 
 class h2_session {
@@ -85,6 +86,8 @@ class h2_session {
   void write(std::string& out, std::size_t enough);
   // Nothing to be said, now or after what may still come.
   bool finished() const noexcept;
+  // As of h2_frames: of what has come.
+  std::uint64_t open_section() const noexcept { return frames_.open_section(); }
 
   // What costs a client next to nothing and us more, or is never done by one that is well, counts
   // as a glitch: streams that it resets, or makes us reset; SETTINGS, PING, PRIORITY and unknown
@@ -102,6 +105,9 @@ class h2_session {
   void resume(std::int32_t id);
   // So many octets of the body have been taken: the client may send as many more.
   void consumed(std::int32_t id, std::size_t bytes);
+  // From here on the client may send so many that were not taken, instead of the
+  // receive_window::first that each stream begins with; no fewer than before.
+  void widen(std::int32_t id, std::uint32_t window);
   void reset(std::int32_t id, h2_error why);
   // Goes on with what it was told of the stream, and tells nobody what becomes of it.
   void release(std::int32_t id);
@@ -121,6 +127,7 @@ class h2_session {
   h2_session_events& to_;
   h2_limits limits_;
   nghttp2_session* session_ = nullptr;
+  h2_frames frames_;
   h2_section section_;              // of the header section that comes in
   std::uint64_t section_size_ = 0;  // of its fields, those that were not kept too
   std::uint32_t glitches_ = 0;

@@ -143,6 +143,8 @@ class ring {
   bool has_input(int fd) noexcept;
   // Bytes the peer has not acknowledged yet, sent or not; 0 when the socket cannot say.
   std::size_t unacknowledged(int fd) noexcept;
+  // Between the two ends of a TCP connection, as the kernel has measured it; 0 when it has not.
+  nanoseconds round_trip(int fd) noexcept;
   kernel_tls sends_tls() noexcept;  // asks the kernel when first called
   // From the next byte on; again to change the keys. `crypto_info`: as linux/tls.h has it. False:
   // nothing has changed.

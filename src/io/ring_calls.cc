@@ -109,6 +109,13 @@ std::size_t ring::unacknowledged(int fd) noexcept {
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
+nanoseconds ring::round_trip(int fd) noexcept {
+  tcp_info known{};
+  socklen_t size = sizeof known;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &known, &size) != 0) return nanoseconds{0};
+  return std::chrono::microseconds{known.tcpi_rtt};
+}
+
 void ring::shutdown_write(int fd) noexcept { ::shutdown(fd, SHUT_WR); }
 void ring::shutdown(int fd) noexcept { ::shutdown(fd, SHUT_RDWR); }
 void ring::close(int fd) noexcept { ::close(fd); }

@@ -37,8 +37,6 @@ class carried_stream : public stream {
 
   // Moves to `room` what fits of what is being sent; at its end the sender goes on.
   std::size_t take(std::span<char> room) noexcept;
-  // send() waits for more to be taken.
-  bool is_sending() const noexcept { return sender_ != nullptr; }
 
  protected:
   using pieces = std::array<std::string_view, pieces_max>;
@@ -57,6 +55,7 @@ class carried_stream : public stream {
  private:
   friend class stream;
   static void on_gap(io::timer& timer);
+  bool has_sender() const noexcept { return sender_ != nullptr; }
   bool begin_send(send_awaiter& by);
   void end_send(result<> how) noexcept;
   void give_up(fault why) noexcept;

@@ -153,7 +153,7 @@ class stream {
     return fd_ >= 0 && !failed_ && !ended_ && !has_pending() && begin_ == end_;
   }
   bool failed() const noexcept { return failed_; }
-  bool is_sending() const noexcept { return sending_ != nullptr; }  // a send() is under way
+  bool is_sending() const noexcept;  // a send() waits
   bool is_open() const noexcept { return fd_ >= 0; }
   int fd() const noexcept { return fd_; }
   origin side() const noexcept { return side_; }

@@ -96,6 +96,11 @@ bool stream::send_awaiter::start() noexcept {
   return true;
 }
 
+bool stream::is_sending() const noexcept {
+  if (carried_) return static_cast<const carried_stream&>(*this).has_sender();
+  return sending_ != nullptr;
+}
+
 bool stream::send_awaiter::await_ready() noexcept {
   RW_ASSERT(stream_.sending_ == nullptr);
   stream_.resting_ = false;

@@ -164,6 +164,8 @@ std::size_t ring::unacknowledged(int fd) noexcept {
   return one == nullptr ? 0 : one->unread_by_peer();
 }
 
+nanoseconds ring::round_trip(int) noexcept { return std::chrono::milliseconds{1}; }
+
 // No records are made here: what peers say to each other is plain.
 kernel_tls ring::sends_tls() noexcept { return kernel_tls::no; }
 bool ring::send_as_tls(int, std::span<const std::byte>) noexcept { return false; }

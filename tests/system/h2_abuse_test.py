@@ -143,6 +143,27 @@ class Abuse(harness.SystemTest):
                 yield frame(DATA, 0, 1) * 100
         self.attack(pieces)
 
+    def test_a_header_section_that_drips(self):
+        """`timeouts.head` holds for it, whatever else is under way: octet by octet, in HEADERS and in
+        CONTINUATION."""
+        head = harness.patience(0.5)
+        self.upstream = self.origin(lambda c, r: c.closed_within(harness.patience(20)))
+        gate = self.gate(configs.plain(listener=f'timeouts.head = "{int(head * 1000)}ms"'),
+                         origin=self.upstream.address)
+        section = fields("/late") + hpack.Encoder().encode([("x", "y" * 2000)])
+        for cut in (len(section), 10):
+            def pieces(first=section[:cut], rest=section[cut:]):
+                yield frame(HEADERS, END_HEADERS | END_STREAM, 1, fields("/silent"))
+                whole = frame(HEADERS, END_STREAM, 3, first) + frame(CONTINUATION, END_HEADERS, 3, rest)
+                yield whole[:9]
+                for octet in whole[9:]:
+                    time.sleep(head / 50)
+                    yield bytes([octet])
+            began = time.monotonic()
+            self.assertEqual(self.goaway(gate, pieces()), ENHANCE_YOUR_CALM)
+            self.assertGreaterEqual(time.monotonic() - began, head)
+        self.assertIn('ringward_client_timeouts_total{deadline="head"} 2', gate.metrics())
+
     def test_a_flood_of_window_updates(self):
         self.attack(lambda: (frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1)) * 100
                              for _ in range(10_000)))

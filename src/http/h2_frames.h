@@ -1,0 +1,33 @@
+// Where the frames of HTTP/2 begin and end (RFC 9113 4.1) in what a client sends, and nothing else
+// of them. No I/O, no clock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace rw::http {
+
+// Beside the library that reads them, which does not say that it is in the middle of something.
+class h2_frames {
+ public:
+  // All that comes, the client's preface (RFC 9113 3.4) included, in pieces of any size.
+  void pass(std::string_view bytes) noexcept;
+  // Which header section, from 1 on, has begun and not come to its end; 0: none. HEADERS and its
+  // CONTINUATIONs are one, and nothing else may come between them (RFC 9113 4.3).
+  std::uint64_t open_section() const noexcept { return in_section_ ? sections_ : 0; }
+
+ private:
+  static constexpr std::uint32_t preface_bytes = 24;
+  void read_header() noexcept;
+  void end_frame() noexcept;
+
+  std::array<unsigned char, 9> header_{};
+  std::uint32_t header_size_ = 0;       // octets of it that have come
+  std::uint32_t left_ = preface_bytes;  // before the next one
+  std::uint64_t sections_ = 0;
+  bool in_section_ = false;
+  bool ends_section_ = false;  // the frame that comes in does
+};
+
+}  // namespace rw::http
