@@ -103,7 +103,7 @@ class Files(audit_log.AuditTest):
         rules = re.sub(r"systemctl kill.*", f"kill -USR1 {gate.process.pid}", rules)
         config = self.write("logrotate.conf", rules, 0o644)
         for round_ in range(2):
-            done = subprocess.run(["logrotate", "-f", "-s", self.directory / "state", config],
+            done = subprocess.run(["logrotate", "-f", "-s", self.directory / "rotated", config],
                                   capture_output=True, text=True,
                                   env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin"})
             self.assertEqual(done.returncode, 0, done.stderr)
