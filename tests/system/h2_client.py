@@ -19,6 +19,7 @@ import client as http
 import harness
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GOAWAY = 7
 
 
 @dataclass
@@ -51,9 +52,10 @@ class Client:
         self.authority = authority
         self.automatic_window = automatic_window
         self.answers = {}
-        self.goaway = None  # (last stream, error code)
+        self.goaways = []  # (last stream, error code)
         self.pings = []
         self.closed = False
+        self._unread = b""
         config = h2.config.H2Configuration(
             client_side=True, header_encoding="latin-1", validate_outbound_headers=False,
             normalize_outbound_headers=False)
@@ -131,10 +133,31 @@ class Client:
         if not data:
             self.closed = True
             return False
-        for event in self.h2.receive_data(data):
+        for event in self.h2.receive_data(self._without_goaways(data)):
             self._take(event)
         self.flush()
         return True
+
+    def _without_goaways(self, data):
+        """Whole frames. To the library a connection is over with the first GOAWAY, though what is under way
+        goes on (RFC 9113 6.8), so it hears of none."""
+        self._unread += data
+        frames = []
+        while len(self._unread) >= 9:
+            size = 9 + int.from_bytes(self._unread[:3], "big")
+            if len(self._unread) < size:
+                break
+            one, self._unread = self._unread[:size], self._unread[size:]
+            if one[3] == GOAWAY:
+                self.goaways.append((int.from_bytes(one[9:13], "big"), int.from_bytes(one[13:17], "big")))
+            else:
+                frames.append(one)
+        return b"".join(frames)
+
+    @property
+    def goaway(self):
+        """What the server said last; None before."""
+        return self.goaways[-1] if self.goaways else None
 
     def _take(self, event):
         answer = self.answers.get(getattr(event, "stream_id", None), Answer())
@@ -153,8 +176,6 @@ class Client:
             answer.ended = True
         elif isinstance(event, h2.events.StreamReset):
             answer.reset = int(event.error_code)
-        elif isinstance(event, h2.events.ConnectionTerminated):
-            self.goaway = (event.last_stream_id, int(event.error_code))
         elif isinstance(event, h2.events.PingAckReceived):
             self.pings.append(event.ping_data)
 

@@ -8,7 +8,7 @@ import h2.settings
 
 import client as http
 import configs
-import credentials
+import h2_case
 import h2_client
 import harness
 
@@ -16,22 +16,7 @@ EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encodi
 PING = b": ping\n\n"
 
 
-def echo(connection, request):
-    fields = "".join(f"{name}: {value}\n" for name, value in request.headers)
-    connection.answer(200, f"{request.start}\n{fields}\n".encode() + request.body)
-
-
-class Http2(harness.SystemTest):
-    def start(self, script=echo, tls=True, files=None, origin=None, **parts):
-        self.upstream = self.origin(script, **(origin or {}))
-        if tls:
-            own = credentials.certificate("localhost")
-            files = {"cert.pem": own.chain, "key.pem": own.key} | (files or {})
-        make = configs.tls if tls else configs.plain
-        return self.gate(make(**parts), origin=self.upstream.address, files=files)
-
-
-class Basics(Http2):
+class Basics(h2_case.Http2):
     def test_alpn(self):
         gate = self.start()
         for offered, chosen in ((["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"),
