@@ -116,6 +116,9 @@ reach reach_of(const std::string& source, const config::configuration& settings,
   }
   for (const std::string& one : settings.files) add_way(all.reads, one);
   for (const std::string& one : files) add_way(all.reads, one);
+  // Which the workers have nothing to do with: the snapshot's files do not have it.
+  const config::secret_source& seed = settings.log.audit.sign;
+  if (seed.from == config::secret_source::kind::file) add_way(all.reads, seed.name);
   add_way(all.reads, "/etc/ssl/certs/ca-certificates.crt");
   add_names(all.reads);
   for (const char* one : {"/proc", "/sys/fs/cgroup", "/sys/devices/system", "/dev/null",
