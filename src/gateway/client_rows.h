@@ -34,8 +34,8 @@ struct client_row {
 
 // Of all workers, on the control thread.
 struct client_question {
-  // Rows of one worker, at most. Each is a walk to another connection's frame and two strings:
-  // about half a microsecond, so that nobody on that worker waits longer than half a millisecond.
+  // Rows of one worker, at most. Each is a walk to another connection's frame, a few lines of cache
+  // that are not at hand, and two strings: nobody on that worker waits longer than for 1,000 such.
   static constexpr std::size_t rows_max = 1000;
 
   std::size_t most = 0;
