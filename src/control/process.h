@@ -157,9 +157,10 @@ class process {
   void lock_down();
   // When every thread has its ring.
   void lock_rings();
-  // What a configuration needs that the process has given up, one line each; `files`: not all that
-  // it names could be read.
-  std::vector<std::string> beyond_lockdown(const config::configuration& asked, bool files) const;
+  // What a configuration needs that the process has given up, one line each: ports; files, of one
+  // that could not be taken since not all of them could be read.
+  std::vector<std::string> ports_given_up(const config::configuration& asked) const;
+  std::vector<std::string> files_given_up(const config::configuration& asked) const;
   // What of the machine does not change while the gate runs; says what is missing.
   void take_stock();
   std::vector<ledger_entry> ledger() const;

@@ -22,19 +22,16 @@ void process::lock_rings() {
   if (!last.cost.empty()) log_.info(fmt::format("{}: {}; {}", last.what, last.is, last.cost));
 }
 
-std::vector<std::string> process::beyond_lockdown(const config::configuration& asked,
-                                                  bool files) const {
-  std::vector<std::string> lines;
-  if (files && keeps_within(lockdown_)) {
-    std::vector<std::string> named;
-    gateway::check_files(asked, loop_->wall_now(), named);
-    lines = files_out_of_reach(reach_, named);
-  }
-  if (!keeps_to_ports(lockdown_)) return lines;
-  for (std::string& one : ports_out_of_reach(reach_, ports_of(asked))) {
-    lines.push_back(std::move(one));
-  }
-  return lines;
+std::vector<std::string> process::ports_given_up(const config::configuration& asked) const {
+  if (!keeps_to_ports(lockdown_)) return {};
+  return ports_out_of_reach(reach_, ports_of(asked));
+}
+
+std::vector<std::string> process::files_given_up(const config::configuration& asked) const {
+  if (!keeps_within(lockdown_)) return {};
+  std::vector<std::string> named;
+  gateway::check_files(asked, loop_->wall_now(), named);
+  return files_out_of_reach(reach_, named);
 }
 
 }  // namespace rw::control

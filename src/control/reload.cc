@@ -20,6 +20,10 @@ void append(std::vector<std::string>& messages, const config::diagnostics& list)
   for (const config::diagnostic& one : list) messages.push_back(config::to_string(one));
 }
 
+void append(std::vector<std::string>& messages, const std::vector<std::string>& lines) {
+  messages.insert(messages.end(), lines.begin(), lines.end());
+}
+
 // What a running gate cannot take over: sockets, threads and memory it was started with.
 void refuse_fixed(const config::configuration& before, const config::configuration& after,
                   std::vector<std::string>& messages) {
@@ -55,6 +59,7 @@ bool process::can_take(const config::configuration& settings,
                        std::vector<std::string>& messages) const {
   const std::size_t before = messages.size();
   if (state_) refuse_fixed(state_->settings, settings, messages);
+  append(messages, ports_given_up(settings));
   return messages.size() == before;
 }
 
@@ -120,10 +125,13 @@ std::shared_ptr<const gateway::snapshot> process::make(config::configuration set
   const config::configuration asked = settings;
   auto made = gateway::make_snapshot(std::move(settings), with);
   if (audit_) audit_events_.files(notes_.take());
-  const std::vector<std::string> beyond = beyond_lockdown(asked, !made);
-  messages.insert(messages.end(), beyond.begin(), beyond.end());
-  append(messages, made ? made->warnings : made.error());
-  return made && beyond.empty() ? made->state : nullptr;
+  if (!made) {
+    append(messages, files_given_up(asked));
+    append(messages, made.error());
+    return nullptr;
+  }
+  append(messages, made->warnings);
+  return made->state;
 }
 
 // A snapshot as it is, with other keys: what was read from files stays as it was.

@@ -66,8 +66,12 @@ io::task<reload_outcome> process::explain_reload() {
     with.workers = worker_count_;
     const auto known = keys_->known();
     with.known = known;
+    const config::configuration asked = found->settings;
     const auto made = gateway::make_snapshot(std::move(found->settings), with);
     outcome.taken = outcome.taken && made;
+    if (!made) {
+      for (std::string& one : files_given_up(asked)) outcome.messages.push_back(std::move(one));
+    }
     for (const config::diagnostic& one : made ? made->warnings : made.error()) {
       outcome.messages.push_back(config::to_string(one));
     }

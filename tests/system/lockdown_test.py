@@ -134,6 +134,15 @@ class Running(harness.SystemTest):
         if landlock() >= 6:
             self.assertEqual(self.status().split(), ["lockdown", "whole"])
 
+    def refused_reload(self):
+        """What a reload is told, and --explain before it."""
+        command = ("reload", "--socket", self.directory / "admin.sock")
+        explained = harness.ringward(*command, "--explain")
+        done = harness.ringward(*command)
+        self.assertEqual((explained.returncode, done.returncode), (1, 1))
+        self.assertIn("is not reachable for a locked-down gate", explained.stdout + explained.stderr)
+        return done
+
     @unittest.skipUnless(landlock() >= 1, "this kernel has no Landlock")
     def test_a_reload_names_what_is_out_of_reach(self):
         gate = self.start()
@@ -143,8 +152,7 @@ class Running(harness.SystemTest):
         keys = elsewhere.write("keys", harness.new_key("alice")[1] + "\n")
         text = configs.plain(auth='["api_keys"]', more=f'[auth.api_keys]\nfile = "{keys}"\n')
         self.write_config(text, origin=self.server.address)
-        done = harness.ringward("reload", "--socket", self.directory / "admin.sock")
-        self.assertEqual(done.returncode, 1)
+        done = self.refused_reload()
         self.assertIn(f"{keys} is not reachable for a locked-down gate", done.stdout + done.stderr)
         self.assertEqual(gate.get("/").status, 200)
         # In a directory that it was started with it may be, by rename.
@@ -163,8 +171,7 @@ class Running(harness.SystemTest):
         gate = self.start()
         other = self.origin(lambda c, r: c.answer(200, b"other"))
         self.write_config(configs.plain(), origin=other.address)
-        done = harness.ringward("reload", "--socket", self.directory / "admin.sock")
-        self.assertEqual(done.returncode, 1)
+        done = self.refused_reload()
         self.assertIn(f"port {other.port} is not reachable for a locked-down gate",
                       done.stdout + done.stderr)
         self.assertEqual(gate.get("/").body, b"ok")

@@ -89,6 +89,9 @@ TEST(Ledger, EachThingThatIsMissingSaysWhatItCosts) {
   facts.drifted = 3;
   EXPECT_THAT(only_cost(facts, "sysctl").cost, HasSubstr("3 of them differ"));
   facts = good();
+  facts.lockdown.cost = "files: all that its user may";
+  EXPECT_THAT(only_cost(facts, "lockdown").cost, HasSubstr("files"));
+  facts = good();
   facts.memory_max = 0;
   facts.cpus_max = 0;
   facts.profile.clear();
