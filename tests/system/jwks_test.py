@@ -341,7 +341,9 @@ class JwksTest(harness.SystemTest):
         keys = self.key_server(publish(self.old), "keys")
         server = self.key_server(status(404))
         issuer = f"https://{server.origin.address}/realm/"
-        gate = self.start(issuer_table("idp", "discover = true", issuer))
+        # A locked-down gate connects to 443, the issuer's port and ports that its configuration names.
+        elsewhere = f'[[upstream]]\nname = "keys"\nservers = [{{ address = "{keys.origin.address}" }}]\n'
+        gate = self.start(issuer_table("idp", "discover = true", issuer) + elsewhere)
 
         def says(**more):
             return text(json.dumps({"issuer": issuer, "jwks_uri": keys.url} | more).encode())
