@@ -140,8 +140,7 @@ class Mishaps(harness.SystemTest):
     @harness.skip_under("asan", "tsan")  # whose own libraries have to come first
     def test_the_clock_jumps(self):
         """By an hour there and back: no limit is forgiven, no connection ends, and lines have the new time."""
-        jump = self.directory / "jump"
-        jump.write_text("+0")
+        jump = self.write("config/jump", "+0")  # where a locked-down gate may read
         limited = configs.plain(upstream="""
 [[limit]]
 name = "few"
