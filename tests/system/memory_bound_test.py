@@ -95,7 +95,7 @@ class MemoryBound(harness.SystemTest):
         self.assertLessEqual(resident, bound)
         self.assertLess(bound, 20 * resident)  # and it is no number out of the air
         self.assertEqual(gate.get("/", name="plain").status, 204)  # whoever waited longest made room
-
+        gate.stop(within=60)  # the bodies have their 30 s, and then there are 15,000 to be closed
 
     def test_what_a_flood_took_is_given_back(self):
         gate = self.start()
