@@ -20,7 +20,7 @@ EPOCH = "1700000000"
 WORDS = {
     "Apache-2.0": "Apache", "Apache-2.0 WITH LLVM-exception": "Apache", "BSD-3-Clause": "BSD",
     "GPL-3.0-or-later WITH GCC-exception-3.1": "GCC Runtime Library", "ISC": "ISC",
-    "LGPL-2.1-or-later": "Lesser", "MIT": "Expat|MIT",
+    "LGPL-2.1-only": "Lesser", "LGPL-2.1-or-later": "Lesser", "MIT": "Expat|MIT",
 }
 
 
