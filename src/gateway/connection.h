@@ -42,18 +42,18 @@ struct connection : waiting_client {
   // Ends while it waits for its client.
   void give_way() noexcept;
 
+  bool anonymous = false;    // reset before it could be asked whose it is: nothing is served
+  bool idle = false;         // between requests: nothing is lost by closing it
+  bool gives_way = false;    // to somebody who comes: see worker::make_room()
+  bool multiplexed = false;  // by HTTP/2: see h2_connection.h
+  bool outdated = false;     // its client would not be let in any more: see send_away_outdated()
   worker& on;
   net::stream downstream;
   std::uint32_t listener;  // index into snapshot::listeners
   net::endpoint peer;      // or whom it has said to connect for: see read_proxy_header()
   // What a PROXY header has said, or would say: null until there is one, or somebody asks.
   std::unique_ptr<const net::proxy_header> header;
-  bool anonymous = false;    // reset before it could be asked whose it is: nothing is served
-  bool idle = false;         // between requests: nothing is lost by closing it
-  bool gives_way = false;    // to somebody who comes: see worker::make_room()
-  bool multiplexed = false;  // by HTTP/2: see h2_connection.h
-  bool outdated = false;     // its client would not be let in any more: see send_away_outdated()
-  mono_time opened;          // here: one that was handed over was accepted a moment before
+  mono_time opened;  // here: one that was handed over was accepted a moment before
   std::uint64_t requests = 0;
   std::unique_ptr<const shown_certificate> shown;    // null: none
   exchange* current = nullptr;                       // null between requests; HTTP/2 has more

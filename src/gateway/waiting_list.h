@@ -13,10 +13,10 @@ namespace rw::gateway {
 // What a connection is in the list by. It waits from its beginning, or its last answer, until the
 // head of a request is complete.
 struct waiting_client {
-  bool waits = false;  // is in the list
   mono_time since;
   waiting_client* earlier = nullptr;
   waiting_client* later = nullptr;
+  bool waits = false;  // is in the list; last, where a connection's own flags have room beside it
 };
 
 inline constexpr std::int64_t nobody_waits = std::numeric_limits<std::int64_t>::max();
