@@ -7,44 +7,13 @@ import re
 import resource
 import shutil
 import signal
-import threading
 import time
 
-import client
 import configs
 import harness
+from upstreams_test import Load
 
 FAKE_TIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
-
-class Load:
-    """Requests one after the other on a few connections, each of which has to be answered with 200."""
-
-    def __init__(self, gate, connections=4):
-        self.gate = gate
-        self.ends = threading.Event()
-        self.answered = 0
-        self.failures = []
-        self.threads = [threading.Thread(target=self.run) for _ in range(connections)]
-        for one in self.threads:
-            one.start()
-
-    def run(self):
-        try:
-            with self.gate.connect() as connection:
-                while not self.ends.is_set():
-                    status = connection.request("GET", "/").status
-                    self.answered += status == 200
-                    if status != 200:
-                        self.failures.append(status)
-        except (client.Closed, OSError) as gone:
-            self.failures.append(gone)
-
-    def finish(self):
-        self.ends.set()
-        for one in self.threads:
-            one.join()
-        return self.failures
 
 
 class Mishaps(harness.SystemTest):
@@ -56,8 +25,11 @@ class Mishaps(harness.SystemTest):
         return int(re.search(rf"^{name} (\d+)$", gate.metrics(), re.M)[1])
 
     def more_is_answered(self, load):
-        before = load.answered
-        harness.eventually(lambda: load.answered > before + 50, 20, "more answers")
+        before = len(load.results)
+        harness.eventually(lambda: [one[3] for one in load.results[before:]].count(200) > 50, 20, "more answers")
+
+    def failures(self, load):
+        return [one for one in load.end() if one[3] != 200]
 
     def test_stopped_for_a_while(self):
         gate = self.start()
@@ -67,7 +39,7 @@ class Mishaps(harness.SystemTest):
         time.sleep(3)
         gate.signal(signal.SIGCONT)
         self.more_is_answered(load)
-        self.assertEqual(load.finish(), [])
+        self.assertEqual(self.failures(load), [])
         self.assertFalse([line for line in gate.log if "error" in line])
 
     def test_killed(self):
@@ -77,11 +49,11 @@ class Mishaps(harness.SystemTest):
         load = Load(gate)
         self.more_is_answered(load)
         gate.kill()
-        self.assertTrue(load.finish())  # its connections were cut
+        self.assertTrue(self.failures(load))  # its connections were cut
         gate = self.gate(configs.plain(more=audit), origin=self.upstream.address)
         load = Load(gate)
         self.more_is_answered(load)
-        self.assertEqual(load.finish(), [])
+        self.assertEqual(self.failures(load), [])
         gate.stop()
         found = harness.ringward("audit", "verify", self.directory / "audit.jsonl")
         said = found.stdout + found.stderr
@@ -134,7 +106,7 @@ class Mishaps(harness.SystemTest):
         status = harness.ringward("status", "--socket", self.directory / "admin.sock").stdout
         self.assertRegex(status, r"access log +failing: No such file or directory")
         self.more_is_answered(load)
-        self.assertEqual(load.finish(), [])
+        self.assertEqual(self.failures(load), [])
         self.assertEqual(self.value(gate, "ringward_access_lines_dropped_total"), 0)
 
     @harness.skip_under("asan", "tsan")  # whose own libraries have to come first
