@@ -140,7 +140,8 @@ class Windows(h2_case.Http2):
                 self.upload(one, streams, 64 << 20)
             self.assertTrue(all(one.h2.local_flow_control_window(i) == 0 for i in streams))
             # The pool, what windows have grown by, 128 KiB for each stream, and what the allocator makes of it.
-            self.assertLess(gate.resident_bytes() - before, (4 + 4 + 1 + 4) << 20)
+            if not harness.SANITIZER:  # there what is freed stays for a while
+                self.assertLess(gate.resident_bytes() - before, (4 + 4 + 1 + 4) << 20)
             go_on.set()
 
 
