@@ -88,13 +88,14 @@ void read_client_auth(table_reader& in, listener_tls& out) {
   out.client_ca_at = at == nullptr ? in.at() : at->at;
   if (out.clients == client_auth::off) {
     if (!out.client_ca.empty()) {
-      in.error(*at, "client_ca", "does nothing without client_auth: no client is asked for one");
+      in.error(out.client_ca_at, "client_ca",
+               "does nothing without client_auth: no client is asked for one");
     }
   } else if (out.client_ca.empty()) {
     in.missing("client_ca", "the PEM file of the authorities that clients are verified by");
   } else if (out.client_ca == "system") {
     in.error(
-        *at, "client_ca",
+        out.client_ca_at, "client_ca",
         "must be the path of a PEM file: by the system's authorities anybody could be a client");
   }
 }
