@@ -145,6 +145,7 @@ void on_stack_signal(int) noexcept {
 }
 
 void take_build_id(const dl_phdr_info& of, const ElfW(Phdr) & notes) noexcept {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the linker says by number where they are
   const char* at = reinterpret_cast<const char*>(of.dlpi_addr + notes.p_vaddr);
   const char* end = at + notes.p_memsz;
   constexpr auto padded = [](std::size_t size) { return (size + 3) & ~std::size_t{3}; };
