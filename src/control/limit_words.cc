@@ -19,6 +19,7 @@ constexpr std::string_view header_prefix = "header:";
 
 std::vector<std::string> parts_of(const config::limit& limit) {
   std::vector<std::string> parts;
+  parts.reserve(limit.by.size() + limit.by_headers.size());
   for (const config::limit_key one : limit.by) {
     parts.emplace_back(part_names[static_cast<std::size_t>(one)]);
   }

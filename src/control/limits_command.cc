@@ -188,6 +188,7 @@ void add_limits(CLI::App& app, limits_options& options, gate_at& gate, int& stat
 io::task<admin_answer> list_limits(process& of, std::string_view command) {
   const std::vector<std::string_view> words = split(command);
   if (words.size() == 1) co_return list_all(of);
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): a reload may come while it waits
   const auto state = of.state();
   const auto index = index_of(*state, words[1]);
   const auto top = parse_u64(words.size() == 3 ? words[2] : std::string_view{});
