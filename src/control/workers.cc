@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <future>
 
 #include "control/crash_report.h"
