@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -50,18 +49,6 @@ std::string host_name() {
   if (::gethostname(name.data(), name.size() - 1) != 0) return "-";
   const std::string_view text(name.data());
   return is_visible_ascii(text) ? std::string(text) : "-";
-}
-
-// "2026-11-30T10:00:00.123456Z"
-std::string timestamp() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  const std::time_t seconds = us / 1'000'000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     us % 1'000'000);
 }
 
 bool is_gone(int os) noexcept {
@@ -125,11 +112,13 @@ ssize_t log_target::write(std::span<const char> lines) {
 }
 
 // What comes before each line of a batch.
-std::string log_target::heading() const {
+std::string log_target::heading() {
   if (kind_ == kind::journal) {
     return "PRIORITY=6\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=ringward\nMESSAGE=";
   }
-  return fmt::format("<{}>1 {} {} ringward {} access - ", priority, timestamp(), host_, ::getpid());
+  const auto now = std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
+  return fmt::format("<{}>1 {} {} ringward {} access - ", priority, time_.rfc3339(now), host_,
+                     ::getpid());
 }
 
 ssize_t log_target::send(std::span<const char> lines) {

@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
+
+#include "observe/time_text.h"
 
 namespace rw::control {
 
@@ -42,11 +43,12 @@ class log_target {
 
  private:
   ssize_t send(std::span<const char> lines);
-  std::string heading() const;
+  std::string heading();
 
   kind kind_;
   std::string path_;
   std::string host_;  // of RFC 5424's header
+  observe::time_text time_;
   int fd_ = -1;
   std::uint64_t lost_ = 0;
 };
