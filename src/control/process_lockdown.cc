@@ -18,8 +18,10 @@ void process::lock_down() {
 
 void process::lock_rings() {
   lockdown_.push_back(control::lock_rings());
-  const ledger_entry& last = lockdown_.back();
-  if (!last.cost.empty()) log_.info(fmt::format("{}: {}; {}", last.what, last.is, last.cost));
+  if (lockdown_.back().cost.empty()) return;
+  // The line that the start wrote did not know of it: again, as `status` says it from now on.
+  const ledger_entry all = sum_up(lockdown_);
+  log_.info(fmt::format("{}: {}; {}", all.what, all.is, all.cost));
 }
 
 std::vector<std::string> process::ports_given_up(const config::configuration& asked) const {
