@@ -5,6 +5,7 @@
 namespace rw::http {
 namespace {
 
+constexpr unsigned char data_type = 0;
 constexpr unsigned char headers = 1;
 constexpr unsigned char end_headers = 4;
 
@@ -31,6 +32,7 @@ void h2_frames::pass(std::string_view bytes) noexcept {
 void h2_frames::read_header() noexcept {
   header_size_ = 0;
   left_ = std::uint32_t{header_[0]} << 16U | std::uint32_t{header_[1]} << 8U | header_[2];
+  if (header_[3] == data_type) data_.add(left_);
   if (header_[3] == headers) {
     in_section_ = true;
     ++sections_;

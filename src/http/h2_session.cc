@@ -107,8 +107,10 @@ struct h2_session::callbacks {
     const bool ends = (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->type) {
       case NGHTTP2_HEADERS:
+        if (session.is_over(frame->stream_id)) session.count_strays(1, frame->length);
         break;
       case NGHTTP2_DATA:
+        session.data_.add(static_cast<std::uint32_t>(frame->length));
         if (frame->length == 0 && !ends) ++session.glitches_;
         break;
       case NGHTTP2_SETTINGS:
@@ -269,6 +271,7 @@ bool h2_session::receive(std::string_view bytes) {
   const auto* octets = reinterpret_cast<const std::uint8_t*>(bytes.data());
   frames_.pass(bytes);
   const ssize_t taken = nghttp2_session_mem_recv(session_, octets, bytes.size());
+  count_stray_data();
   if (taken >= 0 && !out_of_patience()) return true;
   // NGHTTP2_ERR_FLOODED and its like are glitches of which one is enough.
   if (taken != NGHTTP2_ERR_BAD_CLIENT_MAGIC) end(h2_error::enhance_your_calm);
@@ -286,6 +289,26 @@ void h2_session::expect_updates() noexcept {
 // What an origin has failed in is not the client's doing.
 void h2_session::count_reset(std::uint32_t error) noexcept {
   if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR) ++glitches_;
+}
+
+// Not one that GOAWAY has said will not be served: what comes for it was on its way.
+bool h2_session::is_over(std::int32_t id) const noexcept {
+  return id <= nghttp2_session_get_last_proc_stream_id(session_) &&
+         nghttp2_session_get_stream_remote_close(session_, id) < 0;
+}
+
+// RFC 9113 5.1: what comes for a stream that we have reset is ignored; what comes for another one
+// that is over is an error, of which one is no reason to end all streams. The library says nothing
+// of either: they are the frames that came and it did not begin to read.
+void h2_session::count_stray_data() noexcept {
+  const h2_frames::tally& came = frames_.data();
+  count_strays(came.frames - data_.frames, came.octets - data_.octets);
+  data_ = came;
+}
+
+void h2_session::count_strays(std::uint64_t frames, std::uint64_t octets) noexcept {
+  if (octets > strays_) glitches_ += static_cast<std::uint32_t>(frames);
+  strays_ -= std::min(octets, strays_);
 }
 
 void h2_session::write(std::string& out, std::size_t enough) {
@@ -334,6 +357,12 @@ void h2_session::widen(std::int32_t id, std::uint32_t window) {
 
 void h2_session::reset(std::int32_t id, h2_error why) {
   forget(session_, id);
+  if (nghttp2_session_get_stream_remote_close(session_, id) == 0) {
+    // So much of its body may be on its way by now, and a trailer section.
+    const std::int32_t window = nghttp2_session_get_stream_local_window_size(session_, id);
+    strays_ += static_cast<std::size_t>(std::max(window, 0)) + trailer_limits.head_bytes;
+    strays_ = std::min<std::size_t>(strays_, connection_window);
+  }
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::uint32_t>(why));
 }
 

@@ -91,7 +91,8 @@ class h2_session {
 
   // What costs a client next to nothing and us more, or is never done by one that is well, counts
   // as a glitch: streams that it resets, or makes us reset; SETTINGS, PING, PRIORITY and unknown
-  // frames; empty DATA; WINDOW_UPDATE beyond two for each DATA frame and request; more fields than
+  // frames; empty DATA; DATA and HEADERS of a stream that is over, beyond what may have been on its
+  // way; WINDOW_UPDATE beyond two for each DATA frame and request; more fields than
   // anybody may have. With limits.glitches of them the connection has used up our patience: it ends
   // with ENHANCE_YOUR_CALM. So many are forgotten:
   void pardon(std::uint32_t glitches) noexcept;
@@ -124,6 +125,9 @@ class h2_session {
   struct callbacks;
   void expect_updates() noexcept;
   void count_reset(std::uint32_t error) noexcept;
+  bool is_over(std::int32_t id) const noexcept;
+  void count_stray_data() noexcept;
+  void count_strays(std::uint64_t frames, std::uint64_t octets) noexcept;
   h2_session_events& to_;
   h2_limits limits_;
   nghttp2_session* session_ = nullptr;
@@ -132,6 +136,8 @@ class h2_session {
   std::uint64_t section_size_ = 0;  // of its fields, those that were not kept too
   std::uint32_t glitches_ = 0;
   std::uint32_t updates_ = 4;  // WINDOW_UPDATE frames that are nobody's glitch
+  std::uint64_t strays_ = 0;   // octets of DATA for streams that we have reset, likewise
+  h2_frames::tally data_;      // that the library has read
   std::size_t room_ = 0;       // while write() asks for data
 };
 

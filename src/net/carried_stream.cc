@@ -110,7 +110,8 @@ void carried_stream::look_again() noexcept {
 void carried_stream::on_gap(io::timer& timer) {
   carried_stream& self = static_cast<gap_timer&>(timer).owner;
   if (!self.is_stuck()) return self.look_again();
-  self.end_send(failure(self.fail(fault::timed_out, "the peer takes nothing")));
+  self.fail_with(self.fail(fault::timed_out, "the peer takes nothing"));
+  self.abort(fault::timed_out);
 }
 
 }  // namespace rw::net

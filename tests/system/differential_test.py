@@ -37,7 +37,7 @@ http {
   client_body_timeout 1s;
   proxy_read_timeout 2s;
   server {
-    listen 127.0.0.1:$port backlog=1024;
+    listen 127.0.0.1:$port backlog=1024$http2;
     location / {
       proxy_pass http://$origin;
       proxy_http_version 1.1;
@@ -61,7 +61,7 @@ defaults
   http-reuse never
   option http-server-close
 frontend in
-  bind 127.0.0.1:$port
+  bind 127.0.0.1:$port$proto
   default_backend out
 backend out
   server one $origin
@@ -69,17 +69,19 @@ backend out
 
 
 class Nginx(real_origins.Server):
-    def __init__(self, directory, origin):
+    def __init__(self, directory, origin, h2=False):
         self.port = harness.free_port()
-        (directory / "nginx.conf").write_text(Template(NGINX).substitute(dir=directory, port=self.port, origin=origin))
+        (directory / "nginx.conf").write_text(Template(NGINX).substitute(
+            dir=directory, port=self.port, origin=origin, http2=" http2" if h2 else ""))
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         super().__init__(directory, [program, "-c", str(directory / "nginx.conf")])
 
 
 class Haproxy(real_origins.Server):
-    def __init__(self, directory, origin):
+    def __init__(self, directory, origin, h2=False):
         self.port = harness.free_port()
-        (directory / "haproxy.cfg").write_text(Template(HAPROXY).substitute(port=self.port, origin=origin))
+        (directory / "haproxy.cfg").write_text(Template(HAPROXY).substitute(
+            port=self.port, origin=origin, proto=" proto h2" if h2 else ""))
         program = shutil.which("haproxy", path="/usr/sbin:/usr/bin")
         super().__init__(directory, [program, "-db", "-f", str(directory / "haproxy.cfg")])
 

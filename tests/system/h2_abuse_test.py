@@ -143,6 +143,14 @@ class Abuse(harness.SystemTest):
                 yield frame(DATA, 0, 1) * 100
         self.attack(pieces)
 
+    def test_a_flood_of_data_for_a_stream_that_is_over(self):
+        def pieces():
+            yield frame(HEADERS, END_HEADERS, 1, fields("/attack", "POST")) \
+                + frame(RST_STREAM, 0, 1, struct.pack(">I", 8))
+            while True:
+                yield frame(DATA, 0, 1, b"x") * 100
+        self.attack(pieces)
+
     def test_a_header_section_that_drips(self):
         """`timeouts.head` holds for it, whatever else is under way: octet by octet, in HEADERS and in
         CONTINUATION."""

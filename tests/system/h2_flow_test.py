@@ -15,6 +15,7 @@ import h2_case
 import h2_client
 import harness
 
+CANCEL = 8
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNREAD = 'timeouts.write_gap = "10m"'
 
@@ -74,6 +75,28 @@ class FlowControl(h2_case.Http2):
             go_on.set()
             one.send(slow, bytes(1 << 20), last=True)
             self.assertEqual(one.answer(slow).body, b"%d" % (sent + (1 << 20)))
+
+    def test_write_gap_ends_one_stream_alone(self):
+        gap = harness.patience(0.5)
+
+        def script(c, request):
+            if request.target == "/events":
+                c.send(EVENTS)
+                for _ in range(8):
+                    c.chunk(b"data: 1\n\n")
+                    time.sleep(gap / 2)
+                return c.send(b"0\r\n\r\n")
+            return c.answer(200, bytes(1 << 20))
+        gate = self.start(script, tls=False, listener=f'timeouts.write_gap = "{int(gap * 1000)}ms"')
+        with h2_client.connect(gate, tls=False, automatic_window=False) as one:
+            one.h2.increment_flow_control_window(1 << 28)
+            events, stuck = one.begin("GET", "/events"), one.begin("GET", "/stuck")
+            answer = one.answer(stuck)
+            self.assertEqual((len(answer.body), answer.ended, answer.reset), (65535, False, CANCEL))
+            answer = one.answer(events)  # goes on
+            self.assertEqual((answer.body, answer.ended), (b"data: 1\n\n" * 8, True))
+        line = gate.wait_for_access(path="/stuck")
+        self.assertEqual((line["status"], line["reason"]), (200, "client_takes_nothing"))
 
 
 class Windows(h2_case.Http2):
@@ -269,14 +292,15 @@ class Clients(h2_case.Http2):
         self.assertEqual(hashlib.sha256(got).digest(), hashlib.sha256(body).digest())
 
     @unittest.skipUnless(shutil.which("nghttp"), "nghttp2-client is not installed")
-    def test_nghttp_with_small_windows(self):
+    def test_nghttp_with_small_windows_and_trailers(self):
         body = os.urandom(1 << 20)
         gate = self.start(lambda c, r: c.answer(200, r.body, framing="chunked"))
         host, port = gate.address()
         self.write("body", body)
         got = self.run_client("nghttp", "--window-bits=10", "--connection-window-bits=12",
-                              "--data", str(self.directory / "body"), f"https://{host}:{port}/")
+                              "--no-content-length", "--data", str(self.directory / "body"), "--trailer=x-sum: 6", f"https://{host}:{port}/")
         self.assertEqual(hashlib.sha256(got).digest(), hashlib.sha256(body).digest())
+        self.assertEqual([(n.lower(), v) for n, v in self.upstream.requests[0].trailers], [("x-sum", "6")])
 
     @unittest.skipUnless(shutil.which("nghttp"), "nghttp2-client is not installed")
     def test_a_gate_that_stops_while_nghttp_waits(self):

@@ -53,6 +53,17 @@ TEST(H2Frames, OtherFramesAreNoSections) {
   }
 }
 
+TEST(H2Frames, DataIsCountedWithItsHeaders) {
+  h2_frames frames;
+  frames.pass(std::string(preface) + frame(headers, end_headers, 10) + frame(data, 0, 30));
+  frames.pass(frame(data, 1, 0).substr(0, 8));
+  EXPECT_EQ(frames.data().frames, 1U);
+  EXPECT_EQ(frames.data().octets, 39U);
+  frames.pass(frame(data, 1, 0).substr(8));
+  EXPECT_EQ(frames.data().frames, 2U);
+  EXPECT_EQ(frames.data().octets, 48U);
+}
+
 TEST(H2Frames, EverySplitIsTheSame) {
   const std::string all = std::string(preface) + frame(settings, 0, 6) +
                           frame(headers, end_headers, 20) + frame(data, 0, 30) +

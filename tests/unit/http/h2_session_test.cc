@@ -241,6 +241,46 @@ TEST_F(H2Session, FloodsOfSmallFrames) {
   }
 }
 
+// RFC 9113 5.1: what comes for a stream that is over.
+TEST_F(H2Session, DataOfAStreamThatItsClientHasEnded) {
+  const std::map<std::string, std::string> floods{
+      {"DATA", frame(data, 0, 1, "x")},
+      {"DATA that ends it again", frame(data, end_stream, 1, "")},
+      {"HEADERS", frame(headers, end_headers | end_stream, 1, get)}};
+  for (const auto& [name, one] : floods) {
+    SCOPED_TRACE(name);
+    h2_session session(*this, {.glitches = 100});
+    ASSERT_TRUE(session.receive(std::string(preface) + frame(settings, 0, 0, "") +
+                                frame(headers, end_headers, 1, post) +
+                                frame(reset, 0, 1, number(8))));
+    int count = 0;
+    while (count < 1000 && session.receive(one)) ++count;
+    EXPECT_GT(count, 90);
+    EXPECT_LT(count, 110);
+    said_.clear();
+    session.write(said_, SIZE_MAX);
+    EXPECT_EQ(last_error(), 11U);
+  }
+}
+
+TEST_F(H2Session, WhatWasOnItsWayToAStreamThatWeResetCostsNothing) {
+  h2_session session(*this, {.glitches = 2});  // SETTINGS is one
+  ASSERT_TRUE(session.receive(std::string(preface) + frame(settings, 0, 0, "") +
+                              frame(headers, end_headers, 1, post)));
+  session.write(said_, SIZE_MAX);
+  session.answer(1, "HTTP/1.1 413 Content Too Large\r\n\r\n", true);
+  session.write(said_, SIZE_MAX);
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(session.receive(frame(data, 0, 1, std::string(16383, 'x'))));
+  bool sound = true;
+  int more = 0;
+  for (; more < 10 && sound; ++more) {
+    sound = session.receive(frame(data, 0, 1, std::string(16383, 'x')));
+  }
+  EXPECT_FALSE(sound);  // one window is all that may have been on its way
+  EXPECT_LE(more, 2);
+}
+
 TEST_F(H2Session, AHeaderSectionInManyPieces) {
   begin();
   ASSERT_TRUE(say(frame(headers, end_stream, 1, get)));
