@@ -29,7 +29,7 @@ deb_version() {
   echo "$version+deb${deb_releases[$1]}"
 }
 
-# deb_sources DIRECTORY SUITE: the tree with its edits, less what git ignores; wolfSSL, for there is no network.
+# deb_sources DIRECTORY SUITE: the tree with its edits, less what git ignores; wolfSSL and uPlot, for there is no network.
 deb_sources() {
   local dir=$1 suite=$2 maintainer
   rm -rf "$dir"
@@ -37,8 +37,8 @@ deb_sources() {
   git ls-files -z -co --exclude-standard | while IFS= read -r -d '' file; do
     if [ -e "$file" ]; then printf '%s\0' "$file"; fi
   done | tar -c --null -T - | tar -x -C "$dir"
-  # wolfSSL: the tarball, or the directories of the version that takes its place.
-  find subprojects/packagefiles -name 'wolfssl_*.tar.*' -exec cp {} "$dir/subprojects/packagefiles/" \;
+  # Tarballs; or of wolfSSL the directories of the version that takes its place.
+  find subprojects/packagefiles \( -name 'wolfssl_*.tar.*' -o -name 'uplot-*.tgz' \) -exec cp {} "$dir/subprojects/packagefiles/" \;
   if [ -L "subprojects/$(wrap_value wolfssl directory)" ]; then
     cp -a subprojects/wolfssl-* "$dir/subprojects/"
   fi
@@ -145,6 +145,7 @@ deb_main() {
   fi
   need_packages deb
   need_wrap wolfssl
+  need_wrap uplot
   for suite in "${suites[@]}"; do
     if [ "$suite" = "$deb_here" ]; then
       need_packages build

@@ -4,14 +4,14 @@
     sbom.py --build DIR [--output FILE] [--packages]
 
 Nothing in it is kept by hand. The linker's map says which archives and objects gave the program a
-section, the loader which shared libraries it wants, ninja which headers were compiled into it; dpkg
-says whose files those are, a wrap file which source was pinned. Licences are those that
+section, the loader which shared libraries it wants, ninja which headers were compiled into it and which
+scripts the page was made of; dpkg says whose files those are, a wrap file which source was pinned. Licences are those that
 packaging/debian/copyright states for these very files, and a file that it does not state one for
 is an error. Two builds of the same sources on the same packages give the same bytes: the only time
 is SOURCE_DATE_EPOCH's, and the serial number is a hash of the rest.
 
 --packages prints NAME VERSION of each Debian package in it, then NAME VERSION SUITE of each source,
-for ./dev audit.
+for ./dev audit; of npm's there is nobody to ask.
 """
 
 import argparse
@@ -41,7 +41,7 @@ SPDX = {
 # Declarations of the kernel's interface and of the compiler's: not libraries, and a scanner would
 # report the kernel's own faults for them.
 INTERFACES = ("linux-libc-dev", "libclang-common-")
-KINDS = ("dynamic", "static", "headers")  # the first that applies is what a component is called
+KINDS = ("dynamic", "static", "embedded", "headers")  # the first that applies is what a component is called
 
 
 class Failure(Exception):
@@ -104,6 +104,13 @@ def headers(build: Path):
     return sorted(Path(os.path.normpath(name)) for name in found)
 
 
+def embedded(build: Path):
+    """What of others' the page of the admin address is made of."""
+    inputs = run("ninja", "-C", str(build), "-t", "inputs", "ringward").splitlines()
+    return sorted((build / line).resolve() for line in inputs
+                  if "subprojects/" in line and line.endswith((".js", ".css")))
+
+
 # ---------------------------------------------------------------------------------------- whose
 
 
@@ -141,9 +148,13 @@ def wrap_component(file: Path):
     for path in sorted((ROOT / "subprojects").glob("*.wrap")):
         wrap = configparser.ConfigParser(interpolation=None)
         wrap.read(path)
-        pinned, debian = wrap["wrap-file"], wrap["debian"]
+        pinned = wrap["wrap-file"]
         if pinned["directory"] != directory:
             continue
+        if "npm" in wrap:
+            name, version = wrap["npm"]["npm"].split("@")
+            return Component(name, version, f"pkg:npm/{name}@{version}", "embedded", name, sha256=pinned["source_hash"])
+        debian = wrap["debian"]
         name, _, version = pinned["source_filename"].partition("_")
         version, suite, digest = version.partition(".orig.")[0], debian["suite"], pinned["source_hash"]
         changelog = ROOT / "subprojects" / directory / "debian" / "changelog"
@@ -167,13 +178,13 @@ def collect(build: Path, binary: Path, release):
         components.setdefault(component.purl, component).files.append(file)
 
     files = {"dynamic": shared_libraries(binary), "static": static_inputs(build),
-             "headers": headers(build)}
+             "embedded": embedded(build), "headers": headers(build)}
     owner = owners([file for group in files.values() for file in group])
     made = {}
     for kind in KINDS:
         linked = {component.source for component in components.values()}
         for file in files[kind]:
-            wrap = wrap_component(file) if kind == "static" and file not in owner else None
+            wrap = wrap_component(file) if kind in ("static", "embedded") and file not in owner else None
             if wrap:
                 add(wrap, file)
             elif file not in owner:
@@ -233,9 +244,9 @@ def licences(expression: str):
 
 def component_json(component: Component):
     properties = [{"name": "ringward:linkage", "value": component.kind}]
-    if not component.suite:
+    if not component.suite and component.kind != "embedded":
         properties.append({"name": "ringward:debian-source", "value": component.source})
-    made = {"type": "library", "bom-ref": component.purl, "supplier": {"name": "Debian"},
+    made = {"type": "library", "bom-ref": component.purl, "supplier": {"name": "npm" if component.kind == "embedded" else "Debian"},
             "name": component.name, "version": component.version}
     if component.sha256:
         made["hashes"] = [{"alg": "SHA-256", "content": component.sha256}]
@@ -285,7 +296,7 @@ def main():
     components = collect(build, build / "ringward", release)
     add_licences(components)
     if arguments.packages:
-        for component in components:
+        for component in (one for one in components if one.kind != "embedded"):
             print(*filter(None, (component.name, component.version, component.suite)))
         return
     project = json.loads((build / "meson-info" / "intro-projectinfo.json").read_text())

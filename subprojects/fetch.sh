@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The sources that are built with ours, from Debian's archive. ./dev reads this file and lends it
+# The sources that are built with ours, from Debian's archive or npm's. ./dev reads this file and lends it
 # die, step and need_packages. Where the mirror is, apt on this machine knows; what has to come from
 # there, the hash in the wrap file says.
 
@@ -90,6 +90,14 @@ fetch_stable_wolfssl() {
   ln -sfn "$(basename "$source")" "subprojects/$directory"
 }
 
+# fetch_packed DIRECTORY PACKAGE FILE SHA256: the same from where npm on this machine finds packages.
+fetch_packed() {
+  mkdir -p "$1"
+  npm pack --silent --pack-destination "$1" "$2"
+  echo "$4  $1/$3" | sha256sum --check
+  mv "$1/$3" subprojects/packagefiles/
+}
+
 # wrap_value NAME KEY
 wrap_value() { sed -n "s/^$2 *= *//p" "subprojects/$1.wrap"; }
 
@@ -108,9 +116,16 @@ need_wrap() {
   if [ -e "subprojects/packagefiles/$file" ] || [ -e "subprojects/$directory/meson.build" ]; then
     return
   fi
+  rm -rf "$dir"
+  if [ -n "$(wrap_value "$name" npm)" ]; then
+    command -v npm >/dev/null || need_packages npm
+    step "fetching $name" "$name" \
+      fetch_packed "$dir" "$(wrap_value "$name" npm)" "$file" "$(wrap_value "$name" source_hash)"
+    rm -rf "$dir"
+    return
+  fi
   command -v apt-get >/dev/null ||
     die "put $file (sha256 $(wrap_value "$name" source_hash)) into subprojects/packagefiles"
-  rm -rf "$dir"
   if [ "$name" = wolfssl ] && [ "${RW_WOLFSSL:-}" = 5.7.2 ]; then
     mkdir -p "$dir"
     touch "$dir/gone"  # asked to do as if

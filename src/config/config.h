@@ -61,6 +61,7 @@ struct admin {
   std::string socket = "/run/ringward/admin.sock";  // or "off"
   bool socket_written = false;                      // by somebody: not the default
   std::string address = "127.0.0.1:9180";           // or "off"
+  secret_source credential;  // of its page and metrics; none: none, and the address is loopback
 };
 
 struct certificate {

@@ -95,7 +95,7 @@ void read_log(table_reader& in, log& out) {
 
 void read_admin(table_reader& in, admin& out) {
   read_socket(in, out);
-  in.later("credential", "off");
+  in.secret("credential", out.credential);
   std::string written;
   const node* at = in.text("address", written);
   if (at == nullptr) return;
@@ -107,10 +107,9 @@ void read_admin(table_reader& in, admin& out) {
   } else if (parsed->what != address::kind::ip) {
     in.error(*at, "address",
              "must be an IP address and a port, as in \"127.0.0.1:9180\", or \"off\"");
-  } else if (!is_loopback(*parsed)) {
+  } else if (!is_loopback(*parsed) && out.credential.from == secret_source::kind::none) {
     in.error(*at, "address",
-             "must be loopback, as in \"127.0.0.1:9180\": others need admin.credential, which is "
-             "not yet supported");
+             "must be loopback, as in \"127.0.0.1:9180\": others need admin.credential");
   }
 }
 

@@ -123,6 +123,10 @@ class process {
   }
   const config::configuration& settings() const noexcept { return state_->settings; }
   const observe::log& log() const noexcept { return log_; }
+  // admin.credential; null where there is none.
+  const secret* admin_credential() const noexcept {
+    return state_ ? state_->admin_credential.get() : nullptr;
+  }
 
  private:
   two_clocks clocks() const { return {loop_->now(), loop_->wall_now()}; }

@@ -328,6 +328,9 @@ std::expected<made_snapshot, config::diagnostics> make_snapshot(config::configur
   }
   if (s.settings.ban.present) s.ban = make_ban_plan(s.settings.ban);
   make_redis(s, with, files);
+  if (s.settings.admin.credential.from != config::secret_source::kind::none) {
+    s.admin_credential = files.read_password(s.settings.admin.credential, "admin.credential");
+  }
   const limit::limiter* before = with.previous != nullptr ? &*with.previous->limits : nullptr;
   s.limits.emplace(s.settings.limits, with.workers, before);
   std::vector<std::string> identity_names;

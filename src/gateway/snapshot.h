@@ -97,6 +97,7 @@ struct snapshot {
   std::optional<limit::limiter> limits;
   std::vector<std::uint32_t> limit_labels;            // of their metrics, by index
   bool shares = false;                                // whether any of them is shared
+  std::shared_ptr<const secret> admin_credential;     // null: none is asked for
   limit::shared_secret share_secret{};                // with `redis`
   std::shared_ptr<const redis::target> redis;         // null: there is none
   bool asks_redis = false;                            // whether requests ask there

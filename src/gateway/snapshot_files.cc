@@ -57,6 +57,9 @@ config::diagnostics check_files(const config::configuration& settings, wall_time
     const std::string key = fmt::format("auth.jwt.{}.jwks.ca", one.name);
     reader.read_authorities(one.jwks_remote.ca, {.key = key, .at = one.jwks_remote.ca_at}, now);
   }
+  if (settings.admin.credential.from != config::secret_source::kind::none) {
+    reader.read_password(settings.admin.credential, "admin.credential");
+  }
   if (settings.redis.present && settings.redis.has_tls) {
     reader.read_authorities(settings.redis.ca, {.key = "redis.ca", .at = settings.redis.ca_at},
                             now);

@@ -2,18 +2,15 @@
 tests/system/clients), pointed at a gate in front of an origin that answers as those APIs do."""
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import threading
 
 import credentials
 import harness
+import npm_modules
 
-CLIENTS = harness.ROOT / "tests" / "system" / "clients"
 CONFIG = """
 [[listener]]
 name = "main"
@@ -55,29 +52,6 @@ heartbeat = "100ms"
 WORDS = [f"w{i} " for i in range(10)]
 
 
-def modules():
-    """A directory with what package-lock.json names, each package by its hash: fetched once. None where npm
-    cannot be had."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return None
-    lock = (CLIENTS / "package-lock.json").read_bytes()
-    place = harness.ROOT / "build" / "clients" / hashlib.sha256(lock).hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    with open(place / "lock", "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (place / "done").exists():
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(CLIENTS / name, place / name)
-            done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place,
-                                  capture_output=True, text=True, timeout=300)
-            if done.returncode != 0:
-                print(done.stderr[-2000:])
-                return None
-            (place / "done").touch()
-    return place / "node_modules"
-
-
 def openai_events(words):
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     for word in words:
@@ -103,7 +77,7 @@ def anthropic_events(words):
 class Clients(harness.SystemTest):
     def setUp(self):
         super().setUp()
-        self.modules = modules()
+        self.modules = npm_modules.fetch()
         if self.modules is None:
             self.skipTest("npm cannot fetch the clients (tests/system/clients)")
         self.key, line = harness.new_key("alice")
@@ -148,7 +122,7 @@ class Clients(harness.SystemTest):
         base = "https://localhost:%d" % self.gateway.address()[1]
         env = os.environ | {"NODE_PATH": str(self.modules),
                             "NODE_EXTRA_CA_CERTS": str(self.directory / "cert.pem")}
-        return subprocess.Popen(["node", str(CLIENTS / "llm.js"), mode, which, base, self.key], env=env,
+        return subprocess.Popen(["node", str(npm_modules.CLIENTS / "llm.js"), mode, which, base, self.key], env=env,
                                 cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def check_all(self, which):

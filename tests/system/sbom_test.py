@@ -99,13 +99,18 @@ class BillOfMaterials(unittest.TestCase):
                                 dependency)
         self.assertEqual(seen, names)
 
+    def test_the_script_that_the_page_has_is_in_it(self):
+        version = re.search(rb"uPlot \(v([0-9.]+)\)", harness.BINARY.read_bytes())[1].decode()
+        self.assertEqual(self.linked("embedded"), {"uplot": version})
+
     def test_pinned_sources_have_the_hash_of_their_wrap_file(self):
         wraps = {path.stem: re.search(r"^source_hash = (\w+)$", path.read_text(), re.M)[1]
                  for path in (harness.ROOT / "subprojects").glob("*.wrap")}
         for component in self.libraries:
-            if component["purl"].startswith("pkg:generic/"):
+            if component["purl"].startswith(("pkg:generic/", "pkg:npm/")):
                 self.assertEqual(component["hashes"],
                                  [{"alg": "SHA-256", "content": wraps[component["name"]]}])
+            if component["purl"].startswith("pkg:generic/"):
                 self.assertTrue(component["purl"].endswith(wraps[component["name"]]))
 
     def test_licences_are_those_of_the_packages_own_copyright_files(self):
@@ -125,7 +130,7 @@ class BillOfMaterials(unittest.TestCase):
         self.assertEqual(bill["dependencies"][0]["dependsOn"],
                          [c["bom-ref"] for c in self.libraries])
         for component in self.libraries:
-            self.assertRegex(component["purl"], r"^pkg:(deb/debian|generic)/[a-z0-9+.%-]+@[^:@]+")
+            self.assertRegex(component["purl"], r"^pkg:(deb/debian|generic|npm)/[a-z0-9+.%-]+@[^:@]+")
             self.assertTrue(component["licenses"] and component["supplier"]["name"])
 
     def test_it_is_the_same_each_time_and_has_the_time_it_was_given(self):

@@ -51,6 +51,8 @@ TEST_F(Full, Process) {
   EXPECT_EQ(full_.admin.socket, "/run/ringward/control.sock");
   EXPECT_TRUE(full_.admin.socket_written);
   EXPECT_EQ(full_.admin.address, "[::1]:9181");
+  EXPECT_EQ(full_.admin.credential.from, secret_source::kind::credential);
+  EXPECT_EQ(full_.admin.credential.name, "admin");
   EXPECT_THAT(full_.files, ElementsAre(vector_path("full.toml")));
 }
 

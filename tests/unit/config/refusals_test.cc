@@ -91,14 +91,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "t:5:10: error: admin.socket: must be an absolute path, or \"off\""},
         refusal{"[admin]\naddress = \"0.0.0.0:9180\"",
                 "t:5:11: error: admin.address: must be loopback, as in \"127.0.0.1:9180\": others "
-                "need admin.credential, which is not yet supported"},
+                "need admin.credential"},
         refusal{"[admin]\naddress = \"0.0.0.0:9180\"\ncredential = \"off\"",
                 "t:5:11: error: admin.address: must be loopback, as in \"127.0.0.1:9180\": others "
-                "need admin.credential, which is not yet supported"},
-        refusal{"[admin]\ncredential = { file = \"/c\" }",
-                "t:5:1: error: admin.credential: not yet supported"},
-        refusal{"[admin]\ncredential = \"hunter2\"",
-                "t:5:1: error: admin.credential: not yet supported"},
+                "need admin.credential"},
+        refusal{
+            "[admin]\ncredential = \"hunter2\"",
+            "t:5:14: error: admin.credential: a secret is never written here: give one of { file = "
+            "\"/path\" }, { credential = \"name\" } or { env = \"NAME\" }"},
         refusal{"[admin]\naddress = \"localhost:9180\"",
                 "t:5:11: error: admin.address: must be an IP address and a port, as in "
                 "\"127.0.0.1:9180\", or \"off\""}));

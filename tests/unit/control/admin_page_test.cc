@@ -72,11 +72,20 @@ TEST_F(AdminPage, AnswersHeadWithoutABody) {
 }
 
 TEST_F(AdminPage, HasNothingElse) {
-  for (const char* target : {"/", "/metric", "/metrics/", "/healthz/", "//healthz", "/../healthz",
-                             "/HEALTHZ", "/%68ealthz"}) {
+  for (const char* target : {"/index.html", "/metric", "/metrics/", "/healthz/", "//healthz",
+                             "/../healthz", "/HEALTHZ", "/%68ealthz"}) {
     EXPECT_EQ(statuses(ask(get(target))), std::vector{404U}) << target;
   }
   EXPECT_EQ(statuses(ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")), std::vector{405U});
+}
+
+TEST_F(AdminPage, ThePageIsOneDocumentThatAsksNobodyElse) {
+  const std::string page = ask("GET / HTTP/1.1\r\nHost: localhost:1\r\n\r\n");
+  EXPECT_EQ(statuses(page), std::vector{200U});
+  EXPECT_NE(page.find("content-security-policy: default-src 'none'; script-src 'sha256-"),
+            std::string::npos);
+  EXPECT_TRUE(page.ends_with("</html>\n"));
+  EXPECT_EQ(statuses(ask(get("/"))), std::vector{421U});
 }
 
 TEST_F(AdminPage, IsOnlyRead) {
