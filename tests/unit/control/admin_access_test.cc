@@ -4,12 +4,16 @@
 
 #include <string>
 
+#include "base/random.h"
+
 namespace rw::control {
 namespace {
 
 // Kept: the head's views point into it.
 class AdminAccess : public testing::Test {
  protected:
+  AdminAccess() { random_init(); }  // guarded memory, too
+
   const http::request_head& ask(const std::string& lines, const std::string& host = "localhost") {
     text_ = "GET / HTTP/1.1\r\nHost: " + host + "\r\n" + lines + "\r\n";
     const http::outcome got = http::parse_request(text_, 0, {}, head_);
