@@ -176,6 +176,13 @@ class Access(harness.SystemTest):
         harness.eventually(lambda: self.ask(gate, "/metrics", basic("", "another")).status == 200)
         self.assertEqual(self.ask(gate, "/metrics", basic("", "open sesame")).status, 401)
 
+    def test_metrics_through_the_gate(self):
+        """As docs/operations.md has it for Prometheus elsewhere."""
+        port = harness.free_port()
+        gate = self.gate(configs.plain(upstream='host = "upstream"\n')
+                         + f'\n[admin]\nsocket = "$dir/admin.sock"\naddress = "127.0.0.1:{port}"\n', origin=f"127.0.0.1:{port}")
+        self.assertIn(b"ringward_requests_total", gate.get("/metrics", headers={"Host": "gate.example"}).body)
+
     def test_other_addresses_need_one(self):
         said = self.refused_start(configs.plain() + '\n[admin]\naddress = "0.0.0.0:0"\n', origin="127.0.0.1:1")
         self.assertIn("others need admin.credential", said)
