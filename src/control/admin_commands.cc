@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "control/upgrade_command.h"
 
 namespace rw::control {
 namespace {
@@ -80,6 +81,10 @@ void add_admin_commands(CLI::App& app, admin_options& options, int& status) {
     }
     it->footer(fmt::format("Example: ringward {} --socket {}", name, default_socket));
     it->callback([&status, &options, command] {
+      if (command == "reload" && !options.explain && upgrade_is_due(options.gate)) {
+        status = run_upgrade(options.gate, true);
+        return;
+      }
       status = tell(options.gate, options.explain ? command + "\texplain" : command);
     });
   }

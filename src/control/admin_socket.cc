@@ -27,12 +27,11 @@ std::string in_json(bool done, std::string_view text) {
   return json_object().flag("done", done).put("messages", json_lines(text)).str();
 }
 
-// As the audit log names them.
-std::string who_asks(int fd) {
+asker who_asks(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
   const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
-  return known ? fmt::format("uid:{}", peer.uid) : std::string{};
+  return {.known = known, .uid = peer.uid, .pid = peer.pid};
 }
 
 }  // namespace
@@ -51,7 +50,12 @@ io::task<> admin_socket::serve(net::stream& client) {
   std::string_view command = client.input().substr(0, end);
   const bool wants_json = command.starts_with(json_prefix);
   if (wants_json) command.remove_prefix(json_prefix.size());
-  const std::string asker = who_asks(client.fd());
+  const struct asker who = who_asks(client.fd());
+  const std::string asker = who.name();  // as the audit log names them
+  if (command.starts_with("upgrade\t")) {
+    co_await process_.serve_upgrade(client, std::string(command), who);
+    co_return;
+  }
   admin_answer a;
   if (command == "reload") {
     const reload_outcome done = co_await process_.reload(asker);

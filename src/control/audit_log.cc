@@ -310,6 +310,15 @@ bool audit_log::emit(observe::audit_record what) {
   return true;
 }
 
+bool audit_log::take_line(std::string_view line) {
+  if (!shared_->own.has_room(line.size())) return false;
+  const std::span<char> room = shared_->own.reserve(line.size());
+  if (room.empty()) return false;
+  std::copy(line.begin(), line.end(), room.begin());
+  shared_->own.commit(line.size());
+  return true;
+}
+
 void audit_log::reopen() noexcept { shared_->ask_to_reopen(); }
 
 void audit_log::keep_for(std::chrono::nanoseconds time) noexcept {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -44,6 +45,9 @@ class audit_log {
   void take(const std::vector<observe::log_queue*>& workers);
   // The control thread's own records. False: there was no room, and it is lost and counted.
   bool emit(observe::audit_record what);
+  // A record that another process formatted, with its line feed; of the thread of emit(). False:
+  // there is no room yet.
+  bool take_line(std::string_view line);
 
   // ---- any thread
   // Opens the path anew, for a file that was rotated away; the chain goes on in it.

@@ -221,7 +221,7 @@ void ban_board::notice(const std::vector<ban>& all, two_clocks now, const observ
 }
 
 void ban_board::keep(two_clocks now, const observe::log& log) {
-  if (!changed_) return;
+  if (!changed_ || path_.empty()) return;
   const std::string folder = path_.substr(0, path_.rfind('/'));
   // The default has to work on a machine that nobody prepared.
   ::mkdir(folder.c_str(), 0750);
@@ -245,6 +245,11 @@ void ban_board::keep(two_clocks now, const observe::log& log) {
                             explain_file(written.error())));
   }
   failing_ = !written;
+}
+
+void ban_board::keep_no_more(two_clocks now, const observe::log& log) {
+  keep(now, log);
+  path_.clear();
 }
 
 void ban_board::expose(std::string& out) const {

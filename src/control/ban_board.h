@@ -60,6 +60,8 @@ class ban_board {
   void look(two_clocks now, const observe::log& log, audit_events& audit);
   // Writes the file, where something has changed. Blocks on the disk.
   void keep(two_clocks now, const observe::log& log);
+  // For the last time: the file is another process's from now on.
+  void keep_no_more(two_clocks now, const observe::log& log);
 
   std::size_t in_force() const noexcept { return in_force_.size(); }
   void expose(std::string& out) const;  // for /metrics

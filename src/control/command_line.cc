@@ -31,6 +31,7 @@
 #include "control/setup.h"
 #include "control/top_command.h"
 #include "control/tune_command.h"
+#include "control/upgrade_command.h"
 #include "control/version.h"
 #include "gateway/snapshot_files.h"
 #include "io/capability.h"
@@ -57,13 +58,15 @@ void keep_out_of_cores() {
   ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-int run(const std::string& path) {
+}  // namespace
+
+void prepare_for_gate() {
   keep_out_of_cores();
   report_crashes();
   hold_signals();
-  process gate({path, ""});
-  return gate.start() ? gate.run() : 1;
 }
+
+namespace {
 
 // Root looks with the eyes of the service: a configuration that belongs to a system's group, as a
 // package's does to group ringward, is for the user of that name, who has to be able to read all of
@@ -80,6 +83,12 @@ void look_as_service(const std::string& path) {
       ::seteuid(user->pw_uid) != 0) {
     fmt::print(stderr, "ringward: warning: cannot look as user {}\n", group->gr_name);
   }
+}
+
+int run(const std::string& path) {
+  prepare_for_gate();
+  process gate({path, ""});
+  return gate.start() ? gate.run() : 1;
 }
 
 // What a start would learn of the names. False where the kernel gives no ring, as in many places
@@ -290,6 +299,7 @@ int run_command_line(int argc, char** argv) {
 
   admin_options admin;
   add_admin_commands(app, admin, status);
+  add_upgrade(app, admin.gate, status);
 
   import_options import;
   auto* import_it = app.add_subcommand(

@@ -31,8 +31,7 @@ bool listeners::open(const std::vector<config::listener>& wanted, unsigned worke
       for (const net::inherited_socket& socket : taken) fds.push_back(socket.fd);
       sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds)));
       if (std::ranges::all_of(taken, was_stored)) restored_.push_back(sockets_.size() - 1);
-      log.debug(
-          fmt::format("listener {}: {} sockets from the service manager", one.name, taken.size()));
+      log.debug(fmt::format("listener {}: {} sockets that were there", one.name, taken.size()));
     } else {
       result<net::listening_sockets> opened =
           where ? net::listening_sockets::open(*where, workers, 0666, net::after_a_kill)
@@ -64,7 +63,7 @@ void listeners::name_all(const std::string& prefix, const std::vector<net::inher
   for (const int fd : fds) {
     const auto known = std::ranges::find(taken, fd, &net::inherited_socket::fd);
     if (known != taken.end() && !was_stored(*known)) {
-      from_unit_ = true;
+      of_unit_.push_back(*known);
       continue;
     }
     if (known != taken.end() && known->name.starts_with(prefix)) {
@@ -95,6 +94,10 @@ void listeners::sort_out(net::inherited_sockets passed, const observe::log& log)
   }
 }
 
+void listeners::listen() noexcept {
+  for (net::listening_sockets& one : sockets_) one.listen();
+}
+
 void listeners::store(service_manager& manager) {
   for (const std::string& name : obsolete_) manager.forget(name);
   for (const kept& one : kept_) {
@@ -111,6 +114,18 @@ void listeners::store(service_manager& manager) {
 void listeners::forget(service_manager& manager) const {
   for (const kept& one : kept_) manager.forget(one.name);
   manager.forget_witness();
+}
+
+std::vector<handed_descriptor> listeners::handed() const {
+  std::vector<handed_descriptor> all;
+  for (const net::inherited_socket& one : of_unit_) all.push_back({.name = one.name, .fd = one.fd});
+  for (const kept& one : kept_) all.push_back({.name = one.name, .fd = one.fd});
+  return all;
+}
+
+void listeners::leave() {
+  for (net::listening_sockets& one : sockets_) one.leave_path();
+  sockets_.clear();
 }
 
 void listeners::close(const service_manager& manager) {

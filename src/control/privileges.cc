@@ -1,6 +1,8 @@
 #include "control/privileges.h"
 
+#include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -36,6 +38,18 @@ void allow_leaving_idle() noexcept {
   nice.rlim_cur = ordinary;
   if (nice.rlim_max < ordinary) nice.rlim_max = ordinary;
   ::setrlimit(RLIMIT_NICE, &nice);  // CAP_SYS_RESOURCE; without, they stay as they are
+}
+
+int become(uid_t user, gid_t group) {
+  const passwd* known = ::getpwuid(user);
+  const int grouped = known != nullptr ? ::initgroups(known->pw_name, group) : ::setgroups(0, {});
+  if (grouped != 0 || ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 ||
+      ::setresgid(group, group, group) != 0 || ::setresuid(user, user, user) != 0) {
+    return errno;
+  }
+  both_halves ports{};
+  ports[0].permitted = ports[0].effective = 1U << CAP_NET_BIND_SERVICE;
+  return set_capabilities(ports) ? 0 : errno;
 }
 
 privileges drop_privileges(const std::function<bool()>& can_do_without) {

@@ -1,6 +1,8 @@
 // What the process may do beyond what its user may do: given up before there is a second thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -16,6 +18,10 @@ struct privileges {
 // Before that the process may lose what it needs later: threads that hash may leave the class of
 // idle ones at the end (RLIMIT_NICE), which others than root cannot do by default.
 void allow_leaving_idle() noexcept;
+
+// Root becomes that user, with the groups it has, and keeps CAP_NET_BIND_SERVICE alone, until
+// drop_privileges(). Before a second thread. The errno, or 0.
+int become(uid_t user, gid_t group);
 
 // Sets no_new_privs, and empties all sets of capabilities of the calling thread, whose threads
 // inherit that. `can_do_without` is asked when none is in effect any more: false keeps

@@ -14,6 +14,7 @@
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
 #include "control/descriptors.h"
+#include "control/takeover.h"
 #include "control/version.h"
 #include "io/capability.h"
 #include "io/read.h"
@@ -41,12 +42,6 @@ sigset_t heard_signals() {
   return set;
 }
 
-result<net::listening_sockets> open_for_admin(const std::string& where) {
-  const result<config::address> parsed = config::parse_address(where);
-  return parsed ? net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill)
-                : failure(parsed.error());
-}
-
 const char* describe_failure(const error& why) {
   return why.os != 0 ? std::strerror(why.os) : why.text;
 }
@@ -59,7 +54,9 @@ void hold_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-process::process(configuration_source from) : from_(std::move(from)) {}
+process::process(configuration_source from) : process(std::move(from), nullptr) {}
+process::process(configuration_source from, std::unique_ptr<takeover> before)
+    : from_(std::move(from)), before_(std::move(before)) {}
 
 process::~process() {
   if (names_ && names_->busy()) end_names();
@@ -67,8 +64,8 @@ process::~process() {
 }
 
 bool process::start() {
-  manager_ = service_manager::from_environment();
-  net::inherited_sockets passed = net::inherited_sockets::from_environment();
+  net::inherited_sockets passed;
+  find_manager(passed);
   if (!limit::wide_swap_supported()) {
     log_.error("this processor cannot swap 16 bytes at once (cx16): the limits cannot work on it");
     return false;
@@ -93,13 +90,7 @@ bool process::start() {
   if (!state_) return false;
   log_.set_level(configured_log_level());
   worker_count_ = worker_count(settings().server.workers);
-  if (const result<> kept = revocations_.open(settings().server.state); !kept) {
-    log_.error(revocations_.explain(kept.error()));
-    return false;
-  }
-  if (const result<> kept = bans_.open(settings().server.state, clocks()); !kept) {
-    log_.error(bans_.explain(kept.error()));
-  }
+  if (!before_ && !open_boards()) return false;
   if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
@@ -145,6 +136,7 @@ bool process::open_control() {
         "LimitMEMLOCK= or `ulimit -l`");
   }
   if (!open_workers(clients)) return false;
+  if (admin_socket_) admin_socket_->socket().own_path();
   if (admin_socket_) admin_socket_->start();
   if (admin_page_) admin_page_->start();
   files_ = std::make_unique<file_watch>(*loop_);
@@ -169,7 +161,9 @@ bool process::open_workers(std::uint32_t clients) {
     }
     writer_ = std::move(*writing);
   }
+  if (!claim()) return false;
   if (logs.audit && !open_audit()) return false;
+  listeners_.listen();
   auto started = workers::start(worker_count_, state_, revocations_.list(), bans_.table(),
                                 listeners_.sockets(), logs, clients, *loop_);
   if (!started) {
@@ -179,7 +173,16 @@ bool process::open_workers(std::uint32_t clients) {
   workers_ = std::move(*started);
   if (writer_) writer_->take(workers_->queues());
   if (audit_) audit_->take(workers_->audit_queues());
-  return true;
+  return confirm();
+}
+
+result<net::listening_sockets> process::open_for_admin(const std::string& where) {
+  const result<config::address> parsed = config::parse_address(where);
+  if (!parsed) return failure(parsed.error());
+  std::vector<int> there;
+  for (const net::inherited_socket& one : passed_admin_.take(*parsed, {})) there.push_back(one.fd);
+  if (!there.empty()) return net::listening_sockets::adopt(*parsed, 1, std::move(there));
+  return net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill);
 }
 
 bool process::open_admin_socket() {
@@ -226,6 +229,7 @@ int process::run() {
   io::spawn(tend(), chores_);
   io::spawn(answer_watchdog(), chores_);
   io::spawn(watch_upstreams(), chores_);
+  if (before_) io::spawn(take_audit_records(), chores_);
   while (!stopped_ || chores_.inside() > 0) {
     loop_->turn();
     take_messages();
@@ -256,6 +260,8 @@ io::task<> process::serve_signals() {
     } else if (heard.ssi_signo == SIGUSR1) {
       reopen();
       audit_events_.admin(true, "reopen", {}, fmt::format("uid:{}", heard.ssi_uid));
+    } else if (replaced_ && !std::exchange(told_, true)) {
+      log_.info("this gate ends as soon as what is under way has, or at another signal");
     } else if (stopping_) {
       log_.warning("stopped at once, at the second signal");
       if (workers_) workers_->hurry_hashes();
@@ -263,7 +269,7 @@ io::task<> process::serve_signals() {
     } else {
       stopping_ = true;
       // As systemd's restart is told from its stop: docs/systemd.md.
-      io::spawn(stop(heard.ssi_signo == SIGQUIT), chores_);
+      io::spawn(stop(heard.ssi_signo == SIGQUIT ? ending::stop : ending::restart), chores_);
     }
   }
 }
@@ -300,6 +306,7 @@ io::task<> process::watch_upstreams() {
     handshakes_.look(*state_, loop_->now(), log_);
     bans_.look(clocks(), log_, audit_events_);
     sharing_->look(clocks());
+    follow_revocations();
     redis_.look(*state_, workers_->counters(), loop_->now(), log_);
     io::sleep pause(*loop_, loop_->now() + upstream_board::look_every);
     glance_ = &pause;
@@ -342,9 +349,9 @@ io::task<> process::wait_for_workers(mono_time deadline) {
   }
 }
 
-io::task<> process::stop(bool for_good) {
-  if (for_good) listeners_.forget(manager_);
-  const bool outlived = !for_good && listeners_.outlive_us(manager_);
+io::task<> process::stop(ending how) {
+  if (how == ending::stop) listeners_.forget(manager_);
+  const bool outlived = how == ending::restart && listeners_.outlive_us(manager_);
   nanoseconds limit = settings().server.drain_timeout;
   if (outlived) limit = std::min(limit, restart_drain);
   log_.info(fmt::format("stopping: requests under way have {} s to finish{}",
@@ -354,13 +361,18 @@ io::task<> process::stop(bool for_good) {
   co_await sharing_->stop();
   keys_->end();  // no worker hears of anything once it is told to go
   const mono_time deadline = loop_->now() + limit;
-  workers_->drain(loop_->kernel(), limit);
+  workers_->drain(loop_->kernel(), limit, how != ending::upgrade);
   if (watchdog_pause_ != nullptr) watchdog_pause_->cut();
   // Once the workers have stopped accepting, nobody shall wait in a backlog for them.
   io::sleep moment(*loop_, loop_->now() + std::chrono::milliseconds{50});
   co_await moment;
-  listeners_.close(manager_);
+  how == ending::upgrade ? listeners_.leave() : listeners_.close(manager_);
   co_await wait_for_workers(deadline);
+  while (handing_on_) {
+    io::sleep pause(*loop_, loop_->now() + std::chrono::milliseconds{10});
+    co_await pause;
+  }
+  if (earlier_ != nullptr) earlier_->abort(fault::canceled);
   if (admin_page_) co_await admin_page_->stop();
   if (admin_socket_) co_await admin_socket_->stop();
   bans_.look(clocks(), log_, audit_events_);

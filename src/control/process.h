@@ -27,6 +27,7 @@
 #include "control/revocation_board.h"
 #include "control/service_manager.h"
 #include "control/sharing.h"
+#include "control/upgrades.h"
 #include "control/upstream_board.h"
 #include "control/workers.h"
 #include "control/writer.h"
@@ -40,6 +41,7 @@ namespace rw::control {
 
 class admin_page;
 class admin_socket;
+class takeover;
 
 // Where a configuration comes from: a file or directory, or text (the demo's).
 struct configuration_source {
@@ -59,6 +61,8 @@ void hold_signals();
 class process {
  public:
   explicit process(configuration_source from);
+  // One that comes after another gate, whose sockets `before` has.
+  process(configuration_source from, std::unique_ptr<takeover> before);
   ~process();
 
   // Everything up to serving. False: it has said why, one line each, on stderr.
@@ -81,6 +85,8 @@ class process {
   audit_events& audit() noexcept { return audit_events_; }
   // For `ringward explain`.
   explanation explain(const asked_request& asked);
+  // For `ringward upgrade`, the whole conversation: `command` is what it began with.
+  io::task<> serve_upgrade(net::stream& with, std::string command, asker who);
   std::string reopen();         // for `ringward reopen`: log files that were rotated away
   std::string metrics() const;  // /metrics
   std::string upstreams() const { return board_.table(loop_->now(), names_.get()); }
@@ -129,6 +135,7 @@ class process {
   }
 
  private:
+  enum class ending : std::uint8_t { stop, restart, upgrade };
   two_clocks clocks() const { return {loop_->now(), loop_->wall_now()}; }
   std::optional<config::loaded> read(std::vector<std::string>& messages) const;
   // The configuration, once its names have been looked up or took too long.
@@ -168,19 +175,39 @@ class process {
   // What of the machine does not change while the gate runs; says what is missing.
   void take_stock();
   std::vector<ledger_entry> ledger() const;
+  result<net::listening_sockets> open_for_admin(const std::string& where);
   bool open_admin_socket();
   bool open_admin_page();
   io::task<> serve_signals();
   io::task<> watch_files();
   io::task<> tend();
   io::task<> answer_watchdog();
-  io::task<> stop(bool for_good);
+  io::task<> stop(ending how);
+  // ---- process_upgrade.cc
+  handover to_hand_over() const;
+  // Empty: whoever it is may replace this gate.
+  std::string why_no_upgrade(const asker& who);
+  io::task<> hand_over(net::stream& to, asker who);
+  io::task<> rest_for_upgrade();
+  void follow_revocations();
+  void take_back(bool audit);
+  void end_failed_upgrade(const std::string& by);
+  io::task<> hand_on_audit(net::stream& to);
+  void find_manager(net::inherited_sockets& passed);
+  bool open_boards();
+  bool claim();
+  bool confirm();
+  io::task<> take_audit_records();
   io::task<> wait_for_workers(mono_time deadline);
   io::task<> watch_upstreams();
   // The snapshot in force to those of this thread who work by it.
   void take_up();
 
   configuration_source from_;
+  std::unique_ptr<takeover> before_;     // null: this gate comes after no other
+  net::inherited_sockets passed_admin_;  // of that one
+  net::stream* earlier_ = nullptr;       // in take_audit_records()
+  upgrades upgrades_;
   observe::log log_;
   observe::label_names labels_;
   std::shared_ptr<tls::ticket_keys> tickets_;
@@ -231,6 +258,9 @@ class process {
   bool stale_files_ = false;          // what changed of the files it names was, since then
   bool stopping_ = false;
   bool stopped_ = false;
+  bool replaced_ = false;    // by a gate that serves
+  bool told_ = false;        // to end, since then
+  bool handing_on_ = false;  // the audit records of the last requests
   bool readable_ = false;
   int signals_ = -1;
   io::operation* hearing_ = nullptr;  // of serve_signals()

@@ -198,6 +198,9 @@ std::string process::metrics() const {
   facts.reloaded = reloaded_;
   facts.reloads = reloads_;
   facts.reloads_failed = reloads_failed_;
+  facts.upgrades = upgrades_.done();
+  facts.upgrades_failed = upgrades_.failed();
+  facts.upgrades_refused = upgrades_.refused();
   facts.memory_bound_bytes = memory_bound_.total();
   facts.resident_bytes = resident_bytes();
   if (state_ && state_->countries) facts.geo_built = state_->countries->built();

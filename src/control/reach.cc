@@ -159,7 +159,7 @@ std::vector<std::string> files_out_of_reach(const reach& within,
     if (failed || is_open || lies_in(within.reads, is) || lies_in(within.writes, is)) continue;
     lines.push_back(
         fmt::format("{} is not reachable for a locked-down gate: it lies in none of "
-                    "the directories that it was started with; that takes a restart",
+                    "the directories that it was started with; that takes `ringward upgrade`",
                     one));
   }
   return lines;
@@ -172,7 +172,7 @@ std::vector<std::string> ports_out_of_reach(const reach& within,
     if (std::ranges::binary_search(within.ports, port)) continue;
     lines.push_back(
         fmt::format("port {} is not reachable for a locked-down gate: nothing that it "
-                    "was started with is there; that takes a restart",
+                    "was started with is there; that takes `ringward upgrade`",
                     port));
   }
   return lines;

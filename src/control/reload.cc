@@ -28,7 +28,7 @@ void append(std::vector<std::string>& messages, const std::vector<std::string>& 
 void refuse_fixed(const config::configuration& before, const config::configuration& after,
                   std::vector<std::string>& messages) {
   const auto fixed = [&messages](std::string_view key) {
-    messages.push_back(fmt::format("{} has changed: that takes a restart", key));
+    messages.push_back(fmt::format("{} has changed: that takes `ringward upgrade`", key));
   };
   if (before.listeners.size() != after.listeners.size()) {
     fixed("the number of listeners");

@@ -58,6 +58,16 @@ result<> revocation_board::open(const std::string& directory) {
   return {};
 }
 
+bool revocation_board::reread() {
+  struct stat at{};
+  if (::stat(path_.c_str(), &at) != 0) return false;
+  const std::pair<std::uint64_t, std::int64_t> is{
+      at.st_ino, at.st_mtim.tv_sec * 1'000'000'000 + at.st_mtim.tv_nsec};
+  if (is == std::exchange(looked_at_, is)) return false;
+  const result<> read = open(path_.substr(0, path_.rfind('/')));
+  return static_cast<bool>(read);
+}
+
 std::string revocation_board::explain(const error& why) const {
   return fmt::format(
       "server.state: {}: {}; who was revoked is not known, and nobody is let in by guess: bring "

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/revocations.h"
@@ -29,6 +30,9 @@ class revocation_board {
   // Reads `directory`/revocations; none when there is no such file. Errors: those of the disk, and
   // fault::invalid for a file that is not as it was written.
   result<> open(const std::string& directory);
+  // Looks whether the file is another one than when it was last looked at, as open() does, which
+  // has to have been: whether list() is. Of a file that cannot be read it stays as it is.
+  bool reread();
   // What open() found wrong, with what to do.
   std::string explain(const error& why) const;
 
@@ -62,6 +66,7 @@ class revocation_board {
   void say(const auth::revocation& one, bool holds, wall_time now, std::string_view by);
 
   std::string path_;
+  std::pair<std::uint64_t, std::int64_t> looked_at_;  // inode, and when it changed in ns
   std::shared_ptr<const auth::revocation_list> list_;
   shared_words* shared_ = nullptr;
   std::optional<std::vector<auth::revocation>>

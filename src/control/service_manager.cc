@@ -60,16 +60,22 @@ nanoseconds parse_watchdog(const char* watchdog_usec, const char* watchdog_pid, 
 }
 
 service_manager service_manager::from_environment() {
-  service_manager made;
   const char* where = std::getenv("NOTIFY_SOCKET");
-  if (where != nullptr && parse_notify_socket(where, made.to_, made.to_length_)) {
-    made.socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const timeval patience{1, 0};
-    ::setsockopt(made.socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    made.watchdog_ =
-        parse_watchdog(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"), ::getpid());
-  }
+  service_manager made =
+      at(where == nullptr ? "" : where,
+         parse_watchdog(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID"), ::getpid()));
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
+  return made;
+}
+
+service_manager service_manager::at(std::string_view address, nanoseconds watchdog) {
+  service_manager made;
+  if (!parse_notify_socket(address, made.to_, made.to_length_)) return made;
+  made.socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const timeval patience{1, 0};
+  ::setsockopt(made.socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  made.address_ = address;
+  made.watchdog_ = watchdog;
   return made;
 }
 
@@ -77,6 +83,7 @@ service_manager::service_manager(service_manager&& other) noexcept { *this = std
 
 service_manager& service_manager::operator=(service_manager&& other) noexcept {
   std::swap(socket_, other.socket_);
+  std::swap(address_, other.address_);
   std::swap(to_, other.to_);
   std::swap(to_length_, other.to_length_);
   std::swap(watchdog_, other.watchdog_);
@@ -136,6 +143,13 @@ void service_manager::forget_witness() {
 bool service_manager::keeps_sockets() const noexcept {
   pollfd at{witness_, POLLIN, 0};
   return witness_ >= 0 && ::poll(&at, 1, 0) == 0;
+}
+
+// The pipe first: a message of who is not the main process is not heard.
+void service_manager::hand_to(int pid) {
+  forget_witness();
+  tell(fmt::format("MAINPID={}", pid));
+  *this = service_manager();
 }
 
 void service_manager::send(std::string_view lines, int fd) const {

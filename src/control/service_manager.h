@@ -27,12 +27,15 @@ class service_manager {
   service_manager() = default;
   // Before other threads start: removes the variables it has read, so that no child uses them.
   static service_manager from_environment();
+  // The one at `address`, as NOTIFY_SOCKET has it; none for anything else.
+  static service_manager at(std::string_view address, nanoseconds watchdog);
   service_manager(service_manager&& other) noexcept;
   service_manager& operator=(service_manager&& other) noexcept;
   ~service_manager();
 
   bool there() const noexcept { return socket_ >= 0; }
   nanoseconds watchdog() const noexcept { return watchdog_; }
+  const std::string& address() const noexcept { return address_; }  // as NOTIFY_SOCKET has it
 
   // One datagram of "NAME=VALUE" lines. Waits a second at most for a manager that does not read;
   // what it does not take is lost.
@@ -54,10 +57,15 @@ class service_manager {
   void forget_witness();
   bool keeps_sockets() const noexcept;
 
+  // From now on the manager hears process `pid`, which has the sockets that it keeps, and this
+  // process has no manager.
+  void hand_to(int pid);
+
  private:
   void send(std::string_view lines, int fd) const;
 
   int socket_ = -1;
+  std::string address_;
   sockaddr_un to_{};
   socklen_t to_length_ = 0;
   nanoseconds watchdog_{0};

@@ -48,7 +48,7 @@ void small_server::on_accepted(io::operation& op, io::completion what) {
       io::spawn(self.run(what.result), self.connections_);
     }
   }
-  if (what.more || self.stopping_ || what.result == -ECANCELED) return;
+  if (what.more || self.stopping_ || self.resting_ || what.result == -ECANCELED) return;
   if (what.result >= 0) {
     self.start();
   } else {
@@ -59,7 +59,22 @@ void small_server::on_accepted(io::operation& op, io::completion what) {
 io::task<> small_server::start_later() {
   io::sleep pause(loop_, loop_.now() + std::chrono::milliseconds{100});
   co_await pause;
-  if (!stopping_) start();
+  if (!stopping_ && !resting_) start();
+}
+
+io::task<> small_server::rest(unsigned besides, nanoseconds patience) {
+  resting_ = true;
+  loop_.kernel().cancel(accepting_);
+  const mono_time deadline = loop_.now() + patience;
+  while (accepting_.in_flight() || (connections_.inside() > besides && loop_.now() < deadline)) {
+    io::sleep pause(loop_, loop_.now() + std::chrono::milliseconds{1});
+    co_await pause;
+  }
+}
+
+void small_server::resume() {
+  resting_ = false;
+  if (!stopping_ && !accepting_.in_flight()) start();
 }
 
 io::task<> small_server::stop() {

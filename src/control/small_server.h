@@ -20,6 +20,11 @@ class small_server {
   void start();
   // Stops accepting, cuts what is open, waits until all has ended.
   io::task<> stop();
+  // Stops accepting: who connects waits in the socket's queue for resume(), or for another process
+  // that has the socket. Waits at most `patience` until no more than `besides` are open.
+  io::task<> rest(unsigned besides, nanoseconds patience);
+  void resume();
+  net::listening_sockets& socket() noexcept { return socket_; }
   const std::string& name() const noexcept { return socket_.name(); }
   io::loop& loop() noexcept { return loop_; }
 
@@ -44,6 +49,7 @@ class small_server {
   open_connection* first_ = nullptr;
   io::gate connections_;
   bool stopping_ = false;
+  bool resting_ = false;
 };
 
 }  // namespace rw::control

@@ -47,14 +47,15 @@ constexpr std::array always = {
     SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
     SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
     SCMP_SYS(mkdir), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fchmod),
-    SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(inotify_init1),
-    SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch),
-    // Sockets: names, the service manager, what the ring does not do. No listen and no accept: the
-    // listening sockets are there, and the ring accepts.
-    SCMP_SYS(connect), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(shutdown), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(poll),
-    SCMP_SYS(ppoll), SCMP_SYS(eventfd2),
+    SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(pipe2),
+    SCMP_SYS(splice), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
+    SCMP_SYS(inotify_rm_watch),
+    // Sockets: names, the service manager, what the ring does not do. No accept: the ring does it.
+    // And listen(2) until seal_rings(): a socket gets its queue right before workers begin.
+    SCMP_SYS(listen), SCMP_SYS(connect), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(shutdown),
+    SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2),
     // The rings of workers; seal_rings() comes once they are made, and needs the last one itself.
     SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
     SCMP_SYS(seccomp)};
@@ -177,6 +178,7 @@ int seal_rings() noexcept {
   filter made(SCMP_ACT_ALLOW);
   made.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(io_uring_setup));
   made.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp));
+  made.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(listen));
   made.set(SCMP_FLTATR_CTL_TSYNC, 1);
   return made.load();
 }

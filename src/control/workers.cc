@@ -65,9 +65,10 @@ struct revoke_command : gateway::command {
 };
 
 struct drain_command : gateway::command {
-  explicit drain_command(nanoseconds limit) : at_most(limit) {}
-  void run(gateway::worker& on) override { on.drain(at_most); }
+  drain_command(nanoseconds limit, bool hurry) : at_most(limit), hurried(hurry) {}
+  void run(gateway::worker& on) override { on.drain(at_most, hurried); }
   nanoseconds at_most;
+  bool hurried;
 };
 
 }  // namespace
@@ -203,9 +204,9 @@ void workers::keys_settled(io::ring& from, const std::shared_ptr<const gateway::
   }
 }
 
-void workers::drain(io::ring& from, nanoseconds at_most) {
+void workers::drain(io::ring& from, nanoseconds at_most, bool hurried) {
   for (const auto& self : all_) {
-    if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most));
+    if (self->loop != nullptr) self->loop->post(from, new drain_command(at_most, hurried));
   }
 }
 

@@ -59,7 +59,7 @@ class workers {
   void keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of);
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
   void revoke(io::ring& from, const std::shared_ptr<const auth::revocation_list>& list);
-  void drain(io::ring& from, nanoseconds at_most);
+  void drain(io::ring& from, nanoseconds at_most, bool hurried = true);  // worker::drain
   // Asks each for a sign of life, by a message that wakes it; whether all have given it since they
   // were asked. A worker that owes an answer is not asked again. Not after drain().
   void ask(io::ring& from);

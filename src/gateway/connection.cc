@@ -190,7 +190,9 @@ io::task<> serve(worker& w, int fd, std::uint32_t listener, bool surplus) {
     co_await conduct(x, head == head_state::complete);
     record(x);  // the answer is out: how long its client goes on sending is another matter
     if (x.keep_alive && !x.body_read) co_await discard_body(x);
-    open = x.keep_alive && !w.draining() && !c.downstream.worn_out() && !c.outdated && !c.gives_way;
+    // Who was told that the connection stays may have sent the next request: a drain that has begun
+    // since then answers it.
+    open = x.keep_alive && !c.downstream.worn_out() && !c.outdated && !c.gives_way;
     w.end(x);
     if (open) w.waiting(listener).add(c, w.loop().now());
   }

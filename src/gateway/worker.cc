@@ -305,11 +305,11 @@ io::task<> worker::keep_house() {
   }
 }
 
-void worker::drain(nanoseconds at_most) {
+void worker::drain(nanoseconds at_most, bool hurried) {
   if (draining_) return;
   draining_ = true;
   if (parts_.loads) load().takes.store(false, std::memory_order_relaxed);
-  io::spawn(finish(at_most), chores_);
+  io::spawn(finish(at_most, hurried), chores_);
 }
 
 bool worker::accepting() const noexcept {
@@ -324,7 +324,7 @@ void worker::cut(connection& one) noexcept {
   }
 }
 
-io::task<> worker::finish(nanoseconds at_most) {
+io::task<> worker::finish(nanoseconds at_most, bool hurried) {
   for (auto& at : acceptors_) {
     at->again.disarm();
     loop_.kernel().cancel(*at);
@@ -332,9 +332,10 @@ io::task<> worker::finish(nanoseconds at_most) {
   const mono_time began = loop_.now();
   const mono_time deadline = began + at_most;
   for (connection* c = first_; c != nullptr; c = c->next) {
-    const nanoseconds patience = c->requests == 0 ? nanoseconds{first_call} : next_call;
-    if (c->idle) c->downstream.receive_by(began + patience);
-    if (!c->idle && c->multiplexed) c->downstream.interrupt_receive();  // so that it looks
+    const nanoseconds hasty = c->requests == 0 ? nanoseconds{first_call} : next_call;
+    const bool looks = c->multiplexed && (!c->idle || !hurried);
+    if (looks) c->downstream.interrupt_receive();  // so that it sees that it is to end
+    if (c->idle && !looks) c->downstream.receive_by(began + (hurried ? hasty : at_most * 3 / 4));
   }
   if (pause_ != nullptr) pause_->cut();
   const mono_time nobody_comes = began + (parts_.loads ? hand_over_time : nanoseconds{0});

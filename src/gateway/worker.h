@@ -75,8 +75,11 @@ class worker {
   // A connection that another worker has accepted, its place taken: closed when this one drains.
   // `surplus`: one too many, see make_room().
   void take_over(int fd, std::uint32_t listener, bool surplus);
-  // Stops accepting, lets what is under way finish until `deadline`, then cuts it.
-  void drain(nanoseconds at_most);
+  // Stops accepting, lets what is under way finish for `at_most`, then cuts it. Who has nothing
+  // under way is hurried: nobody is to wait for this worker's end. Where nobody does, a connection
+  // stays open for its next request for most of that time, so that its client is told with an
+  // answer.
+  void drain(nanoseconds at_most, bool hurried = true);
 
   // ---- for connections and exchanges
   io::loop& loop() noexcept { return loop_; }
@@ -142,7 +145,7 @@ class worker {
   void run_all(io::message* first);
   void give_up_idle_exchanges();
   io::task<> keep_house();
-  io::task<> finish(nanoseconds at_most);
+  io::task<> finish(nanoseconds at_most, bool hurried);
   static void cut(connection& one) noexcept;
   void release(epoch* one) noexcept;
 

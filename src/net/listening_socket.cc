@@ -110,6 +110,7 @@ result<listening_sockets> listening_sockets::open(const config::address& where, 
   for (int fd : made.fds_) {
     if (::listen(fd, backlog) != 0) return failure(io::kernel_error(errno, origin::configuration));
   }
+  made.listening_ = made.fds_.size();
   return made;
 }
 
@@ -118,6 +119,7 @@ listening_sockets listening_sockets::adopt(const config::address& where, unsigne
   listening_sockets made;
   made.owns_path_ = false;
   made.fds_ = std::move(fds);
+  made.listening_ = made.fds_.size();
   for (int fd : made.fds_) {
     // The ring does not wait on what is O_NONBLOCK, which a manager may have made it.
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
@@ -135,13 +137,21 @@ listening_sockets listening_sockets::adopt(const config::address& where, unsigne
   while (made.fds_.size() < count) {
     const result<int> more = bound(at, true);
     if (!more) break;
-    if (::listen(*more, backlog) != 0) {
-      ::close(*more);
-      break;
-    }
     made.fds_.push_back(*more);
   }
   return made;
+}
+
+void listening_sockets::listen() noexcept {
+  while (listening_ < fds_.size()) {
+    if (::listen(fds_[listening_], backlog) == 0) {
+      ++listening_;
+      continue;
+    }
+    // Workers share the others.
+    ::close(fds_.back());
+    fds_.pop_back();
+  }
 }
 
 std::vector<int> listening_sockets::of(unsigned worker, unsigned workers) const {
@@ -153,12 +163,14 @@ std::vector<int> listening_sockets::of(unsigned worker, unsigned workers) const 
 
 listening_sockets::listening_sockets(listening_sockets&& other) noexcept
     : fds_(std::exchange(other.fds_, {})),
+      listening_(std::exchange(other.listening_, 0)),
       name_(std::move(other.name_)),
       unix_path_(std::exchange(other.unix_path_, {})),
       owns_path_(other.owns_path_) {}
 
 listening_sockets& listening_sockets::operator=(listening_sockets&& other) noexcept {
   std::swap(fds_, other.fds_);
+  std::swap(listening_, other.listening_);
   std::swap(name_, other.name_);
   std::swap(unix_path_, other.unix_path_);
   std::swap(owns_path_, other.owns_path_);

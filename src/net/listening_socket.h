@@ -30,13 +30,18 @@ class listening_sockets {
   // The same from sockets that listen at `where` already, at least one, which it owns from now on:
   // all of them, since there may be connections in the queue of each. IP sockets that are fewer
   // than `count` get company where whoever bound them lets others share the port; else workers
-  // share them. The file of a unix socket stays until own_path().
+  // share them. Company does not listen before listen(). The file of a unix socket stays until
+  // own_path().
   static listening_sockets adopt(const config::address& where, unsigned count,
                                  std::vector<int> fds);
 
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;
   ~listening_sockets();
+
+  // After adopt(): who listens has a queue, and who is in it is lost with a process that does not
+  // get as far as to accept.
+  void listen() noexcept;
 
   int fd(unsigned worker) const noexcept { return fds_[worker % fds_.size()]; }
   // Those that one of `workers` accepts from: at least one, and together all there are.
@@ -52,6 +57,7 @@ class listening_sockets {
  private:
   listening_sockets() = default;
   std::vector<int> fds_;
+  std::size_t listening_ = 0;  // how many of them do
   std::string name_;
   std::string unix_path_;  // empty: not a unix socket
   bool owns_path_ = true;

@@ -285,6 +285,12 @@ void expose_process(const process_facts& facts, std::size_t count, std::string& 
                  "ringward_config_reloads_total{{outcome=\"taken\"}} {}\n"
                  "ringward_config_reloads_total{{outcome=\"refused\"}} {}\n",
                  facts.reloads, facts.reloads_failed);
+  begin_metric("ringward_upgrades_total", out);
+  fmt::format_to(std::back_inserter(out),
+                 "ringward_upgrades_total{{outcome=\"done\"}} {}\n"
+                 "ringward_upgrades_total{{outcome=\"failed\"}} {}\n"
+                 "ringward_upgrades_total{{outcome=\"refused\"}} {}\n",
+                 facts.upgrades, facts.upgrades_failed, facts.upgrades_refused);
   constexpr std::string_view stale = "ringward_config_stale";
   begin_metric(stale, out);
   fmt::format_to(std::back_inserter(out),

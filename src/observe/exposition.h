@@ -39,6 +39,9 @@ struct process_facts {
   std::uint64_t geo_refused = 0;  // readings of it that found that
   std::uint64_t audit_records_dropped = 0;
   bool audit_log_failing = false;
+  std::uint64_t upgrades = 0;  // that led to this process, and attempts to replace it
+  std::uint64_t upgrades_failed = 0;
+  std::uint64_t upgrades_refused = 0;
   bool stale_configuration = false;  // what is on disk was refused, and an older one is in force
   bool stale_files = false;          // likewise what the configuration names
   std::span<const certificate_end> certificates;

@@ -29,6 +29,10 @@ constexpr metric table[] = {
     {"ringward_config_reloads_total", counter, "", "outcome",
      "Times that a configuration, or a file that it names, was read anew, by outcome: taken or "
      "refused."},
+    {"ringward_upgrades_total", counter, "", "outcome",
+     "Times that one process took over from another (`ringward upgrade`), up to this one: done; "
+     "and "
+     "tries to replace this one that failed, or were refused to somebody without the right."},
     {"ringward_config_stale", gauge, "", "what",
      "1 while what is on disk was refused and something older is in force: `configuration` since a "
      "refused reload, `files` since a key file, key set, certificate or secret that changed could "

@@ -191,12 +191,19 @@ END
 }
 
 upgrade() {
-  local before pid
+  local before pid since blue
   before=$(all_prints; sha256sum /etc/ringward/ringward.toml)
   pid=$(gate_pid)
+  since=$(systemctl show -P ActiveEnterTimestampMonotonic ringward)
+  blue=$(systemctl show -P MainPID ringward@blue)
   echo kept >/var/lib/ringward/state
   check 'apt upgrades it, under load, and no connection is refused' under_load install ./newer.deb
   summary
+  check 'no request fails either' has_not "$(cat /tmp/wrk)" 'Socket errors'
+  check 'by handing over: the service has not been stopped' \
+    is "$(systemctl show -P ActiveEnterTimestampMonotonic ringward)" "$since"
+  check 'the instance has a new process too' not is "$(systemctl show -P MainPID ringward@blue)" "$blue"
+  check 'which serves' is "$(curl -s --cacert /etc/ringward/blue/tls/cert.pem https://localhost:9443/)" blue
   check 'configuration and keys are as they were' is "$(all_prints; sha256sum /etc/ringward/ringward.toml)" "$before"
   check 'so is the state' is "$(cat /var/lib/ringward/state)" kept
   check 'the new first configuration is beside the edited one' grep -q newer /etc/ringward/ringward.toml.dpkg-dist

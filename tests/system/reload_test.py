@@ -250,7 +250,7 @@ auth = []
         for command in (self.explain(), harness.ringward("reload", "--socket",
                                                          self.directory / "admin.sock")):
             self.assertEqual(command.returncode, 1)
-            self.assertIn("the address of listener main has changed: that takes a restart", command.stderr)
+            self.assertIn("the address of listener main has changed: that takes `ringward upgrade`", command.stderr)
             self.assertRegex(command.stderr, r"auth\.api_keys\.file: \S*/none: cannot be opened")
         self.assertEqual(self.gateway.get("/", headers={"x-api-key": self.alice}).status, 502)
 
