@@ -22,6 +22,7 @@ LIMITED = configs.plain(
     route='limits = ["per-ip"]\n', more='[[limit]]\nname = "per-ip"\nby = "client.ip"\nrate = "10/s"\nburst = 10000\n')
 
 
+@harness.skip_under("asan", "tsan")  # it is the browser that is tested; what it asks for is below
 class Page(harness.SystemTest):
     def setUp(self):
         super().setUp()
