@@ -138,6 +138,7 @@ std::optional<handover> parse_handover(std::string_view text) {
 bool send_handover(int to, const handover& what) {
   if (what.descriptors.size() > handover::descriptors_max) return false;
   std::vector<int> fds;
+  fds.reserve(what.descriptors.size());
   for (const handed_descriptor& one : what.descriptors) fds.push_back(one.fd);
   const std::string text = text_of(what);
   std::string_view left = text;

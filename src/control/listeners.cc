@@ -118,6 +118,7 @@ void listeners::forget(service_manager& manager) const {
 
 std::vector<handed_descriptor> listeners::handed() const {
   std::vector<handed_descriptor> all;
+  all.reserve(of_unit_.size() + kept_.size());
   for (const net::inherited_socket& one : of_unit_) all.push_back({.name = one.name, .fd = one.fd});
   for (const kept& one : kept_) all.push_back({.name = one.name, .fd = one.fd});
   return all;

@@ -195,6 +195,7 @@ class process {
   io::task<> hand_on_audit(net::stream& to);
   void find_manager(net::inherited_sockets& passed);
   bool open_boards();
+  void open_bans();
   bool claim();
   bool confirm();
   io::task<> take_audit_records();

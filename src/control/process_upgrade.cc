@@ -223,14 +223,18 @@ void process::find_manager(net::inherited_sockets& passed) {
   upgrades_.follow(before_->given().upgrades + 1);
 }
 
+void process::open_bans() {
+  if (const result<> kept = bans_.open(settings().server.state, clocks()); !kept) {
+    log_.error(bans_.explain(kept.error()));
+  }
+}
+
 bool process::open_boards() {
   if (const result<> kept = revocations_.open(settings().server.state); !kept) {
     log_.error(revocations_.explain(kept.error()));
     return false;
   }
-  if (const result<> kept = bans_.open(settings().server.state, clocks()); !kept) {
-    log_.error(bans_.explain(kept.error()));
-  }
+  open_bans();
   return true;
 }
 
@@ -245,8 +249,7 @@ bool process::claim() {
 bool process::confirm() {
   if (!before_) return true;
   if (before_->serving()) {
-    // With those of the last moment.
-    (void)bans_.open(settings().server.state, clocks());
+    open_bans();  // with those of the last moment
     for (const net::inherited_socket& one : passed_admin_.take_rest()) ::close(one.fd);
     return true;
   }
