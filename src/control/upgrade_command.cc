@@ -81,6 +81,7 @@ std::string serves_now(pid_t pid, pid_t before) {
 
 int run_program(std::vector<std::string> words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& one : words) arguments.push_back(one.data());
   arguments.push_back(nullptr);
   pid_t pid = 0;
@@ -198,6 +199,10 @@ int serve_after(const std::string& socket, const early_words& words, int outcome
       before->take(handed_descriptor::kind::output).take_rest();
   if (outputs.size() != 2) return 1;
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) {
+    complain(fmt::format("/dev/null: {}", std::strerror(errno)));
+    return 1;
+  }
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(outputs[0].fd, STDOUT_FILENO);
   ::close(nothing);
