@@ -75,21 +75,6 @@ io::task<result<>> send_answer(net::stream& client, const answer& a, bool head_o
   co_return sent;
 }
 
-// One of those who read events, for as long as it lives.
-class watcher {
- public:
-  watcher(unsigned& all, bool counts) noexcept : all_(all), counts_(counts) {
-    all_ += counts_ ? 1 : 0;
-  }
-  watcher(const watcher&) = delete;
-  watcher& operator=(const watcher&) = delete;
-  ~watcher() { all_ -= counts_ ? 1 : 0; }
-
- private:
-  unsigned& all_;
-  bool counts_;
-};
-
 }  // namespace
 
 admin_page::admin_page(process& of, io::loop& on, net::listening_sockets socket)
@@ -132,15 +117,17 @@ io::task<> admin_page::serve(net::stream& client) {
       a = decide(process_, *asked);
     }
     if (a.lasts && watchers_ >= watchers_max) a = {503, plain, "too many watch already\n"};
-    const watcher counted(watchers_, a.lasts);
-    if (a.lasts) keep = false;
+    if (a.lasts) {
+      keep = false;
+      ++watchers_;
+    }
     const bool head_only = asked->verb == http::method::head;
     const result<> sent = co_await send_answer(client, a, head_only, keep);
-    if (!sent) co_return;
     if (a.lasts) {
-      co_await tell_events(client);
-      co_return;
+      if (sent) co_await tell_events(client);
+      --watchers_;
     }
+    if (!sent) co_return;
     if (keep) client.consume(asked->size);
   }
 }

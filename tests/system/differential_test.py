@@ -189,38 +189,45 @@ def chunks_are_plain(stream):
     return True
 
 
-class Differential(harness.SystemTest):
-    def through(self, address, recorder, cases):
-        with ThreadPoolExecutor(96) as crew:
-            statuses = list(crew.map(lambda one: exchange(address, one.octets), cases))
-        reached = collections.defaultdict(list)
-        for stream in map(bytes, filter(None, list(recorder.streams))):
-            named = hostile_heads.LABEL.search(stream) or PATH.search(stream)
-            reached[int(named[1]) if named else None].append(stream)
-        return statuses, reached
+class Sides(harness.SystemTest):
+    """The same cases through the gate, nginx and HAProxy; h2_differential_test.py, too."""
 
-    def test_nothing_that_could_be_read_as_two_requests(self):
-        cases = hostile_heads.cases(COUNT)
-        sent = [hostile_heads.read(one.octets) for one in cases]
-        self.assertGreater(sum(one.state == "malformed" for one in sent), COUNT // 2)
-        self.assertGreater(sum(one.state == "complete" for one in sent), COUNT // 10)
+    def through_each(self, cases, ask, at_once, h2=False):
+        """By name of a side: what `ask` makes of each case, and what reached the origin by the case's number."""
         Path(self.directory).chmod(0o755)
         found = {}
         for name in ("gate", "nginx", "haproxy"):
             recorder = Recorder()
             self.addCleanup(recorder.close)
-            if name == "gate":
-                timeouts = "\n".join(f'timeouts.{key} = "1s"' for key in ("head", "body_gap", "keepalive"))
-                # A connection for each request: what is on one is of one case.
-                alone = ("retry.attempts = 1\nhealth.eject_after = 0\npool.requests_per_connection = 1\n"
-                         'timeouts.first_byte = "2s"')
-                gate = self.gate(configs.plain(listener=timeouts, upstream=alone), origin=recorder.address)
-                address = gate.address()
-            else:
-                server = (Nginx if name == "nginx" else Haproxy)(self.directory, recorder.address)
-                self.addCleanup(server.kill)
-                address = ("127.0.0.1", server.port)
-            found[name] = self.through(address, recorder, cases)
+            address = self.start(name, recorder, h2)
+            with ThreadPoolExecutor(at_once) as crew:
+                ends = list(crew.map(lambda one, to=address: ask(to, one.octets), cases))
+            reached = collections.defaultdict(list)
+            for stream in map(bytes, filter(None, list(recorder.streams))):
+                named = hostile_heads.LABEL.search(stream) or PATH.search(stream)
+                reached[int(named[1]) if named else None].append(stream)
+            found[name] = ends, reached
+        return found
+
+    def start(self, name, recorder, h2):
+        if name == "gate":
+            timeouts = "\n".join(f'timeouts.{key} = "1s"' for key in ("head", "body_gap", "keepalive"))
+            # A connection for each request: what is on one is of one case.
+            alone = ("retry.attempts = 1\nhealth.eject_after = 0\npool.requests_per_connection = 1\n"
+                     'timeouts.first_byte = "2s"')
+            return self.gate(configs.plain(listener=timeouts, upstream=alone), origin=recorder.address).address()
+        server = (Nginx if name == "nginx" else Haproxy)(self.directory, recorder.address, h2)
+        self.addCleanup(server.kill)
+        return "127.0.0.1", server.port
+
+
+class Differential(Sides):
+    def test_nothing_that_could_be_read_as_two_requests(self):
+        cases = hostile_heads.cases(COUNT)
+        sent = [hostile_heads.read(one.octets) for one in cases]
+        self.assertGreater(sum(one.state == "malformed" for one in sent), COUNT // 2)
+        self.assertGreater(sum(one.state == "complete" for one in sent), COUNT // 10)
+        found = self.through_each(cases, exchange, at_once=96)
         self.assertNotIn(None, found["gate"][1])
         for case, of_it in zip(cases, sent):
             streams = found["gate"][1].get(case.number, [])

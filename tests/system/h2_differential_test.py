@@ -5,13 +5,9 @@ RW_VERBOSE=1 prints where the three differ."""
 
 import collections
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import configs
 import differential_test as differential
 import harness
-import hostile_heads
 import hostile_streams
 from hostile_streams import DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM
 
@@ -39,39 +35,14 @@ def exchange(address, octets):
         return "closed"
 
 
-class Differential(harness.SystemTest):
-    def through(self, address, recorder, cases):
-        with ThreadPoolExecutor(32) as crew:
-            ends = list(crew.map(lambda one: exchange(address, one.octets), cases))
-        reached = collections.defaultdict(list)
-        for stream in map(bytes, filter(None, list(recorder.streams))):
-            named = hostile_heads.LABEL.search(stream) or differential.PATH.search(stream)
-            reached[int(named[1]) if named else None].append(stream)
-        return ends, reached
-
-    def start(self, name, recorder):
-        if name == "gate":
-            timeouts = "\n".join(f'timeouts.{key} = "1s"' for key in ("head", "body_gap", "keepalive"))
-            alone = ("retry.attempts = 1\nhealth.eject_after = 0\npool.requests_per_connection = 1\n"
-                     'timeouts.first_byte = "2s"')
-            return self.gate(configs.plain(listener=timeouts, upstream=alone), origin=recorder.address).address()
-        make = differential.Nginx if name == "nginx" else differential.Haproxy
-        server = make(self.directory, recorder.address, h2=True)
-        self.addCleanup(server.kill)
-        return "127.0.0.1", server.port
-
+class Differential(differential.Sides):
     def test_nothing_that_could_be_read_as_two_requests(self):
         cases = hostile_streams.cases(COUNT)
         sent = [[one] if (one := hostile_streams.read(case)) else [] for case in cases]
         self.assertGreater(sum(not one for one in sent), COUNT // 2)
         right = [case.number for case, of_it in zip(cases, sent) if of_it and case.kind == "right"]
         self.assertGreater(len(right), COUNT // 20)
-        Path(self.directory).chmod(0o755)
-        found = {}
-        for name in ("gate", "nginx", "haproxy"):
-            recorder = differential.Recorder()
-            self.addCleanup(recorder.close)
-            found[name] = self.through(self.start(name, recorder), recorder, cases)
+        found = self.through_each(cases, exchange, at_once=32, h2=True)
         ends, reached = found["gate"]
         self.assertNotIn(None, reached)
         for case, of_it in zip(cases, sent):

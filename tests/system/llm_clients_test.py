@@ -77,9 +77,7 @@ def anthropic_events(words):
 class Clients(harness.SystemTest):
     def setUp(self):
         super().setUp()
-        self.modules = npm_modules.fetch()
-        if self.modules is None:
-            self.skipTest("npm cannot fetch the clients (tests/system/clients)")
+        self.modules = npm_modules.need(self)
         self.key, line = harness.new_key("alice")
         made = credentials.certificate()
         self.left = threading.Semaphore(0)

@@ -31,3 +31,11 @@ def fetch():
                 return None
             (place / "done").touch()
     return place / "node_modules"
+
+
+def need(test):
+    """The same for a test, which is skipped where they cannot be had."""
+    found = fetch()
+    if found is None:
+        test.skipTest("npm cannot fetch what tests/system/clients names")
+    return found

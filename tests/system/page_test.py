@@ -26,9 +26,7 @@ LIMITED = configs.plain(
 class Page(harness.SystemTest):
     def setUp(self):
         super().setUp()
-        self.modules = npm_modules.fetch()
-        if self.modules is None:
-            self.skipTest("npm cannot fetch playwright-core (tests/system/clients)")
+        self.modules = npm_modules.need(self)
 
     def start_server(self):
         """An origin that is a process of its own."""

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -96,6 +97,16 @@ class UpgradeTest(ManagedTest):
         self.upstream = self.origin(script or (lambda c, r: c.answer(200, b"ok")))
         return self.gate(text or configs.plain(more=short_drain(drain, workers)),
                          origin=self.upstream.address, **options)
+
+    def start_held(self, begun, rest=b"", **options):
+        """With an origin whose answers begin so, and have their rest when self.goes_on is set."""
+        def script(connection, request):
+            connection.send(begun)
+            self.goes_on.wait(harness.patience(20))
+            connection.send(rest)
+        self.goes_on = threading.Event()
+        self.addCleanup(self.goes_on.set)
+        return self.start(script=script, **options)
 
     def load(self, gate):
         made = Clients(gate.address()), Faithful(gate.address())

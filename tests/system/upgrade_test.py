@@ -2,7 +2,6 @@
 finishes what it has under way. docs/systemd.md."""
 
 import json
-import threading
 import time
 
 import client
@@ -36,16 +35,10 @@ class Upgrades(UpgradeTest):
             self.assertEqual(some.end(), [])
         self.assertEqual(gate.wait(), 0)
 
-
     def test_streams_under_way_finish_on_the_old_one(self):
-        def script(connection, request):
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
-                            b"transfer-encoding: chunked\r\n\r\n8\r\ndata: 0\n\r\n")
-            self.goes_on.wait(harness.patience(20))
-            connection.send(b"8\r\ndata: 1\n\r\n0\r\n\r\n")
-        self.goes_on = threading.Event()
-        self.addCleanup(self.goes_on.set)
-        gate = self.start(drain="20s", script=script)
+        gate = self.start_held(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+                               b"transfer-encoding: chunked\r\n\r\n8\r\ndata: 0\n\r\n",
+                               b"8\r\ndata: 1\n\r\n0\r\n\r\n", drain="20s")
         with gate.connect() as one:
             one.send(b"GET /events HTTP/1.1\r\nhost: a\r\n\r\n")
             one.read_until(b"data: 0")
@@ -56,12 +49,7 @@ class Upgrades(UpgradeTest):
         self.assertEqual(gate.wait(), 0)
 
     def test_those_that_last_longer_are_cut(self):
-        def script(connection, request):
-            connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun")
-            self.goes_on.wait(harness.patience(20))
-        self.goes_on = threading.Event()
-        self.addCleanup(self.goes_on.set)
-        gate = self.start(drain="2s", script=script)
+        gate = self.start_held(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", drain="2s")
         with gate.connect() as one:
             one.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
             one.read_until(b"begun")
