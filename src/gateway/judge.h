@@ -10,6 +10,10 @@ namespace rw::gateway {
 // it is still here.
 bool is_repeatable(const exchange& x) noexcept;
 
+// Every byte of it that was sent to an origin is still here: it may be sent again to one that has
+// begun nothing.
+bool is_held(const exchange& x) noexcept;
+
 // Leaves the server in `x`, entered; let_go() leaves it. False: none can be used.
 bool choose_server(exchange& x, upstream_use& use, const upstream::server_pool* tried) noexcept;
 
