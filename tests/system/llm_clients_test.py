@@ -2,16 +2,14 @@
 tests/system/clients), pointed at a gate in front of an origin that answers as those APIs do."""
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import threading
 
 import credentials
 import harness
+import npm
 
 CLIENTS = harness.ROOT / "tests" / "system" / "clients"
 CONFIG = """
@@ -55,29 +53,6 @@ heartbeat = "100ms"
 WORDS = [f"w{i} " for i in range(10)]
 
 
-def modules():
-    """A directory with what package-lock.json names, each package by its hash: fetched once. None where npm
-    cannot be had."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return None
-    lock = (CLIENTS / "package-lock.json").read_bytes()
-    place = harness.ROOT / "build" / "clients" / hashlib.sha256(lock).hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    with open(place / "lock", "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (place / "done").exists():
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(CLIENTS / name, place / name)
-            done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place,
-                                  capture_output=True, text=True, timeout=300)
-            if done.returncode != 0:
-                print(done.stderr[-2000:])
-                return None
-            (place / "done").touch()
-    return place / "node_modules"
-
-
 def openai_events(words):
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     for word in words:
@@ -103,7 +78,7 @@ def anthropic_events(words):
 class Clients(harness.SystemTest):
     def setUp(self):
         super().setUp()
-        self.modules = modules()
+        self.modules = npm.modules("clients")
         if self.modules is None:
             self.skipTest("npm cannot fetch the clients (tests/system/clients)")
         self.key, line = harness.new_key("alice")
