@@ -212,7 +212,7 @@ bool may_retry(const exchange& x, const error& why, bool connected) noexcept {
   if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
   if (why.code == fault::canceled || why.from == origin::local) return false;
   if (x.downstream->ended() || x.upload_failed) return false;
-  if (why.may_retry && is_held(x)) return true;  // RFC 9113 8.7: nothing was done
+  if (was_not_begun(x, why) && is_held(x)) return true;
   return !connected || is_repeatable(x);
 }
 

@@ -54,6 +54,10 @@ bool is_held(const exchange& x) noexcept {
   return !x.replay_lost && x.bytes_in == x.replay_size;
 }
 
+bool was_not_begun(const exchange& x, const error& why) noexcept {
+  return why.may_retry && x.upstream && x.upstream->carried() != nullptr;
+}
+
 bool choose_server(exchange& x, upstream_use& use, const upstream::server_pool* tried) noexcept {
   upstream::demand wanted;
   wanted.now = x.on->loop().now();
@@ -92,7 +96,7 @@ void judge_failure(exchange& x, const error& why) noexcept {
   // Or one on which more comes than it wants: what it said to that may be lost to the reset.
   const bool too_much = ended && x.uploaded && !x.body_read;
   // GOAWAY, before it has begun on this one (RFC 9113 6.8).
-  const bool not_begun = ended && why.may_retry;
+  const bool not_begun = ended && was_not_begun(x, why);
   // `total` counts what the client took for its body as well.
   const bool clients_time = x.out_of_time && (x.uploaded || x.callers_time);
   note_deadline(x);

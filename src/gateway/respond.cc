@@ -7,6 +7,7 @@
 #include "gateway/connection.h"
 #include "gateway/forward.h"
 #include "gateway/grpc_call.h"
+#include "gateway/judge.h"
 #include "gateway/worker.h"
 #include "http/grpc.h"
 #include "http/serialise.h"
@@ -124,7 +125,7 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
         if (x.upload_stuck) return {504, "upstream_takes_nothing", deadline::gap};
         return {504, "upstream_first_byte_timeout", deadline::first_byte};
       }
-      if (why.may_retry) return {502, "upstream_refused_stream"};
+      if (was_not_begun(x, why)) return {502, "upstream_refused_stream"};
       if (why.code == fault::malformed) return {502, "upstream_malformed"};
       if (why.code == fault::too_large) return {502, "upstream_head_too_large"};
       if (why.code == fault::tls) return refusal_of_handshake(x, why);

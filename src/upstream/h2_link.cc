@@ -51,6 +51,7 @@ io::task<> h2_link::run(std::shared_ptr<h2_link> self) {
   }
   link.state_ = state::over;
   link.why_ = done ? error{.code = fault::closed, .from = origin::upstream} : done.error();
+  link.why_.may_retry = false;  // the kernel's word is not the origin's
   const std::vector<h2_stream*> left = link.streams_;
   for (h2_stream* one : left) one->lose(link.why_);
   link.session_.end(http::h2_error::no_error);  // unless it has said why already

@@ -375,6 +375,13 @@ class Ends(UpstreamH2):
             numbers = [client.begin("GET", "/") for _ in range(5)]
             self.assertEqual([client.answer(n).status for n in numbers], [502] * 5)
 
+    def test_a_post_that_was_begun_on_is_not_sent_again(self):
+        for end in (lambda c: c.reset(), lambda c: c.close()):
+            gate = self.start(lambda peer, call, end=end: end(peer.connection))
+            self.assertEqual(gate.get("/", method="POST", body=b"once").status, 502)
+            self.assertEqual(len(self.served.calls), 1)
+            gate.stop()
+
     def test_a_drained_gate_finishes_what_is_under_way(self):
         held = []
         gate = self.start(lambda peer, call: held.append((peer, call)))
