@@ -54,14 +54,6 @@ failure broken(const char* text) {
   return failure({.code = fault::invalid, .from = origin::configuration, .text = text});
 }
 
-// Up to the next `end`, which is taken away with it.
-std::string_view cut(std::string_view& text, char end) noexcept {
-  const std::size_t at = std::min(text.find(end), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
-
 std::optional<revocation> parse_line(std::string_view line) {
   if (std::ranges::count(line, '\t') != 4) return {};
   revocation out;

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace rw {
@@ -23,6 +24,12 @@ std::string_view trim_ows(std::string_view text) noexcept {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
+}
+
+std::string_view cut(std::string_view& text, char end) noexcept {
+  const std::string_view out = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(out.size() + 1, text.size()));
+  return out;
 }
 
 std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept {

@@ -24,6 +24,9 @@ bool is_visible_ascii(std::string_view text) noexcept;
 // Without SP and HTAB (RFC 9110 5.6.3, OWS) at both ends.
 std::string_view trim_ows(std::string_view text) noexcept;
 
+// What `text` has before the next `end`, all of it where there is none; both are taken away.
+std::string_view cut(std::string_view& text, char end) noexcept;
+
 // Digits only: no sign, no space, no overflow; nothing otherwise.
 std::optional<std::uint64_t> parse_u64(std::string_view digits) noexcept;
 

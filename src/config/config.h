@@ -204,11 +204,14 @@ struct upstream_tls {
 // What is sent ahead of everything else on a connection (net/proxy_header.h).
 enum class proxy_protocol : std::uint8_t { off, v1, v2 };
 
+enum class upstream_protocol : std::uint8_t { http11, h2 };
+
 enum class host_rule : std::uint8_t { preserve, upstream, literal };
 
 struct upstream {
   std::string name;
   std::vector<upstream_server> servers;
+  upstream_protocol protocol = upstream_protocol::http11;
   host_rule host = host_rule::preserve;
   std::string host_literal;
   proxy_protocol send_proxy = proxy_protocol::off;
@@ -218,7 +221,8 @@ struct upstream {
   nanoseconds total_timeout{0};  // 0: off
   std::uint32_t idle_per_worker = 64;
   nanoseconds idle_timeout = seconds{60};
-  std::uint64_t requests_per_connection = 0;  // 0: no bound
+  std::uint64_t requests_per_connection = 0;   // 0: no bound
+  std::uint32_t streams_per_connection = 100;  // h2: under way at once
   std::uint32_t max_requests_in_flight = 4096;
   std::uint32_t queue = 0;  // how many may wait for one of those, over all workers
   nanoseconds queue_timeout = seconds{1};

@@ -228,12 +228,19 @@ void read_action(table_reader& in, const configuration& settings, catalog& names
   }
 }
 
-void read_upgrade(table_reader& in, route& out) {
+void read_upgrade(table_reader& in, const configuration& settings, route& out) {
   const node* at = in.texts("upgrade", out.upgrade);
   for (std::size_t i = 0; i < out.upgrade.size(); ++i) {
     out.upgrade[i] = lower_case(out.upgrade[i]);
     if (out.upgrade[i] == "websocket") continue;
     in.error(std::get<list>(at->value)[i], "upgrade", "must be \"websocket\"");
+  }
+  if (out.upgrade.empty() || out.action != route_action::proxy ||
+      out.upstream >= settings.upstreams.size()) {
+    return;
+  }
+  if (settings.upstreams[out.upstream].protocol == upstream_protocol::h2) {
+    in.error(*at, "upgrade", "is of HTTP/1.1, and its upstream has protocol = \"h2\"");
   }
 }
 
@@ -273,7 +280,7 @@ void read_route(table_reader& in, const configuration& settings, catalog& names,
   read_action(in, settings, names, out);
   in.size<std::uint64_t>("max_body", out.max_body_bytes, {0, 1ULL << 44U});
   read_headers(in, settings, out);
-  read_upgrade(in, out);
+  read_upgrade(in, settings, out);
   if (const node* at = in.duration_or_off("heartbeat", out.heartbeat,
                                           {milliseconds{100}, std::chrono::hours{24}});
       at != nullptr && out.heartbeat.count() > 0 && out.action != route_action::proxy) {

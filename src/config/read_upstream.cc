@@ -49,6 +49,7 @@ void read_pool(table_reader& in, upstream& out) {
   in.duration("idle_timeout", out.idle_timeout, {1ms, 24h});
   in.number<std::uint64_t>("requests_per_connection", out.requests_per_connection,
                            {0, 1'000'000'000});
+  in.number<std::uint32_t>("streams_per_connection", out.streams_per_connection, {1, 10'000});
   in.number<std::uint32_t>("max_requests_in_flight", out.max_requests_in_flight, {1, 1'000'000});
   in.number<std::uint32_t>("queue", out.queue, {0, 65536});
   in.duration("queue_timeout", out.queue_timeout, {1ms, 1h});
@@ -198,11 +199,17 @@ void read_upstream(table_reader& in, upstream& out) {
   const bool is_held = std::any_of(out.servers.begin(), out.servers.end(),
                                    [](const upstream_server& one) { return !one.backup; });
   if (!out.servers.empty() && !is_held) in.error("servers", "not all of them can be backups");
-  in.later("protocol", "http/1.1");
+  in.choice("protocol", out.protocol,
+            {{"http/1.1", upstream_protocol::http11}, {"h2", upstream_protocol::h2}});
   read_host(in, out);
   read_balance(in, out);
-  in.choice("send_proxy", out.send_proxy,
-            {{"off", proxy_protocol::off}, {"v1", proxy_protocol::v1}, {"v2", proxy_protocol::v2}});
+  const node* announces = in.choice(
+      "send_proxy", out.send_proxy,
+      {{"off", proxy_protocol::off}, {"v1", proxy_protocol::v1}, {"v2", proxy_protocol::v2}});
+  if (out.protocol == upstream_protocol::h2 && out.send_proxy != proxy_protocol::off) {
+    in.error(*announces, "send_proxy",
+             "names one client for a connection, and with protocol = \"h2\" many share it");
+  }
   out.has_tls = in.table("tls", [&](table_reader& tls) { read_tls(tls, out); });
   in.table("timeouts", [&](table_reader& timeouts) {
     timeouts.duration("connect", out.connect_timeout, {1ms, 1h});

@@ -283,19 +283,6 @@ const node* table_reader::tables_node(std::string_view name, need how) {
   return at;
 }
 
-void table_reader::not_yet(const member& one) { error(one.at, one.name, "not yet supported"); }
-
-void table_reader::later(std::string_view name) {
-  if (wrote(name)) not_yet(*find(table_, name));
-}
-
-void table_reader::later_list(std::string_view name) {
-  if (!wrote(name)) return;
-  const member& one = *find(table_, name);
-  const list* items = one.value.as<list>();
-  if (items == nullptr || !items->empty()) not_yet(one);
-}
-
 void table_reader::finish() {
   if (takes_any_) return;
   for (const member& one : table_) {

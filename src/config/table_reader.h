@@ -132,21 +132,6 @@ class table_reader {
   // The value of a member seen by each(), which is a secret's table.
   bool secret_of(const node& value, std::string_view name, secret_source& out, secret_form form);
 
-  // Keys of the contract that are not built yet: refused when somebody wrote them, except for the
-  // value that asks for what the program does anyway.
-  void later(std::string_view name);
-  template <class T>
-  void later(std::string_view name, const T& inert) {
-    using stored =
-        std::conditional_t<std::same_as<T, bool>, bool,
-                           std::conditional_t<std::is_integral_v<T>, std::int64_t, std::string>>;
-    if (!wrote(name)) return;
-    const member& one = *find(table_, name);
-    const auto* value = one.value.template as<stored>();
-    if (value == nullptr || *value != inert) not_yet(one);
-  }
-  void later_list(std::string_view name);  // [] is inert
-
   bool wrote(std::string_view name);  // and makes the name known
   // The same, but "" and false, which are what absence means, do not count.
   bool asked_for(std::string_view name);
@@ -185,7 +170,6 @@ class table_reader {
   const node* whole(std::string_view name, std::uint64_t& out, range<std::uint64_t> within);
   const node* octets(std::string_view name, std::uint64_t& out, range<std::uint64_t> within);
   const node* refuse_type(const node& at, std::string_view name, std::string_view wanted);
-  void not_yet(const member& one);
   std::string join(std::string_view name) const;
 
   report& out_;

@@ -5,16 +5,10 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "observe/time_text.h"
 
 namespace rw::control {
-
-std::string_view cut(std::string_view& text, char end) noexcept {
-  const std::size_t at = std::min(text.find(end), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
 
 bool parse_client(std::string_view text, config::ip16& out) {
   const std::string_view address = cut(text, '/');

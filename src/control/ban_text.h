@@ -15,9 +15,6 @@ struct two_clocks {
   wall_time wall;
 };
 
-// Up to `end`, which is taken away with it.
-std::string_view cut(std::string_view& text, char end) noexcept;
-
 // "192.0.2.1", "2001:db8::1", either with the only prefix that it can have.
 bool parse_client(std::string_view text, config::ip16& out);
 

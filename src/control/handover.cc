@@ -12,7 +12,6 @@
 #include <span>
 
 #include "base/text.h"
-#include "control/ban_text.h"
 
 namespace rw::control {
 namespace {

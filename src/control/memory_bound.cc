@@ -64,6 +64,10 @@ std::uint64_t of_each_stream(const config::configuration& of) {
          allocated(http::receive_window::first + buffer);
 }
 
+bool speaks_h2(const config::upstream& one) noexcept {
+  return one.protocol == config::upstream_protocol::h2;
+}
+
 std::uint64_t of_each_client(const config::configuration& of) {
   std::uint64_t head = 0;
   bool tls = false;
@@ -88,7 +92,10 @@ std::uint64_t of_each_worker(const config::configuration& of) {
   if (of.log.access_path != "off") sum += access_queue_bytes;
   if (!of.log.audit.path.empty()) sum += gateway::auditor::queue_bytes;
   // What windows have grown by: gateway::worker::h2_windows().
-  if (std::ranges::any_of(of.listeners, serves_h2)) sum += allocated(of.server.buffers_bytes);
+  if (std::ranges::any_of(of.listeners, serves_h2) ||
+      std::ranges::any_of(of.upstreams, speaks_h2)) {
+    sum += allocated(of.server.buffers_bytes);
+  }
   if (of.redis.present) sum += allocated(2 * redis::client::unsent_bytes_max);  // to and fro
   return sum;
 }
@@ -136,6 +143,8 @@ memory_bound bound_memory(const config::configuration& of, unsigned workers, std
   made.requests = std::min<std::uint64_t>(made.requests, made.clients + made.streams);
   made.each_kept = 1024 + tls_state;
   made.each_request = made.each_kept + (1 + pending_chunks) * allocated(buffer);
+  // What of its body may have to be sent again; what its stream holds is no more than a connection.
+  if (std::ranges::any_of(of.upstreams, speaks_h2)) made.each_request += allocated(buffer);
   return made;
 }
 

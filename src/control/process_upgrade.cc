@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/text.h"
 #include "control/admin_page.h"
 #include "control/admin_socket.h"
 #include "control/process.h"

@@ -26,13 +26,6 @@ revocation_board::outcome refused(std::string text) {
   return {.done = false, .text = std::move(text) + "\n", .changed = false, .event = {}};
 }
 
-std::string_view cut(std::string_view& text) noexcept {
-  const std::size_t at = std::min(text.find('\t'), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
-
 std::string moment(std::chrono::sys_seconds at) {
   if (at == std::chrono::sys_seconds{}) return "-";
   const auto midnight = std::chrono::floor<std::chrono::days>(at);
@@ -87,11 +80,11 @@ std::vector<revocation> revocation_board::entries() const {
 
 revocation_board::outcome revocation_board::change(std::string_view command, wall_time now,
                                                    std::string_view asker) {
-  const bool adds = cut(command) == "revoke";
-  const auto kind = auth::find_revoked_kind(cut(command));
-  const auto last = adds ? parse_u64(cut(command)) : 0;
+  const bool adds = cut(command, '\t') == "revoke";
+  const auto kind = auth::find_revoked_kind(cut(command, '\t'));
+  const auto last = adds ? parse_u64(cut(command, '\t')) : 0;
   revocation one;
-  one.issuer = cut(command);
+  one.issuer = cut(command, '\t');
   one.id = command;
   if (!kind || !last || *last > seconds_max) return refused("no such command");
   one.what = *kind;

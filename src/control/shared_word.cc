@@ -23,13 +23,6 @@ std::string digits_of(const unsigned char* bytes, std::size_t count) {
   return out;
 }
 
-std::string_view cut(std::string_view& text) noexcept {
-  const std::size_t at = std::min(text.find('\n'), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
-
 }  // namespace
 
 word_seal::word_seal(const limit::shared_secret& secret) {
@@ -69,13 +62,13 @@ std::optional<shared_word> word_seal::open(std::string_view sealed) const {
   }
   std::string_view rest = plain;
   if (std::ranges::count(rest, '\n') != 5) return {};
-  const auto version = parse_u64(cut(rest));
-  const auto end = parse_u64(cut(rest));
+  const auto version = parse_u64(cut(rest, '\n'));
+  const auto end = parse_u64(cut(rest, '\n'));
   if (!version || !end) return {};
   shared_word out{.version = *version, .end_ms = *end};
-  out.from = cut(rest);
-  out.by = cut(rest);
-  out.name = cut(rest);
+  out.from = cut(rest, '\n');
+  out.by = cut(rest, '\n');
+  out.name = cut(rest, '\n');
   out.text = rest;
   return out;
 }

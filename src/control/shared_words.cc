@@ -18,13 +18,6 @@ std::uint64_t ms_of(wall_time at) noexcept {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0));
 }
 
-std::string_view cut(std::string_view& text, char end) noexcept {
-  const std::size_t at = std::min(text.find(end), text.size());
-  const std::string_view out = text.substr(0, at);
-  text.remove_prefix(std::min(at + 1, text.size()));
-  return out;
-}
-
 }  // namespace
 
 const shared_word* shared_words::find(const std::string& name) const {

@@ -2,10 +2,12 @@
 #include "gateway/connection.h"
 #include "gateway/events.h"
 #include "gateway/forward.h"
+#include "gateway/grpc_call.h"
 #include "gateway/head_space.h"
 #include "gateway/respond.h"
 #include "gateway/splice.h"
 #include "gateway/worker.h"
+#include "upstream/h2_stream.h"
 
 namespace rw::gateway {
 namespace {
@@ -31,7 +33,8 @@ struct stretch {
   bool last = false;
 };
 
-result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
+// `counts`: the client learns of the body's end by its length.
+result<stretch> next_stretch(exchange& x, std::uint64_t passed, bool counts) {
   const std::span<char> input = x.upstream->stream.writable_input();
   stretch s;
   if (x.response.body == http::framing::chunked) {
@@ -45,6 +48,13 @@ result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
     return s;
   }
   s.data = {input.data(), input.size()};
+  if (x.upstream->stream.is_carried()) {
+    s.consumed = s.data.size();
+    s.last = x.upstream->stream.complete();
+    // Who counts octets knows the end without having to be told.
+    s.last = s.last || (counts && passed + s.data.size() == x.response.content_length);
+    return s;
+  }
   if (x.response.body == http::framing::length) {
     const std::uint64_t left = x.response.content_length - passed;
     if (s.data.size() > left) s.data = s.data.substr(0, left);
@@ -56,7 +66,9 @@ result<stretch> next_stretch(exchange& x, std::uint64_t passed) {
 
 // RFC 9110 6.5.1: a recipient that has not asked for trailers may not know what to do with them.
 void append_trailers(const exchange& x, std::string& out) {
-  std::string_view lines = x.request.accepts_trailers ? x.decoder.trailers() : std::string_view{};
+  if (!x.request.accepts_trailers) return;
+  const upstream::h2_stream* const carried = x.upstream->carried();
+  std::string_view lines = carried != nullptr ? carried->answer_trailers() : x.decoder.trailers();
   for (http::field one; http::next_trailer(lines, one);) {
     if (!is_passed_on(x, one)) continue;
     out.append(one.name).append(": ").append(one.value).append("\r\n");
@@ -82,14 +94,23 @@ void wrap(const exchange& x, const stretch& s, wrapping& out) {
   out.tail.append(http::chunk_end);
 }
 
-void fail(exchange& x, const error& why) {
-  x.decision = refusal_of_upstream(x, why, upstream_stage::body);
+io::task<> fail(exchange& x, error why, bool head_sent) {
+  const bool by_body = x.upload_failed && is_call(x);
+  x.decision = by_body ? refusal_of_body(x) : refusal_of_upstream(x, why, upstream_stage::body);
   x.upstream_reusable = false;
+  if (head_sent) {
+    const bool told = co_await end_call(x);
+    if (told) co_return;
+  }
   give_up_client(x);
 }
 
 void fail_client(exchange& x, const error& why, const rate_floor& floor) {
-  if (x.ended_by != nullptr) return fail(x, why);
+  if (x.ended_by != nullptr) {
+    x.decision = refusal_of_upstream(x, why, upstream_stage::body);
+    x.upstream_reusable = false;
+    return give_up_client(x);
+  }
   x.decision = refusal_of_client(
       why, floor.broken() ? observe::deadline::least_rate : observe::deadline::write_gap);
   x.upstream_reusable = false;
@@ -163,7 +184,9 @@ io::task<> download(exchange& x) {
   while (!done) {
     if (x.ended_by != nullptr && head_left.empty()) {  // while something was being sent
       const bool is_told = co_await sse.end_with_error();
-      if (!is_told) fail(x, {fault::canceled, origin::local, false, 0, "its caller was ended"});
+      if (!is_told) {
+        co_await fail(x, {fault::canceled, origin::local, false, 0, "its caller was ended"}, true);
+      }
       co_return;
     }
     if (from.input().empty() && head_left.empty()) {
@@ -181,18 +204,21 @@ io::task<> download(exchange& x) {
         fail_client(x, more.error(), floor);
         co_return;
       }
-      // Over TLS only close_notify is an end: anybody can cut a connection (RFC 9112 9.8).
-      const bool ended = !more && more.error().code == fault::closed && !from.truncated();
+      // Over TLS only close_notify is an end: anybody can cut a connection (RFC 9112 9.8). What
+      // HTTP/2 carries has an end of its own.
+      const bool ended =
+          !more && more.error().code == fault::closed && !from.truncated() && !from.is_carried();
       if (!more && !(ended && x.response.body == http::framing::until_close)) {
         const bool is_told = co_await sse.end_with_error();
-        if (!is_told) fail(x, more.error());
+        if (!is_told) co_await fail(x, more.error(), true);
         co_return;
       }
       done = ended;
     }
-    result<stretch> s = next_stretch(x, passed);
+    result<stretch> s =
+        next_stretch(x, passed, coding == body_coding::length && !x.downstream->is_carried());
     if (!s) {
-      fail(x, s.error());
+      co_await fail(x, s.error(), head_left.empty());
       co_return;
     }
     s->last = s->last || done;
@@ -233,8 +259,11 @@ io::task<> download(exchange& x) {
           x.response.content_length - passed, passed);
       x.bytes_out += passed - before;
       if (!spliced) {
-        spliced.error().from == origin::upstream ? fail(x, spliced.error())
-                                                 : fail_client(x, spliced.error(), floor);
+        if (spliced.error().from != origin::upstream) {
+          fail_client(x, spliced.error(), floor);
+        } else {
+          co_await fail(x, spliced.error(), true);
+        }
         co_return;
       }
       done = passed == x.response.content_length;

@@ -61,8 +61,11 @@ void exchange::reset() noexcept {
   decoder = http::chunked_decoder{};
   body_decoder = http::chunked_decoder{};
   attempts = 0;
+  replay.reset();
+  replay_size = 0;
+  replay_lost = false;
   uploaded = upload_stopped = body_read = upload_failed = upload_stuck = upstream_reusable =
-      out_of_time = trial = unreachable = false;
+      out_of_time = callers_time = trial = unreachable = false;
   upload_error = {};
   upload_deadline = observe::deadline::none;
 

@@ -109,6 +109,11 @@ struct exchange {
   http::chunked_decoder body_decoder;  // of the request body
   unsigned attempts = 0;
   io::gate uploading;
+  // Of the body, what was sent to an origin of HTTP/2: to be sent again to one that has begun
+  // nothing, until it is more than is held.
+  io::buffer replay;
+  std::uint32_t replay_size = 0;
+  bool replay_lost = false;
   bool uploaded = false;        // its body, or the rest of it, came after it was forwarded
   bool upload_stopped = false;  // by us: its answer is there already
   bool body_read = false;       // the whole request body has been taken off the connection
@@ -118,6 +123,7 @@ struct exchange {
   bool upload_stuck = false;  // the server left unread for too long what it was sent
   bool upstream_reusable = false;
   bool out_of_time = false;        // upstream.timeouts.total has passed
+  bool callers_time = false;       // or grpc-timeout, which was less: that is its caller's word
   const char* ended_by = nullptr;  // why its caller may not go on: revoked, token_expired
   bool unreachable = false;        // no server of `to` took a connection
 

@@ -6,11 +6,14 @@
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
+#include "gateway/grpc_call.h"
 #include "gateway/head_space.h"
 #include "gateway/judge.h"
 #include "gateway/record.h"
 #include "gateway/respond.h"
 #include "gateway/worker.h"
+#include "upstream/h2_link.h"
+#include "upstream/h2_stream.h"
 
 namespace rw::gateway {
 namespace {
@@ -40,18 +43,27 @@ class place {
   bool taken_;
 };
 
-// Ends the exchange's upstream side when upstream.timeouts.total has passed.
+// Ends the exchange's upstream side when upstream.timeouts.total has passed, or the time that the
+// caller of a gRPC method gives it.
 struct total_timer : io::timer {
   explicit total_timer(exchange& of) noexcept : timer(&on_expiry), x(of) {
     const nanoseconds total = x.to->settings->total_timeout;
-    if (total.count() > 0) x.on->loop().timers().arm(*this, x.on->loop().now() + total);
+    const mono_time now = x.on->loop().now();
+    mono_time at = total.count() > 0 ? now + total : mono_time::max();
+    if (const auto patience = end_of_patience(x); patience && *patience < at) {
+      at = *patience;
+      is_callers = true;
+    }
+    if (at != mono_time::max()) x.on->loop().timers().arm(*this, std::max(at, now));
   }
   static void on_expiry(io::timer& t) {
     auto& self = static_cast<total_timer&>(t);
     self.x.out_of_time = true;
+    self.x.callers_time = self.is_callers;
     if (self.x.upstream) self.x.upstream->stream.abort(fault::timed_out);
   }
   exchange& x;
+  bool is_callers = false;
 };
 
 // Ends what is under way when its caller's token expires, where the route says so. One that was
@@ -78,10 +90,34 @@ struct expiry_timer : io::timer {
   auth::numeric_date until;
 };
 
+// A stream of a connection that speaks HTTP/2. Of one that had no room after all another one is
+// tried.
+io::task<result<>> join(exchange& x, upstream::server_pool& pool) {
+  constexpr unsigned tries_max = 4;
+  result<> opened;
+  for (unsigned tries = 0; tries < tries_max; ++tries) {
+    x.downstream->abort_on_hangup(nullptr);
+    x.upstream = pool.join(x.to->servers[x.server]);
+    const bool is_first = x.upstream->requests == 1;
+    x.on->counters().add(is_first ? observe::counter::upstream_opened
+                                  : observe::counter::upstream_reused);
+    if (x.body_read) x.downstream->abort_on_hangup(&x.upstream->stream);
+    opened = co_await x.upstream->carried()->opened();
+    if (is_first && x.upstream->codec() != nullptr) record_upstream_handshake(x, opened);
+    if (opened || opened.error().code != fault::exhausted || x.out_of_time) break;
+  }
+  if (opened) x.connected = x.on->loop().now();
+  co_return opened;
+}
+
 // An idle connection to the server that was chosen, or a new one.
 io::task<result<>> connect(exchange& x) {
   upstream::server_pool& pool = *use_of(x).pools[x.server];
   const upstream::server& server = x.to->servers[x.server];
+  if (pool.speaks_h2()) {
+    const result<> joined = co_await join(x, pool);
+    co_return joined;
+  }
   net::proxy_header who;
   if (x.to->settings->send_proxy != config::proxy_protocol::off) who = announcement_of(x);
   x.upstream = pool.take_idle(who);
@@ -112,8 +148,16 @@ io::task<result<>> send_request(exchange& x) {
     }
     head = http::head_writer(space.room());
   }
-  const result<> sent = co_await x.upstream->stream.send({head.view(), x.first_body, {}},
-                                                         x.to->settings->gap_timeout);
+  // What an origin of HTTP/2 was sent in vain comes before what has yet to come.
+  std::string_view body = x.first_body;
+  std::string trailers;
+  if (x.replay_size > 0) body = {x.replay.text(), x.replay_size};
+  if (x.body_read && x.upstream->stream.is_carried()) {
+    if (x.uploaded) append_request_trailers(x, trailers);
+    x.upstream->stream.end_with_next_send();
+  }
+  const result<> sent =
+      co_await x.upstream->stream.send({head.view(), body, trailers}, x.to->settings->gap_timeout);
   if (!sent) co_return sent;
   if (x.body_read) co_return {};
   // Before anything else may be sent to the client: an interim or a final answer would be one send
@@ -168,6 +212,7 @@ bool may_retry(const exchange& x, const error& why, bool connected) noexcept {
   if (x.attempts >= x.to->settings->retry_attempts || x.first_byte != mono_time{}) return false;
   if (why.code == fault::canceled || why.from == origin::local) return false;
   if (x.downstream->ended() || x.upload_failed) return false;
+  if (was_not_begun(x, why) && is_held(x)) return true;
   return !connected || is_repeatable(x);
 }
 
@@ -175,11 +220,17 @@ bool may_retry(const exchange& x, const error& why, bool connected) noexcept {
 io::task<> stop_upload(exchange& x) {
   if (x.uploading.inside() > 0) {
     x.upload_stopped = true;
-    x.keep_alive = false;
     x.upstream->stream.abort(fault::canceled);
     x.downstream->interrupt_receive();
     co_await x.uploading.empty();
   }
+}
+
+// Where a whole connection has said nothing for as long as an exchange has waited, nobody else is
+// to wait for it.
+void suspect(exchange& x, upstream_stage at) noexcept {
+  if (x.upstream->carried() == nullptr || at == upstream_stage::connect) return;
+  x.upstream->carried()->on().suspect(x.on->loop().now() - x.connected);
 }
 
 io::task<> let_go(exchange& x) {
@@ -187,6 +238,10 @@ io::task<> let_go(exchange& x) {
   if (!x.upstream) co_return;
   RW_ASSERT(!x.trial);
   x.upstream->pool.leave();
+  if (x.upstream->carried() != nullptr) {
+    x.upstream.reset();
+    co_return;
+  }
   if (x.upstream_reusable) {
     upstream::server_pool& pool = x.upstream->pool;
     pool.give_back(std::move(x.upstream), x.on->loop().now());
@@ -234,8 +289,9 @@ void end_caller(exchange& x, const char* why) noexcept {
   x.ended_by = why;
   // Where nothing was answered yet a 401 can still be; else both sides end where they are.
   if (x.upstream) x.upstream->stream.abort(fault::canceled);
-  // An event stream is told why; but nobody waits for that who does not take what he is sent.
-  const bool is_told = x.speaks_events && takes_what_comes(*x.downstream);
+  // An event stream is told why, and so is a call; but nobody waits for that who does not take what
+  // he is sent.
+  const bool is_told = (x.speaks_events || is_call(x)) && takes_what_comes(*x.downstream);
   if ((x.answer_begun && !is_told) || !x.upstream) x.downstream->abort(fault::canceled);
 }
 
@@ -281,6 +337,7 @@ io::task<> forward(exchange& x) {
         co_await download(x);
       }
       judge_body(x);
+      if (x.uploading.inside() > 0) x.keep_alive = false;
       co_await stop_upload(x);
       // An origin that answered early is owed the rest of a body: the next request would be taken
       // for it.
@@ -288,7 +345,9 @@ io::task<> forward(exchange& x) {
       co_await let_go(x);
       co_return;
     }
+    const bool goes_on = x.keep_alive;
     co_await stop_upload(x);
+    if (done.error().code == fault::timed_out) suspect(x, stage);
     bool again = !x.out_of_time && x.ended_by == nullptr &&
                  may_retry(x, done.error(), stage != upstream_stage::connect);
     if (again && !use.retries.spend(budget, x.on->loop().now())) {
@@ -301,6 +360,8 @@ io::task<> forward(exchange& x) {
     judge_failure(x, done.error());
     co_await let_go(x);
     if (!again || x.out_of_time) break;  // it may have passed while that was closed
+    x.upload_stopped = false;
+    x.keep_alive = goes_on;
   }
   if (x.ended_by != nullptr) {
     x.decision = {401, x.ended_by};

@@ -21,6 +21,8 @@ void end_caller(exchange& x, const char* why) noexcept;
 io::task<result<>> invite_body(exchange& x);
 // Pumps the request body that has not come with the head; leaves upload_failed and upload_error.
 io::task<> upload(exchange& x);
+// The trailer fields of the request as lines, as they go on.
+void append_request_trailers(const exchange& x, std::string& lines);
 // The client failed the exchange before it was answered, `missed` being the deadline if it was one:
 // leaves upload_failed, upload_error and upload_deadline, and ends what is under way upstream.
 void blame_client(exchange& x, const error& why, observe::deadline missed) noexcept;

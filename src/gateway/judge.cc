@@ -49,6 +49,15 @@ bool is_repeatable(const exchange& x) noexcept {
   return held && http::is_idempotent(x.request.verb);
 }
 
+bool is_held(const exchange& x) noexcept {
+  if (!x.request.has_body() || !x.first_body.empty()) return true;
+  return !x.replay_lost && x.bytes_in == x.replay_size;
+}
+
+bool was_not_begun(const exchange& x, const error& why) noexcept {
+  return why.may_retry && x.upstream && x.upstream->carried() != nullptr;
+}
+
 bool choose_server(exchange& x, upstream_use& use, const upstream::server_pool* tried) noexcept {
   upstream::demand wanted;
   wanted.now = x.on->loop().now();
@@ -86,10 +95,12 @@ void judge_failure(exchange& x, const error& why) noexcept {
   const bool was_kept = ended && x.upstream->requests > 1 && x.first_byte == mono_time{};
   // Or one on which more comes than it wants: what it said to that may be lost to the reset.
   const bool too_much = ended && x.uploaded && !x.body_read;
+  // GOAWAY, before it has begun on this one (RFC 9113 6.8).
+  const bool not_begun = ended && was_not_begun(x, why);
   // `total` counts what the client took for its body as well.
-  const bool clients_time = x.out_of_time && x.uploaded;
+  const bool clients_time = x.out_of_time && (x.uploaded || x.callers_time);
   note_deadline(x);
-  if (its_fault && !was_kept && !too_much && !clients_time) {
+  if (its_fault && !was_kept && !not_begun && !too_much && !clients_time) {
     counts_of(x).failed.add();
     health.failed(x.server, x.decision.reason, 0, x.on->loop().now(), trial);
   } else if (trial) {

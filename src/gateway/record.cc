@@ -5,6 +5,8 @@
 #include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
+#include "upstream/h2_link.h"
+#include "upstream/h2_stream.h"
 
 namespace rw::gateway {
 namespace {
@@ -178,14 +180,16 @@ void record(exchange& x) {
 
 void record_upstream_handshake(exchange& x, const result<>& outcome) {
   upstream::server_counts& counted = x.upstream->pool.counts();
-  const tls::codec& tls = *x.upstream->stream.tls();
+  const tls::codec& tls = *x.upstream->codec();
   if (!outcome) {
     if (outcome.error().code == fault::canceled || x.out_of_time) return;
     counted.tls_failed.add();
     x.upstream->failures->add(outcome.error().text);
     return;
   }
-  x.upstream_tls = x.on->loop().now() - x.upstream->connected_at;
+  const upstream::h2_stream* const carried = x.upstream->carried();
+  x.upstream_tls = carried != nullptr ? carried->on().handshake_time()
+                                      : x.on->loop().now() - x.upstream->connected_at;
   counted.handshakes.record(x.upstream_tls);
   (tls.resumed() ? counted.tls_resumed : counted.tls_full).add();
 }

@@ -101,7 +101,14 @@ bool write_request_head(exchange& x, const upstream::server& to, http::head_writ
     if (rules.removed.contains(one)) continue;
     out.field(one.name, one.value);
   }
-  if (x.request.body == http::framing::length) {
+  const bool is_h2 = x.upstream && x.upstream->stream.is_carried();
+  if (is_h2) {
+    // RFC 9113 8.2.2: nothing of HTTP/1.1's, and no length that its client has not told.
+    if (x.request.has(field_id::content_length)) {
+      out.field("content-length", x.request.content_length);
+    }
+    if (x.request.accepts_trailers) out.field("te", "trailers");
+  } else if (x.request.body == http::framing::length) {
     out.field("content-length", x.request.content_length);
   } else if (x.request.body == http::framing::chunked) {
     out.text("transfer-encoding: chunked\r\n");

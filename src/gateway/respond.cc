@@ -6,7 +6,10 @@
 #include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
+#include "gateway/grpc_call.h"
+#include "gateway/judge.h"
 #include "gateway/worker.h"
+#include "http/grpc.h"
 #include "http/serialise.h"
 #include "limit/headers.h"
 
@@ -63,7 +66,7 @@ void write_refusal_fields(const exchange& x, std::string& store, http::head_writ
 // we are done, and then the first answer is its alert.
 static verdict refusal_of_handshake(const exchange& x, const error& why) noexcept {
   using flaw = tls::codec::flaw;
-  const tls::codec::failure_report& report = x.upstream->stream.tls()->failure();
+  const tls::codec::failure_report& report = x.upstream->codec()->failure();
   switch (report.found) {
     case flaw::untrusted:
       return {502, "upstream_tls_untrusted"};
@@ -88,15 +91,27 @@ static verdict refusal_of_handshake(const exchange& x, const error& why) noexcep
   return {502, "upstream_tls_failed"};
 }
 
+// Of an origin of HTTP/2 its SETTINGS are waited for as well, when the handshake is over.
+static bool is_of_handshake(const exchange& x, const error& why) noexcept {
+  const tls::codec* const codec = x.upstream ? x.upstream->codec() : nullptr;
+  if (codec == nullptr || x.upstream->carried() == nullptr) return codec != nullptr;
+  return !codec->established() || why.code == fault::tls;
+}
+
 verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage at) noexcept {
   if (x.ended_by != nullptr) return {401, x.ended_by};
   if (why.code == fault::canceled || (x.downstream->ended() && x.body_read)) {
     return {499, "client_closed"};
   }
+  if (x.callers_time) return {504, "grpc_timeout"};
   if (x.out_of_time) return {504, "upstream_total_timeout", deadline::total};
   switch (at) {
     case upstream_stage::connect:
-      if (x.upstream && x.upstream->stream.tls() != nullptr) return refusal_of_handshake(x, why);
+      if (why.code == fault::unsupported) return {502, "upstream_no_h2"};
+      if (why.code == fault::exhausted && why.from == origin::upstream) {
+        return {502, "upstream_refused_stream"};
+      }
+      if (is_of_handshake(x, why)) return refusal_of_handshake(x, why);
       if (why.code == fault::timed_out) return {504, "upstream_connect_timeout", deadline::connect};
       if (why.code == fault::refused) return {502, "upstream_refused"};
       if (why.from == origin::local && why.code == fault::exhausted) return {503, "out_of_sockets"};
@@ -110,6 +125,7 @@ verdict refusal_of_upstream(const exchange& x, const error& why, upstream_stage 
         if (x.upload_stuck) return {504, "upstream_takes_nothing", deadline::gap};
         return {504, "upstream_first_byte_timeout", deadline::first_byte};
       }
+      if (was_not_begun(x, why)) return {502, "upstream_refused_stream"};
       if (why.code == fault::malformed) return {502, "upstream_malformed"};
       if (why.code == fault::too_large) return {502, "upstream_head_too_large"};
       if (why.code == fault::tls) return refusal_of_handshake(x, why);
@@ -208,14 +224,25 @@ io::task<> respond(exchange& x) {
 
   io::buffer bytes = x.on->loop().buffers().take();
   http::head_writer head({bytes.text(), io::buffer::capacity()});
-  head.status_line(a.status);
+  // A caller of gRPC looks for its own kind of status, and finds it in the trailers alone.
+  const bool as_call = a.status >= 400 && !x.decision.admitted() && is_call(x);
+  if (as_call) {
+    store.clear();
+    http::append_grpc_status(
+        store, a.status,
+        x.unreachable ? std::string_view(x.to->settings->unreachable_detail) : std::string_view{});
+    a.type = "application/grpc";
+    a.body = {};
+  }
+  head.status_line(as_call ? 200 : a.status);
+  if (as_call) head.text(store);
   if (!a.type.empty()) head.field("content-type", a.type);
   if (!a.location.empty()) head.field("location", a.location);
   if (!a.cache_control.empty()) head.field("cache-control", a.cache_control);
   if (!a.etag.empty()) head.field("etag", a.etag);
   write_refusal_fields(x, store, head);
   write_common_fields(x, head);
-  if (!http::is_bodiless(a.status)) head.field("content-length", a.body.size());
+  if (!http::is_bodiless(a.status) && !as_call) head.field("content-length", a.body.size());
   head.end();
   const bool with_body = x.request.verb != http::method::head && !http::is_bodiless(a.status);
   if (head.overflow()) {
@@ -224,7 +251,7 @@ io::task<> respond(exchange& x) {
   }
   x.answer_begun = true;
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
-  if (!x.keep_alive) x.downstream->end_with_next_send();
+  if (!x.keep_alive || as_call) x.downstream->end_with_next_send();
   const result<> sent =
       co_await x.downstream->send({head.view(), with_body ? a.body : std::string_view{}, {}}, gap);
   x.bytes_out += head.size() + (with_body ? a.body.size() : 0);

@@ -92,6 +92,7 @@ std::shared_ptr<const tls::client_context> make_client_tls(snapshot& s,
                                                            file_reader& files) {
   tls::client_options options;
   options.verify = from.tls.verify;
+  if (from.protocol == config::upstream_protocol::h2) options.protocol = "h2";
   for (const std::string& one : from.tls.pin) {
     if (const auto pin = tls::parse_pin(one)) options.pins.push_back(*pin);
   }

@@ -27,6 +27,7 @@ io::task<result<>> splice_body(passage through, std::uint64_t left, std::uint64_
   net::stream& from = through.from;
   net::stream& to = through.to;
   if (left < least_bytes || from.tls() != nullptr || !to.sends_plain()) co_return {};
+  if (from.is_carried() || to.is_carried()) co_return {};
   io::pipe pipe = from.loop().pipes().take();
   if (!pipe) co_return {};
   const readiness_mode mode(from);

@@ -2,6 +2,7 @@
 #include "gateway/connection.h"
 #include "gateway/decide.h"
 #include "gateway/forward.h"
+#include "gateway/grpc_call.h"
 #include "gateway/h2_stream.h"
 #include "gateway/respond.h"
 #include "gateway/splice.h"
@@ -76,9 +77,29 @@ std::string_view trailers_of(const exchange& x) noexcept {
   return static_cast<const h2_stream*>(x.downstream)->request_trailers();
 }
 
+// What may have to be sent again, to an origin that did not begin on it.
+void remember(exchange& x, std::string_view data) {
+  if (x.replay_lost || !x.upstream->stream.is_carried()) return;
+  if (data.size() > io::buffer::capacity() - x.replay_size) {
+    x.replay_lost = true;
+    x.replay_size = 0;
+    return x.replay.reset();
+  }
+  if (!x.replay) x.replay = x.on->loop().buffers().take();
+  std::memcpy(x.replay.text() + x.replay_size, data.data(), data.size());
+  x.replay_size += static_cast<std::uint32_t>(data.size());
+}
+
 io::task<result<>> send_stretch(exchange& x, const stretch& s) {
   net::stream& to = x.upstream->stream;
   const nanoseconds gap = x.to->settings->gap_timeout;
+  if (to.is_carried()) {
+    std::string lines;
+    if (s.last) append_request_trailers(x, lines);
+    if (s.last) to.end_with_next_send();
+    const result<> sent = co_await to.send({s.data, {}, lines}, gap);
+    co_return sent;
+  }
   if (x.request.body == http::framing::length) {
     const result<> sent = co_await to.send(s.data, gap);
     co_return sent;
@@ -88,11 +109,7 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
   if (!s.data.empty()) tail = http::chunk_end;
   if (s.last) {
     tail.append(http::last_chunk);
-    std::string_view lines = trailers_of(x);
-    for (http::field one; http::next_trailer(lines, one);) {
-      if (x.route->request.removed.contains(one)) continue;
-      tail.append(one.name).append(": ").append(one.value).append("\r\n");
-    }
+    append_request_trailers(x, tail);
     tail.append(http::chunk_end);
   }
   const std::string_view size = s.data.empty() ? std::string_view{} : head.view();
@@ -101,6 +118,14 @@ io::task<result<>> send_stretch(exchange& x, const stretch& s) {
 }
 
 }  // namespace
+
+void append_request_trailers(const exchange& x, std::string& lines) {
+  std::string_view left = trailers_of(x);
+  for (http::field one; http::next_trailer(left, one);) {
+    if (x.route->request.removed.contains(one)) continue;
+    lines.append(one.name).append(": ").append(one.value).append("\r\n");
+  }
+}
 
 void blame_client(exchange& x, const error& why, observe::deadline missed) noexcept {
   x.upload_failed = true;
@@ -111,6 +136,7 @@ void blame_client(exchange& x, const error& why, observe::deadline missed) noexc
 }
 
 io::task<result<>> invite_body(exchange& x) {
+  if (x.uploaded) co_return {};  // it was
   if (!x.request.expect_continue || !x.downstream->input().empty()) co_return {};
   const nanoseconds gap = x.state->listeners[x.client->listener].settings->timeouts.write_gap;
   const result<> told = co_await x.downstream->send(go_on, gap);
@@ -134,8 +160,13 @@ io::task<> upload(exchange& x) {
       const mono_time began = x.on->loop().now();
       bulk.begin_for(x.request.body == http::framing::length ? x.request.content_length
                                                              : x.bytes_in);
-      const result<> more = co_await from.receive(x.on->loop().now() + rules.body_gap);
+      // Messages of a call come when there is something to say; once it is answered, what is
+      // waited for is the other side's to bound.
+      const nanoseconds gap = is_call(x) ? x.to->settings->gap_timeout : rules.body_gap;
+      const result<> more = co_await from.receive(x.on->loop().now() + gap);
       if (x.upload_stopped) co_return;
+      const bool late = !more && more.error().code == fault::timed_out && !from.failed();
+      if (late && x.answer_begun && is_call(x)) continue;
       if (!more) {
         fail(x, more.error(), observe::deadline::body_gap);
         co_return;
@@ -161,8 +192,13 @@ io::task<> upload(exchange& x) {
       co_return;
     }
     if (!s->data.empty() || s->last) {
+      remember(x, s->data);
       const result<> sent = co_await send_stretch(x, *s);
       if (!sent) {
+        if (x.upstream->stream.is_carried()) {
+          from.consume(s->consumed);
+          x.body_read = s->last;
+        }
         stop_sending(x, sent.error());
         co_return;
       }

@@ -72,7 +72,7 @@ struct worker::acceptor : io::operation {
 worker::worker(io::loop& on, worker_parts parts)
     : loop_(on),
       parts_(std::move(parts)),
-      pools_(on),
+      pools_(on, h2_windows_),
       redis_(on, parts_.index, make_share_script(), *parts_.counters),
       auditor_(parts_.audit, parts_.audit != nullptr ? random() : 0),
       h2_windows_(parts_.state->settings.server.buffers_bytes) {

@@ -1,4 +1,4 @@
-// Where the frames of HTTP/2 begin and end (RFC 9113 4.1) in what a client sends, and nothing else
+// Where the frames of HTTP/2 begin and end (RFC 9113 4.1) in what a peer sends, and nothing else
 // of them. No I/O, no clock.
 #pragma once
 
@@ -11,7 +11,9 @@ namespace rw::http {
 // Beside the library that reads them, which does not say that it is in the middle of something.
 class h2_frames {
  public:
-  // All that comes, the client's preface (RFC 9113 3.4) included, in pieces of any size.
+  // `from_client`: its preface (RFC 9113 3.4) comes first.
+  explicit h2_frames(bool from_client = true) noexcept : left_(from_client ? preface_bytes : 0) {}
+  // All that comes, in pieces of any size.
   void pass(std::string_view bytes) noexcept;
   // Which header section, from 1 on, has begun and not come to its end; 0: none. HEADERS and its
   // CONTINUATIONs are one, and nothing else may come between them (RFC 9113 4.3).
@@ -34,8 +36,8 @@ class h2_frames {
   void end_frame() noexcept;
 
   std::array<unsigned char, header_bytes> header_{};
-  std::uint32_t header_size_ = 0;       // octets of it that have come
-  std::uint32_t left_ = preface_bytes;  // before the next one
+  std::uint32_t header_size_ = 0;  // octets of it that have come
+  std::uint32_t left_;             // before the next one
   std::uint64_t sections_ = 0;
   tally data_;
   bool in_section_ = false;

@@ -8,6 +8,7 @@
 #include "http/authority.h"
 #include "http/character.h"
 #include "http/field_lines.h"
+#include "http/status.h"
 
 namespace rw::http {
 namespace {
@@ -39,14 +40,14 @@ const char* value_reason(std::string_view value) noexcept {
 
 }  // namespace
 
-void h2_section::start(const head_limits& limits, bool trailers) {
+void h2_section::start(const head_limits& limits, section_kind kind) {
   limits_ = limits;
   limits_.header_count = std::min<std::uint32_t>(limits.header_count, fields_max);
-  trailers_ = trailers;
+  kind_ = kind;
   refused_ = {};
   text_.clear();
   lines_.clear();
-  method_ = scheme_ = authority_ = path_ = {};
+  method_ = scheme_ = authority_ = path_ = status_ = {};
   present_ = content_length_ = 0;
   cookies_ = 0;
   cookie_bytes_ = 0;
@@ -93,12 +94,14 @@ void h2_section::add(std::string_view name, std::string_view value) {
 
 // RFC 9113 8.3.
 void h2_section::add_pseudo(std::string_view name, std::string_view value) {
-  piece* const known = name == ":method"      ? &method_
+  const bool asks = kind_ == section_kind::request;
+  piece* const known = !asks                  ? (name == ":status" ? &status_ : nullptr)
+                       : name == ":method"    ? &method_
                        : name == ":scheme"    ? &scheme_
                        : name == ":authority" ? &authority_
                        : name == ":path"      ? &path_
                                               : nullptr;
-  if (trailers_) return refuse(malformed, "pseudo_header_in_trailers");
+  if (kind_ == section_kind::trailers) return refuse(malformed, "pseudo_header_in_trailers");
   if (known == nullptr) return refuse(malformed, "unknown_pseudo_header");
   if (known->there) return refuse(malformed, "duplicate_pseudo_header");
   if (!lines_.empty()) return refuse(malformed, "pseudo_header_after_field");
@@ -231,6 +234,25 @@ outcome h2_section::make_request(char* home, bool ends, request_head& out) const
     return rw::http::refuse(malformed, reason);
   }
   return settle_body(ends, out);
+}
+
+// RFC 9113 8.3.2; 101 is of HTTP/1.1 alone (8.6).
+outcome h2_section::make_response(std::string& text, unsigned& status) const {
+  const auto bad = [](const char* reason) { return rw::http::refuse(502, reason); };
+  if (refused_.state == progress::refused) return bad(refused_.reason);
+  const std::string_view digits = status_.in(text_.data());
+  if (!status_.there) return bad("missing_status");
+  if (digits.size() != 3 || digits.front() < '1' || digits.front() > '5' ||
+      !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }) ||
+      digits == "101") {
+    return bad("bad_status");
+  }
+  status = 0;
+  for (const char c : digits) status = status * 10 + static_cast<unsigned>(c - '0');
+  text.append("HTTP/1.1 ").append(digits).append(" ").append(reason_phrase(status)).append("\r\n");
+  if (!lines_.empty()) text.append(text_, lines_.front().name.at);
+  text.append("\r\n");
+  return {.state = progress::complete};
 }
 
 outcome h2_section::make_trailers(std::string& lines) const {

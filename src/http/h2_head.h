@@ -1,6 +1,7 @@
-// Header sections of HTTP/2 requests (RFC 9113 8.2, 8.3): decoded fields in, the same request_head
-// out that an HTTP/1.1 head gives. Pure; one thread. At least as strict as head.h: what is taken
-// here can be written to an HTTP/1.1 origin, and reads there as the one request that it was.
+// Header sections of HTTP/2 (RFC 9113 8.2, 8.3): decoded fields in, the same request_head out that
+// an HTTP/1.1 head gives, or an answer's head as text. Pure; one thread. At least as strict as
+// head.h: what is taken here can be written to an HTTP/1.1 origin, and reads there as the one
+// request that it was.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,8 @@
 
 namespace rw::http {
 
+enum class section_kind : std::uint8_t { request, response, trailers };
+
 // Collects one header section, field by field, and keeps its memory for the next one.
 //
 //   section.start(limits);
@@ -22,8 +25,8 @@ namespace rw::http {
 // status 0 stands for a malformed request (RFC 9113 8.1.1), which is a stream error, not an answer.
 class h2_section {
  public:
-  // `trailers`: they may have no pseudo-header fields (RFC 9113 8.1).
-  void start(const head_limits& limits, bool trailers = false);
+  // Trailers may have no pseudo-header fields (RFC 9113 8.1).
+  void start(const head_limits& limits, section_kind kind = section_kind::request);
   void add(std::string_view name, std::string_view value);
 
   // How large the text is that make_request() writes.
@@ -33,6 +36,12 @@ class h2_section {
   // Several Cookie fields become one (RFC 9113 8.2.3). When it is refused, method_text and target
   // are set if they are good.
   outcome make_request(char* home, bool ends, request_head& out) const;
+
+  // As the head of an HTTP/1.1 answer would be, with the blank line; refused with 502 and nothing
+  // written, where it breaks the protocol. `status`: set when it is complete.
+  outcome make_response(std::string& text, unsigned& status) const;
+  bool has_length() const noexcept { return (present_ & mask_of(field_id::content_length)) != 0; }
+  std::uint64_t content_length() const noexcept { return content_length_; }
 
   // As "name: value\r\n" lines, without those that chunked_decoder::trailers() would leave out.
   // Writes nothing when refused.
@@ -60,7 +69,7 @@ class h2_section {
   std::size_t write_cookies(char* at) const;
 
   head_limits limits_;
-  bool trailers_ = false;
+  section_kind kind_ = section_kind::request;
   outcome refused_;  // the first reason there was, if there was one
   std::string text_;
   std::vector<line> lines_;
@@ -68,6 +77,7 @@ class h2_section {
   piece scheme_;
   piece authority_;
   piece path_;
+  piece status_;
   std::uint64_t present_ = 0;
   std::uint64_t content_length_ = 0;
   unsigned cookies_ = 0;

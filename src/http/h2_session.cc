@@ -1,328 +1,52 @@
 #include "http/h2_session.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
-#include <array>
 #include <vector>
 
-#include "base/assert.h"
-#include "base/text.h"
+#include "http/h2_library.h"
 
 namespace rw::http {
 namespace {
 
-// Of all streams of a connection together. What is received is a stream's to hold, within its own
-// window, so that one that nobody reads keeps no other from receiving; and since each has promised
-// what it can hold, this promises nothing. Updates come by halves: twice what one stream may need.
-constexpr std::int32_t connection_window = 16 << 20;
-static_assert(connection_window > 2 * receive_window::most);
-// A header section of 32 KiB is two frames; nobody sends it in tiny pieces.
-constexpr std::size_t continuations_max = 16;
-constexpr std::size_t settings_max = 32;  // in one frame
-constexpr std::uint32_t no_priorities = 1;
 // As of chunked_limits.
 constexpr head_limits trailer_limits{.head_bytes = 8U << 10U, .header_count = 100};
-// Fields in the dynamic table cost one octet each: whoever sends so many times what it may is
-// after something else than an answer.
-constexpr std::uint64_t section_factor = 16;
-constexpr std::uint32_t updates_max = 1000;
-constexpr std::uint32_t updates_per_frame = 2;
-
-std::string_view text_of(nghttp2_rcbuf* bytes) noexcept {
-  const nghttp2_vec vec = nghttp2_rcbuf_get_buf(bytes);
-  return {reinterpret_cast<const char*>(vec.base), vec.len};
-}
-
-h2_stream_events* stream_of(nghttp2_session* session, std::int32_t id) noexcept {
-  return static_cast<h2_stream_events*>(nghttp2_session_get_stream_user_data(session, id));
-}
-
-void forget(nghttp2_session* session, std::int32_t id) noexcept {
-  nghttp2_session_set_stream_user_data(session, id, nullptr);
-}
-
-bool ends_stream(const nghttp2_frame& frame) noexcept {
-  return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-}
-
-nghttp2_nv pair_of(std::string_view name, std::string_view value) noexcept {
-  // nghttp2 copies both, and writes to neither.
-  const auto octets = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  return {octets(name), octets(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-// The lines of `text`, names in lower case (RFC 9113 8.2), appended to `out`; both views of `text`.
-void take_lines(std::span<char> text, std::vector<nghttp2_nv>& out) {
-  const std::string_view all(text.data(), text.size());
-  for (std::size_t at = 0; at < all.size();) {
-    const std::size_t end = all.find("\r\n", at);
-    const std::size_t colon = all.find(": ", at);
-    if (end == all.npos || colon >= end) return;  // the blank line
-    for (char& c : text.subspan(at, colon - at)) c = ascii_lower(c);
-    out.push_back(pair_of(all.substr(at, colon - at), all.substr(colon + 2, end - colon - 2)));
-    at = end + 2;
-  }
-}
 
 }  // namespace
 
-// What nghttp2 calls; `self` is the session.
-struct h2_session::callbacks {
-  static h2_session& of(void* self) noexcept { return *static_cast<h2_session*>(self); }
-
-  static void fail(h2_session& session, std::int32_t id, h2_error why) {
-    h2_stream_events* const stream = stream_of(session.session_, id);
-    session.reset(id, why);
-    if (stream != nullptr) stream->on_closed(false);
-  }
-
-  static int on_begin(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    const bool trailers = frame->headers.cat != NGHTTP2_HCAT_REQUEST;
-    of(self).section_.start(trailers ? trailer_limits : of(self).limits_.head, trailers);
-    of(self).section_size_ = 0;
-    of(self).expect_updates();
-    return 0;
-  }
-
-  static int on_field(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
-                      nghttp2_rcbuf* value, std::uint8_t, void* self) {
-    h2_session& session = of(self);
-    const std::string_view value_text = text_of(value);
-    const std::string_view name_text = text_of(name);
-    session.section_size_ += name_text.size() + value_text.size();
-    if (session.section_size_ > section_factor * session.limits_.head.head_bytes) {
-      session.glitches_ = session.limits_.glitches;
-      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    }
-    session.section_.add(name_text, value_text);
-    return 0;
-  }
-
-  // The header of a frame, before anything is known of the rest.
-  static int on_header(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
-    h2_session& session = of(self);
-    const bool ends = (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    switch (frame->type) {
-      case NGHTTP2_HEADERS:
-        if (session.is_over(frame->stream_id)) session.count_strays(1, frame->length);
-        break;
-      case NGHTTP2_DATA:
-        session.data_.add(static_cast<std::uint32_t>(frame->length));
-        if (frame->length == 0 && !ends) ++session.glitches_;
-        break;
-      case NGHTTP2_SETTINGS:
-      case NGHTTP2_PING:
-        if ((frame->flags & NGHTTP2_FLAG_ACK) == 0) ++session.glitches_;
-        break;
-      case NGHTTP2_WINDOW_UPDATE:
-        session.updates_ > 0 ? --session.updates_ : ++session.glitches_;
-        break;
-      default:
-        ++session.glitches_;
-        break;
-    }
-    return 0;
-  }
-
-  // Of a frame that RFC 9113 does not know, which was counted above: it is left out.
-  static int on_unknown(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
-    return NGHTTP2_ERR_CANCEL;
-  }
-
-  static void on_section(h2_session& session, const nghttp2_frame& frame) {
-    const std::int32_t id = frame.hd.stream_id;
-    if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
-      h2_stream_events* const made =
-          session.to_.on_request(id, session.section_, ends_stream(frame));
-      nghttp2_session_set_stream_user_data(session.session_, id, made);
-      return;
-    }
-    // RFC 9113 8.1: a second header section is the trailer section, and ends the stream.
-    std::string lines;
-    const outcome got = session.section_.make_trailers(lines);
-    if (!ends_stream(frame) || got.state == progress::refused) {
-      return fail(session, id, h2_error::protocol_error);
-    }
-    if (h2_stream_events* const stream = stream_of(session.session_, id)) {
-      stream->on_end(std::move(lines));
-    }
-  }
-
-  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
-    if (frame->hd.type == NGHTTP2_HEADERS) {
-      on_section(of(self), *frame);
-    } else if (frame->hd.type == NGHTTP2_DATA && ends_stream(*frame)) {
-      if (h2_stream_events* const stream = stream_of(of(self).session_, frame->hd.stream_id)) {
-        stream->on_end({});
-      }
-    }
-    return 0;
-  }
-
-  static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id,
-                     const std::uint8_t* bytes, std::size_t size, void*) {
-    nghttp2_session_consume_connection(session, size);
-    if (h2_stream_events* const stream = stream_of(session, id)) {
-      stream->on_data({reinterpret_cast<const char*>(bytes), size});
-    }
-    return 0;
-  }
-
-  static int on_close(nghttp2_session* session, std::int32_t id, std::uint32_t error, void*) {
-    if (h2_stream_events* const stream = stream_of(session, id)) {
-      stream->on_closed(error == NGHTTP2_NO_ERROR);
-    }
-    return 0;
-  }
-
-  // RFC 9113 8.1: a request that was answered before it had come whole is asked to come no further.
-  static int on_sent(nghttp2_session* session, const nghttp2_frame* frame, void* self) {
-    if (frame->hd.type == NGHTTP2_DATA) of(self).expect_updates();
-    if (frame->hd.type == NGHTTP2_RST_STREAM) of(self).count_reset(frame->rst_stream.error_code);
-    const bool has_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
-    if (!has_end || !ends_stream(*frame)) return 0;
-    if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
-      of(self).reset(frame->hd.stream_id, h2_error::no_error);
-    }
-    return 0;
-  }
-
-  // A head that nghttp2 does not send, for its size: nothing else may follow on that stream.
-  static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
-    if (frame->hd.type == NGHTTP2_HEADERS && error != NGHTTP2_ERR_STREAM_CLOSING) {
-      fail(of(self), frame->hd.stream_id, h2_error::internal_error);
-    }
-    return 0;
-  }
-
-  // How much of a body goes into one frame: what fills the buffer that write() fills, so that much
-  // of one stream and little of many leave in pieces of one size.
-  static ssize_t length(nghttp2_session*, std::uint8_t, std::int32_t, std::int32_t connection,
-                        std::int32_t stream, std::uint32_t frame, void* self) {
-    constexpr std::size_t least = 1024;
-    const std::size_t room = std::clamp<std::size_t>(of(self).room_, least, frame);
-    return std::min<ssize_t>({connection, stream, static_cast<ssize_t>(room)});
-  }
-
-  static ssize_t pull(nghttp2_session* session, std::int32_t id, std::uint8_t* room,
-                      std::size_t size, std::uint32_t* flags, nghttp2_data_source*, void* self) {
-    h2_stream_events* const stream = stream_of(session, id);
-    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const h2_stream_events::pulled got = stream->pull({reinterpret_cast<char*>(room), size});
-    if (!got.last) {
-      return got.bytes == 0 ? NGHTTP2_ERR_DEFERRED : static_cast<ssize_t>(got.bytes);
-    }
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    std::string lines(stream->trailers());
-    if (lines.empty()) return static_cast<ssize_t>(got.bytes);
-    std::vector<nghttp2_nv> fields;
-    take_lines(lines, fields);
-    if (nghttp2_submit_trailer(of(self).session_, id, fields.data(), fields.size()) == 0) {
-      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    }
-    return static_cast<ssize_t>(got.bytes);
-  }
-};
-
-h2_session::h2_session(h2_session_events& to, const h2_limits& limits) : to_(to), limits_(limits) {
-  nghttp2_session_callbacks* calls = nullptr;
-  nghttp2_option* rules = nullptr;
-  RW_ASSERT(nghttp2_session_callbacks_new(&calls) == 0 && nghttp2_option_new(&rules) == 0);
-  nghttp2_session_callbacks_set_on_begin_frame_callback(calls, &callbacks::on_header);
-  nghttp2_session_callbacks_set_unpack_extension_callback(calls, &callbacks::on_unknown);
-  nghttp2_session_callbacks_set_on_begin_headers_callback(calls, &callbacks::on_begin);
-  nghttp2_session_callbacks_set_on_header_callback2(calls, &callbacks::on_field);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(calls, &callbacks::on_frame);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, &callbacks::on_data);
-  nghttp2_session_callbacks_set_on_stream_close_callback(calls, &callbacks::on_close);
-  nghttp2_session_callbacks_set_on_frame_send_callback(calls, &callbacks::on_sent);
-  nghttp2_session_callbacks_set_on_frame_not_send_callback(calls, &callbacks::on_not_sent);
-  nghttp2_session_callbacks_set_data_source_read_length_callback(calls, &callbacks::length);
-  // Fields are h2_section's to judge: nghttp2 leaves out some that are wrong and goes on.
-  nghttp2_option_set_no_http_messaging(rules, 1);
-  nghttp2_option_set_no_auto_window_update(rules, 1);
-  nghttp2_option_set_no_closed_streams(rules, 1);
-  nghttp2_option_set_max_continuations(rules, continuations_max);
-  nghttp2_option_set_max_settings(rules, settings_max);
-  // Frames of other types are passed over without a word to on_header().
-  for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type) {
-    nghttp2_option_set_user_recv_extension_type(rules, static_cast<std::uint8_t>(type));
-  }
-  RW_ASSERT(nghttp2_session_server_new2(&session_, calls, this, rules) == 0);
-  nghttp2_session_callbacks_del(calls);
-  nghttp2_option_del(rules);
-
-  const std::array<nghttp2_settings_entry, 4> ours{{
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, receive_window::first},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.head.head_bytes},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, no_priorities},
-  }};
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, ours.data(), ours.size());
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
+h2_session::h2_session(h2_session_events& to, const h2_limits& limits)
+    : h2_endpoint(side::server, limits), to_(to) {
+  submit_settings();
 }
 
-h2_session::~h2_session() { nghttp2_session_del(session_); }
-
-bool h2_session::receive(std::string_view bytes) {
-  const auto* octets = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  frames_.pass(bytes);
-  const ssize_t taken = nghttp2_session_mem_recv(session_, octets, bytes.size());
-  count_stray_data();
-  if (taken >= 0 && !out_of_patience()) return true;
-  // NGHTTP2_ERR_FLOODED and its like are glitches of which one is enough.
-  if (taken != NGHTTP2_ERR_BAD_CLIENT_MAGIC) end(h2_error::enhance_your_calm);
-  return false;
+void h2_session::begin_section(std::int32_t, bool opens) {
+  section_.start(opens ? limits_.head : trailer_limits,
+                 opens ? section_kind::request : section_kind::trailers);
 }
 
-void h2_session::pardon(std::uint32_t glitches) noexcept {
-  glitches_ -= std::min(glitches, glitches_);
-}
-
-void h2_session::expect_updates() noexcept {
-  updates_ = std::min(updates_ + updates_per_frame, updates_max);
-}
-
-// What an origin has failed in is not the client's doing.
-void h2_session::count_reset(std::uint32_t error) noexcept {
-  if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR) ++glitches_;
-}
-
-// Not one that GOAWAY has said will not be served: what comes for it was on its way.
-bool h2_session::is_over(std::int32_t id) const noexcept {
-  return id <= nghttp2_session_get_last_proc_stream_id(session_) &&
-         nghttp2_session_get_stream_remote_close(session_, id) < 0;
-}
-
-// RFC 9113 5.1: what comes for a stream that we have reset is ignored; what comes for another one
-// that is over is an error, of which one is no reason to end all streams. The library says nothing
-// of either: they are the frames that came and it did not begin to read.
-void h2_session::count_stray_data() noexcept {
-  const h2_frames::tally& came = frames_.data();
-  count_strays(came.frames - data_.frames, came.octets - data_.octets);
-  data_ = came;
-}
-
-void h2_session::count_strays(std::uint64_t frames, std::uint64_t octets) noexcept {
-  if (octets > strays_) glitches_ += static_cast<std::uint32_t>(frames);
-  strays_ -= std::min(octets, strays_);
-}
-
-void h2_session::write(std::string& out, std::size_t enough) {
-  while (out.size() < enough) {
-    room_ = enough - out.size();
-    const std::uint8_t* bytes = nullptr;
-    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
-    if (size <= 0) return;
-    out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+void h2_session::end_section(std::int32_t id, bool opens, bool ends) {
+  if (opens) {
+    h2_stream_events* const made = to_.on_request(id, section_, ends);
+    nghttp2_session_set_stream_user_data(session_, id, made);
+    return;
   }
+  // RFC 9113 8.1: a second header section is the trailer section, and ends the stream.
+  std::string lines;
+  const outcome got = section_.make_trailers(lines);
+  if (!ends || got.state == progress::refused) {
+    return callbacks::fail(*this, id, h2_error::protocol_error);
+  }
+  if (h2_stream_events* const stream = stream_of(session_, id)) stream->on_end(std::move(lines));
 }
 
-bool h2_session::finished() const noexcept {
-  return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+// RFC 9113 8.1: a request that was answered before it had come whole is asked to come no further.
+void h2_session::sent_end(std::int32_t id) {
+  if (nghttp2_session_get_stream_remote_close(session_, id) == 0) reset(id, h2_error::no_error);
+}
+
+void h2_session::closed(std::int32_t id, std::uint32_t error) {
+  if (h2_stream_events* const stream = stream_of(session_, id)) {
+    stream->on_closed(error == NGHTTP2_NO_ERROR);
+  }
 }
 
 void h2_session::answer(std::int32_t id, std::string_view head, bool ends) {
@@ -344,45 +68,12 @@ void h2_session::answer(std::int32_t id, std::string_view head, bool ends) {
   nghttp2_submit_response(session_, id, fields.data(), fields.size(), ends ? nullptr : &body);
 }
 
-void h2_session::resume(std::int32_t id) { nghttp2_session_resume_data(session_, id); }
-
-void h2_session::consumed(std::int32_t id, std::size_t bytes) {
-  nghttp2_session_consume_stream(session_, id, bytes);
-}
-
-void h2_session::widen(std::int32_t id, std::uint32_t window) {
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, id,
-                                        static_cast<std::int32_t>(window));
-}
-
-void h2_session::reset(std::int32_t id, h2_error why) {
-  forget(session_, id);
-  if (nghttp2_session_get_stream_remote_close(session_, id) == 0) {
-    // So much of its body may be on its way by now, and a trailer section.
-    const std::int32_t window = nghttp2_session_get_stream_local_window_size(session_, id);
-    strays_ += static_cast<std::size_t>(std::max(window, 0)) + trailer_limits.head_bytes;
-    strays_ = std::min<std::size_t>(strays_, connection_window);
-  }
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, static_cast<std::uint32_t>(why));
-}
-
-void h2_session::release(std::int32_t id) { forget(session_, id); }
-
-bool h2_session::is_held_up(std::int32_t id) const noexcept {
-  return nghttp2_session_get_remote_window_size(session_) <= 0 ||
-         nghttp2_session_get_stream_remote_window_size(session_, id) <= 0;
-}
-
 void h2_session::announce_end() { nghttp2_submit_shutdown_notice(session_); }
 
 void h2_session::end_after_these() {
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
-}
-
-void h2_session::end(h2_error why) {
-  nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(why));
 }
 
 }  // namespace rw::http

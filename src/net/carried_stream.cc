@@ -51,6 +51,16 @@ void carried_stream::break_off(const char* text) noexcept {
   abort(fault::malformed);
 }
 
+void carried_stream::end_with(const error& why) noexcept {
+  fail_with(why);
+  abort(why.code);
+}
+
+void carried_stream::end_sending_with(const error& why) noexcept {
+  fail_with(why);
+  end_send(failure(why_));
+}
+
 std::size_t carried_stream::held() const noexcept {
   std::size_t sum = end_ - begin_;
   for (std::size_t i = pending_first_; i < pending_.size(); ++i) {

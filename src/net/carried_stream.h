@@ -28,6 +28,11 @@ class carried_stream : public stream {
   void feed_end() noexcept;
   // The peer has broken the protocol: as abort(), with `text`, a literal, for the log.
   void break_off(const char* text) noexcept;
+  // As abort(), with a reason of its own: `why` is what everything that waits fails with.
+  void end_with(const error& why) noexcept;
+  // The peer takes nothing more: what is being sent, and is sent from now on, fails with `why`, and
+  // what has come, to its end, can still be read.
+  void end_sending_with(const error& why) noexcept;
   // That text; null where that is not what has ended it.
   const char* flaw() const noexcept {
     return failed_ && why_.code == fault::malformed ? why_.text : nullptr;

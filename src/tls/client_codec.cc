@@ -90,9 +90,19 @@ void client_codec::explain(int library_code, failure_report& to) const noexcept 
 }
 
 bool client_codec::agree_on_protocol() {
-  char name[] = "http/1.1";
-  return wolfSSL_UseALPN(ssl_, name, sizeof name - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
-         WOLFSSL_SUCCESS;
+  std::string name = target_->context_->options().protocol;
+  return wolfSSL_UseALPN(ssl_, name.data(), static_cast<unsigned>(name.size()),
+                         WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS;
+}
+
+std::string_view client_codec::protocol() const noexcept {
+  char* name = nullptr;
+  unsigned short size = 0;
+  if (stage_ != stage::established ||
+      wolfSSL_ALPN_GetProtocol(ssl_, &name, &size) != WOLFSSL_SUCCESS) {
+    return {};
+  }
+  return {name, size};
 }
 
 // False when there is no memory.

@@ -17,6 +17,7 @@ class client_codec final : public codec {
  public:
   client_codec(std::shared_ptr<client_target> target, mono_time now) noexcept;
   ~client_codec() override;
+  std::string_view protocol() const noexcept override;
 
  private:
   step negotiate(std::span<const std::byte>& in, output& out) override;

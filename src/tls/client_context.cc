@@ -111,6 +111,7 @@ std::array<std::byte, 32> client_context::fingerprint_of(const client_options& o
   const key_pin none{};
   const auto& trusted = options.trusted ? options.trusted->fingerprint() : none;
   add(trusted.data(), trusted.size());
+  add_part(options.protocol);
   add_part(options.own ? std::string_view(options.own->chain_pem()) : std::string_view{});
   add_part(options.own ? options.own->key_der().view() : std::string_view{});
   crypto_generichash_final(&state, reinterpret_cast<unsigned char*>(out.data()), out.size());

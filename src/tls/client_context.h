@@ -29,14 +29,15 @@ struct client_options {
   std::vector<key_pin> pins;  // one must be in the verified chain; checked without `verify` as well
   std::shared_ptr<const authorities> trusted;  // null: verify is false
   std::shared_ptr<const certificate> own;      // null: we have none to show
+  std::string protocol = "http/1.1";           // the only one that is offered, by ALPN
 };
 
 // Immutable once made, but for what wolfSSL keeps while it verifies: it puts the intermediates that
 // a server sends among the authorities, where they are until the handshake has read them. So each
 // thread has a WOLFSSL_CTX of its own, and no handshake waits for another's lock.
 //
-// TLS 1.2 and 1.3 with the suites of server_context in their usual order, X25519 first; ALPN
-// "http/1.1". Refused: renegotiation, early data, resumption without a fresh key exchange.
+// TLS 1.2 and 1.3 with the suites of server_context in their usual order, X25519 first; ALPN.
+// Refused: renegotiation, early data, resumption without a fresh key exchange.
 class client_context {
  public:
   // Errors: fault::invalid, origin::configuration; fault::exhausted.

@@ -38,6 +38,12 @@ codec::codec(codec&& other) noexcept
 
 codec::~codec() { wolfSSL_free(ssl_); }
 
+bool codec::found_no_protocol() const noexcept {
+  constexpr int no_application_protocol = 120;
+  return failure_.library_code == UNKNOWN_ALPN_PROTOCOL_NAME_E ||
+         failure_.peer_alert == no_application_protocol;
+}
+
 std::unique_ptr<peer_certificate> codec::take_peer() noexcept { return nullptr; }
 
 step codec::flush(output& out) {

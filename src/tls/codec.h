@@ -134,6 +134,9 @@ class codec {
     flaw found = flaw::none;
   };
   const failure_report& failure() const noexcept { return failure_; }
+  // After `failed`, of a client's: the server speaks nothing that was offered by ALPN, and says so,
+  // or chooses something else (RFC 7301 3.2).
+  bool found_no_protocol() const noexcept;
 
   // What a client has proven to be, once established; null when it has shown no certificate, of a
   // server, and when this was asked before.

@@ -7,6 +7,8 @@
 
 #include "base/assert.h"
 #include "http/head.h"
+#include "upstream/h2_link.h"
+#include "upstream/h2_stream.h"
 #include "upstream/pool.h"
 
 namespace rw::upstream {
@@ -22,15 +24,20 @@ const char* reason_of(const error& why, bool connected) noexcept {
   if (why.code == fault::closed) return "check_closed";
   if (why.code == fault::reset) return "check_reset";
   if (why.code == fault::tls) return "check_tls";
+  if (why.code == fault::unsupported) return "check_no_h2";
   return connected ? "check_failed" : "check_unreachable";
+}
+
+bool speaks_h2(const config::upstream& rules) noexcept {
+  return rules.protocol == config::upstream_protocol::h2;
 }
 
 std::string request_to(const server& at, const config::upstream& rules) {
   const bool named = rules.host == config::host_rule::literal;
   return fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ringward-check\r\nAccept: */*\r\n"
-      "Connection: close\r\n\r\n",
-      rules.health.path, named ? rules.host_literal : host_field(at.host, rules.has_tls));
+      "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ringward-check\r\nAccept: */*\r\n{}\r\n",
+      rules.health.path, named ? rules.host_literal : host_field(at.host, rules.has_tls),
+      speaks_h2(rules) ? "" : "Connection: close\r\n");
 }
 
 }  // namespace
@@ -101,6 +108,10 @@ io::task<checker::verdict> checker::check(patient& one) {
   const config::upstream_health& rules = one.target.rules->health;
   const server& at = *one.target.at;
   const mono_time by = loop_.now() + std::min<nanoseconds>(rules.interval, check_time_max);
+  if (!rules.tcp && speaks_h2(*one.target.rules)) {
+    const verdict found = co_await check_h2(one, by);
+    co_return found;
+  }
   net::stream stream(loop_, -1, origin::upstream);
   one.stream = &stream;
   verdict found;
@@ -121,6 +132,35 @@ io::task<checker::verdict> checker::check(patient& one) {
   }
   one.stream = nullptr;
   co_await stream.close();
+  co_return found;
+}
+
+// As requests get there, on a connection of its own.
+io::task<checker::verdict> checker::check_h2(patient& one, mono_time by) {
+  const server& at = *one.target.at;
+  const auto link = std::make_shared<h2_link>(loop_, windows_,
+                                              h2_terms{.address = at.address,
+                                                       .address_bytes = at.address_bytes,
+                                                       .tls = one.target.tls,
+                                                       .connect = by - loop_.now(),
+                                                       .gap = by - loop_.now(),
+                                                       .streams = 1});
+  auto stream = std::make_unique<h2_stream>(link);
+  one.stream = stream.get();
+  io::spawn(h2_link::run(link), under_way_);
+  verdict found;
+  const result<> opened = co_await stream->opened();
+  if (opened) {
+    stream->end_with_next_send();
+    found = co_await ask(one, *stream, by);
+  } else {
+    const bool is_tls = link->tls() != nullptr;
+    found.why = reason_of(opened.error(), is_tls);
+    if (is_tls && opened.error().code != fault::canceled) at.failures->add(opened.error().text);
+  }
+  one.stream = nullptr;
+  stream.reset();
+  link->end();
   co_return found;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "http/h2_window.h"
 #include "io/loop.h"
 #include "io/task.h"
 #include "net/stream.h"
@@ -52,12 +53,14 @@ class checker {
 
   io::task<> watch(std::shared_ptr<patient> one);
   io::task<verdict> check(patient& one);
+  io::task<verdict> check_h2(patient& one, mono_time by);
   io::task<verdict> ask(patient& one, net::stream& server, mono_time by);
   void take(patient& one, const verdict& found) noexcept;
   static void end(patient& one) noexcept;
 
   io::loop& loop_;
   std::vector<std::shared_ptr<patient>> patients_;
+  http::window_pool windows_{0};  // of HTTP/2: nothing grows for a check
   io::gate under_way_;
 };
 

@@ -1,9 +1,25 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "upstream/h2_link.h"
+#include "upstream/h2_stream.h"
+
 namespace rw::upstream {
+
+connection::connection(io::loop& on, server_pool& to) noexcept
+    : socket_(std::in_place, on, -1, origin::upstream), stream(*socket_), pool(to) {}
+
+connection::connection(server_pool& to, std::unique_ptr<h2_stream> one) noexcept
+    : carried_(std::move(one)), stream(*carried_), pool(to) {}
+
+connection::~connection() = default;
+
+const tls::codec* connection::codec() const noexcept {
+  return carried_ ? carried_->on().tls() : stream.tls();
+}
 
 // A server takes all requests of a connection for those of whom it was told.
 bool server_pool::is_for(const connection& one, const net::proxy_header& who) const noexcept {
@@ -33,6 +49,49 @@ void server_pool::use_tls(std::shared_ptr<const tls::client_context> how, unsign
   if (same) return;
   tls_ = how ? std::make_shared<tls::client_target>(std::move(how), worker, server_name) : nullptr;
   for (connection_ptr& one : std::exchange(idle_, {})) unfit_.push_back(std::move(one));
+  for (const auto& link : links_) link->drain();
+}
+
+connection_ptr server_pool::join(const server& to) {
+  std::shared_ptr<h2_link> found;
+  for (const auto& link : links_) {
+    if (link->is_open()) streams_known_ = link->streams_max();
+    if (!found && link->takes_more(streams_known_)) found = link;
+  }
+  const bool fresh = !found;
+  if (fresh) {
+    found = std::make_shared<h2_link>(of_->loop_, of_->windows_,
+                                      h2_terms{.address = to.address,
+                                               .address_bytes = to.address_bytes,
+                                               .tls = tls_,
+                                               .connect = rules_.connect_timeout,
+                                               .gap = rules_.gap_timeout,
+                                               .streams = rules_.streams,
+                                               .requests_max = rules_.requests_per_connection});
+    links_.push_back(found);
+  }
+  auto made = std::make_unique<connection>(*this, std::make_unique<h2_stream>(found));
+  made->tls = tls_;
+  made->failures = to.failures;
+  made->requests = found->requests();
+  if (fresh) io::spawn(h2_link::run(std::move(found)), of_->closing_);
+  return made;
+}
+
+// What is idle for too long, or one too many, or may not be used any more.
+void server_pool::sweep_links(mono_time now) {
+  std::erase_if(links_, [](const auto& link) { return link->is_over(); });
+  idle_links_ = 0;
+  for (const auto& link : links_) {
+    if (!wanted || !rules_.h2) link->drain();
+    if (!link->is_idle()) continue;
+    if (now - link->idle_since() >= rules_.idle_timeout || !health_->usable() ||
+        idle_links_ == rules_.idle_per_worker) {
+      link->end();
+    } else {
+      ++idle_links_;
+    }
+  }
 }
 
 io::task<result<>> announce(net::stream& to, config::proxy_protocol version,
@@ -88,6 +147,7 @@ std::shared_ptr<server_pool> pools::at(const config::upstream& from, const serve
   const std::string key = from.name + " " + to.name;
   std::shared_ptr<server_pool>& slot = by_name_[key];
   if (!slot) slot = std::make_shared<server_pool>(to.name, from, health, worker);
+  slot->of_ = this;
   slot->rules_ = server_pool::bounds(from);
   if (slot->health_ != health) {  // taken out of the configuration, and now back in it
     slot->counts_->under_way.set(0);
@@ -120,12 +180,14 @@ void pools::sweep() {
       if (!pool->wanted || pool->expired(*one, now)) retire(std::move(one));
     }
     std::erase(pool->idle_, nullptr);
-    pool->counts_->idle.set(pool->idle_.size());
+    pool->sweep_links(now);
+    pool->counts_->idle.set(pool->idle_.size() + pool->idle_links_);
   }
   std::erase_if(by_name_, [](const auto& entry) {
     const server_pool& pool = *entry.second;
     const bool used = entry.second.use_count() > 1 || pool.in_flight > 0;
-    return !pool.wanted && !used && pool.idle_.empty() && pool.unfit_.empty();
+    return !pool.wanted && !used && pool.idle_.empty() && pool.unfit_.empty() &&
+           pool.links_.empty();
   });
 }
 
@@ -133,6 +195,7 @@ io::task<> pools::close_all() {
   forget_all();
   sweep();
   co_await closing_.empty();
+  sweep();  // what has ended meanwhile
 }
 
 }  // namespace rw::upstream

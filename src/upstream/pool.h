@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "config/config.h"
+#include "http/h2_window.h"
 #include "io/task.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
@@ -17,12 +19,31 @@
 
 namespace rw::upstream {
 
+class h2_link;
+class h2_stream;  // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
+class pools;
 class server_pool;
 
-// A connection to a server, held by one exchange at a time or idle in its pool.
+// A connection to a server, held by one exchange at a time or idle in its pool; or one of the
+// streams of a connection that speaks HTTP/2.
 struct connection {
-  connection(io::loop& on, server_pool& to) noexcept : stream(on, -1, origin::upstream), pool(to) {}
-  net::stream stream;
+  connection(io::loop& on, server_pool& to) noexcept;
+  connection(server_pool& to, std::unique_ptr<h2_stream> one) noexcept;
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  // Null but for a stream of HTTP/2's.
+  h2_stream* carried() const noexcept { return carried_.get(); }
+  // Of the connection that it is, or is carried by; null: plain.
+  const tls::codec* codec() const noexcept;
+
+ private:
+  std::optional<net::stream> socket_;
+  std::unique_ptr<h2_stream> carried_;
+
+ public:
+  net::stream& stream;
   server_pool& pool;
   std::shared_ptr<tls::client_target> tls;       // what it was opened with
   std::shared_ptr<handshake_failures> failures;  // of its server
@@ -62,6 +83,11 @@ class server_pool {
   // A connection on which another request may follow. The pool closes it sooner or later.
   void give_back(connection_ptr one, mono_time now);
 
+  bool speaks_h2() const noexcept { return rules_.h2; }
+  // Of a server that speaks HTTP/2: a stream of a connection that has room for one, or of a new one
+  // (`requests` is 1), which begins to open now: see h2_stream::opened().
+  connection_ptr join(const server& to);
+
   // From now on its connections speak TLS as `how` says, or plainly when that is null. What was
   // made under other terms is closed: connections and sessions that a certificate was shown for
   // which might not do any more. `worker`: the index of this one.
@@ -89,10 +115,18 @@ class server_pool {
   // Of the configuration, so much: a pool may outlive it, and there may be many.
   struct bounds {
     explicit bounds(const config::upstream& from) noexcept
-        : send_proxy(from.send_proxy),
+        : h2(from.protocol == config::upstream_protocol::h2),
+          streams(from.streams_per_connection),
+          connect_timeout(from.connect_timeout),
+          gap_timeout(from.gap_timeout),
+          send_proxy(from.send_proxy),
           requests_per_connection(from.requests_per_connection),
           idle_per_worker(from.idle_per_worker),
           idle_timeout(from.idle_timeout) {}
+    bool h2;
+    std::uint32_t streams;  // of one connection, at once
+    nanoseconds connect_timeout;
+    nanoseconds gap_timeout;
     config::proxy_protocol send_proxy;
     std::uint64_t requests_per_connection;  // 0: without end
     std::size_t idle_per_worker;
@@ -100,6 +134,7 @@ class server_pool {
   };
   bool is_for(const connection& one, const net::proxy_header& who) const noexcept;
   bool expired(const connection& one, mono_time now) const noexcept;
+  void sweep_links(mono_time now);
 
   std::string name_;
   bounds rules_;
@@ -108,12 +143,17 @@ class server_pool {
   std::shared_ptr<tls::client_target> tls_;  // null: plain
   std::vector<connection_ptr> idle_;         // oldest first
   std::vector<connection_ptr> unfit_;        // to be closed by the next sweep
+  pools* of_ = nullptr;
+  std::vector<std::shared_ptr<h2_link>> links_;  // oldest first
+  std::uint32_t streams_known_ = UINT32_MAX;     // that the server has on a connection
+  std::size_t idle_links_ = 0;
 };
 
 // All servers of one worker. Of its thread.
 class pools {
  public:
-  explicit pools(io::loop& on) noexcept : loop_(on) {}
+  // `windows`: what the streams of HTTP/2 grow by; it outlives all use of this.
+  pools(io::loop& on, http::window_pool& windows) noexcept : loop_(on), windows_(windows) {}
 
   // The pool for `to` as used by `from`; made when there is none. A sweep forgets it once the
   // present configuration does not want it, nobody holds it, and none of its connections is left.
@@ -133,9 +173,11 @@ class pools {
   io::task<> close_all();
 
  private:
+  friend class server_pool;
   static io::task<> close_one(connection_ptr one);
 
   io::loop& loop_;
+  http::window_pool& windows_;
   io::gate closing_;
   std::unordered_map<std::string, std::shared_ptr<server_pool>> by_name_;
 };

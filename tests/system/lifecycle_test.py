@@ -113,11 +113,6 @@ class Start(harness.SystemTest):
             said = harness.ringward(command, "--config", config).stderr
             self.assertEqual(len(re.findall(r"ringward\.toml:\d+:\d+: error: ", said)), 2, said)
 
-    def test_what_is_not_built_is_refused_by_name(self):
-        text = configs.plain(upstream='protocol = "h2"\n')
-        self.assertRegex(self.refused_start(text, origin="1.2.3.4:5"),
-                         r"upstream.protocol.*not yet supported")
-
     def test_check_and_version_of_what_is_right(self):
         config = self.write_config(configs.plain(), origin="1.2.3.4:5")
         for path in (config, config / "ringward.toml"):

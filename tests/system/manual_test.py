@@ -73,13 +73,7 @@ class Keys(harness.SystemTest):
         for roff, plain in ((r"\%", ""), (r"\~", " "), (r"\-", "-"), (r"\&", ""), (r"\(aq", "'")):
             text = text.replace(roff, plain)
         items = re.split(r"^\.It ?(.*)\n", text.split(".El")[0], flags=re.M)[1:]
-        if title == "Not yet":
-            for item in items[1::2]:
-                where, _, what = " ".join(item.split()).partition(": ")
-                words = () if item.startswith("the tables ") else self.path(where)
-                for key in re.findall(r"\*([a-z0-9_.]+)\*", what or item):
-                    self.entries[words + tuple(key.split("."))] = item
-        elif title.startswith("["):
+        if title.startswith("["):
             for keys, said in zip(items[::2], items[1::2]):
                 for key in keys.removeprefix("Ic ").split(" , "):
                     self.entries[self.path(title) + tuple(key.split("."))] = said

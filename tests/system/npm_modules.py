@@ -1,4 +1,5 @@
-"""The npm packages that tests use, of the versions in tests/system/clients: fetched once into build/."""
+"""npm packages that tests use, each by its hash: what the package-lock.json of a directory here names, fetched
+once into build/."""
 
 import fcntl
 import hashlib
@@ -8,22 +9,22 @@ import subprocess
 import harness
 
 CLIENTS = harness.ROOT / "tests" / "system" / "clients"
+GRPC = harness.ROOT / "tests" / "system" / "grpc"
 
 
-def fetch():
-    """A directory with what package-lock.json names, each package by its hash: fetched once. None where npm
-    cannot be had."""
+def fetch(wanted):
+    """A directory with the packages. None where npm cannot be had."""
     npm = shutil.which("npm")
     if npm is None:
         return None
-    lock = (CLIENTS / "package-lock.json").read_bytes()
+    lock = (wanted / "package-lock.json").read_bytes()
     place = harness.ROOT / "build" / "clients" / hashlib.sha256(lock).hexdigest()[:16]
     place.mkdir(parents=True, exist_ok=True)
     with open(place / "lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not (place / "done").exists():
             for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(CLIENTS / name, place / name)
+                shutil.copy(wanted / name, place / name)
             done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place,
                                   capture_output=True, text=True, timeout=300)
             if done.returncode != 0:
@@ -33,9 +34,9 @@ def fetch():
     return place / "node_modules"
 
 
-def need(test):
+def need(test, wanted=CLIENTS):
     """The same for a test, which is skipped where they cannot be had."""
-    found = fetch()
+    found = fetch(wanted)
     if found is None:
-        test.skipTest("npm cannot fetch what tests/system/clients names")
+        test.skipTest(f"npm cannot fetch what {wanted.relative_to(harness.ROOT)} names")
     return found

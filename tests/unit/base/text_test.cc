@@ -19,6 +19,16 @@ TEST(Text, TrimsOnlySpaceAndTab) {
   EXPECT_EQ(trim_ows("  "), "");
 }
 
+TEST(Text, CutsUpToWhatEndsAWord) {
+  std::string_view text = "a  b";
+  EXPECT_EQ(cut(text, ' '), "a");
+  EXPECT_EQ(cut(text, ' '), "");
+  EXPECT_EQ(text, "b");
+  EXPECT_EQ(cut(text, ' '), "b");
+  EXPECT_EQ(text, "");
+  EXPECT_EQ(cut(text, ' '), "");
+}
+
 TEST(Text, ComparesWithoutCase) {
   EXPECT_TRUE(iequals("Content-Length", "content-LENGTH"));
   EXPECT_FALSE(iequals("a", "ab"));

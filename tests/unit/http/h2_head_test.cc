@@ -37,7 +37,7 @@ std::string verdict(const vector_case& one) {
 class H2Section : public testing::Test {
  protected:
   void read(const vector_case& one) {
-    section_.start(limits, one.says("trailers"));
+    section_.start(limits, one.says("trailers") ? section_kind::trailers : section_kind::request);
     if (one.says("get")) {
       section_.add(":method", "GET");
       section_.add(":scheme", "https");

@@ -72,7 +72,8 @@ class Pool : public net::test::StreamTest {
   config::upstream rules_;
   server server_;
   std::shared_ptr<server_health> health_ = std::make_shared<server_health>(1);
-  std::optional<pools> pools_{*loop_};
+  http::window_pool windows_{0};
+  std::optional<pools> pools_{std::in_place, *loop_, windows_};
 };
 
 TEST_F(Pool, TheLastOneGivenBackIsTheFirstTaken) {
