@@ -254,9 +254,9 @@ io::task<> download(exchange& x) {
     done = s->last;
     if (!done && std::exchange(may_splice, false)) {
       const std::uint64_t before = passed;
-      const result<> spliced = co_await splice_body(
-          {from, *x.downstream, x.to->settings->gap_timeout, rules.write_gap, floor},
-          x.response.content_length - passed, passed);
+      const result<> spliced =
+          co_await splice_body({from, *x.downstream, x.to->settings->gap_timeout, rules.write_gap},
+                               floor, x.response.content_length - passed, passed);
       x.bytes_out += passed - before;
       if (!spliced) {
         if (spliced.error().from != origin::upstream) {

@@ -4,23 +4,23 @@
 #include "gateway/forward.h"
 #include "gateway/head_space.h"
 #include "gateway/respond.h"
+#include "gateway/splice.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
 namespace {
 
-// One of the two ways.
-struct way {
-  net::stream& from;
-  net::stream& to;
-  nanoseconds send_gap;
-  std::uint64_t& moved;
-};
+// So much that came in whole buffers, one after another, is worth another means of moving it.
+constexpr std::size_t long_run_bytes = 128U << 10U;
 
-verdict refusal_of(const exchange& x, const error& why, bool sending) noexcept {
+// Neither `from` nor the other way has moved anything for as long as both may be still.
+bool is_idle(const passage& one, const error& why) noexcept {
+  return why.code == fault::timed_out && why.from == one.from.side() && !one.from.failed();
+}
+
+verdict refusal_of(const exchange& x, const passage& one, const error& why) noexcept {
   if (x.ended_by != nullptr) return {401, x.ended_by};
-  const bool idle = !sending && why.code == fault::timed_out && !x.out_of_time;
-  if (idle) return {101, "tunnel_idle", observe::deadline::gap};
+  if (is_idle(one, why) && !x.out_of_time) return {101, "tunnel_idle", observe::deadline::gap};
   if (why.from == origin::upstream) return refusal_of_upstream(x, why, upstream_stage::body);
   return refusal_of_client(why, observe::deadline::write_gap);
 }
@@ -36,29 +36,37 @@ void break_off(exchange& x, verdict why) noexcept {
 // Moves octets one way until their sender has ended its side, which the receiver is then told: the
 // other way goes on. `moved_at`: when any moved, either way, for the time that neither may be
 // still.
-io::task<> pump(exchange& x, way one, mono_time& moved_at) {
+io::task<> pump(exchange& x, passage one, std::uint64_t& moved, mono_time& moved_at) {
   const io::loop& loop = x.on->loop();
-  const nanoseconds gap = x.to->settings->gap_timeout;
+  std::size_t run = 0;  // octets that came in whole buffers
   for (;;) {
-    if (one.from.input().empty()) {
-      const result<> more = co_await one.from.receive(moved_at + gap);
-      if (!more) {
-        const error& why = more.error();
-        const bool late = why.code == fault::timed_out && !one.from.failed();
-        if (late && moved_at + gap > loop.now()) continue;  // the other way was not still
-        if (why.code == fault::closed && !one.from.truncated()) break;
-        co_return break_off(x, refusal_of(x, why, false));
-      }
+    result<> more;
+    if (run >= long_run_bytes) {
+      run = 0;
+      more = co_await splice_while_long(one, moved_at, moved);
+      one.from.receive_as(net::stream::receive_mode::pooled);
+    } else if (one.from.input().empty()) {
+      more = co_await one.from.receive(moved_at + one.receive_gap);
+    }
+    if (!more) {
+      const error& why = more.error();
+      // The other way was not still.
+      if (is_idle(one, why) && moved_at + one.receive_gap > loop.now()) continue;
+      const bool is_end = why.code == fault::closed && why.from == one.from.side();
+      if (is_end && !one.from.truncated()) break;
+      co_return break_off(x, refusal_of(x, one, why));
     }
     const std::string_view data = one.from.input();
+    if (data.empty()) continue;
     const result<> sent = co_await one.to.send(data, one.send_gap);
-    if (!sent) co_return break_off(x, refusal_of(x, sent.error(), true));
-    one.moved += data.size();
+    if (!sent) co_return break_off(x, refusal_of(x, one, sent.error()));
+    run = data.size() < io::buffer::capacity() ? 0 : run + data.size();
+    moved += data.size();
     moved_at = loop.now();
     one.from.consume(data.size());
   }
   const result<> told = co_await one.to.end_writing();
-  if (!told) break_off(x, refusal_of(x, told.error(), true));
+  if (!told) break_off(x, refusal_of(x, one, told.error()));
 }
 
 }  // namespace
@@ -105,12 +113,13 @@ io::task<> tunnel(exchange& x) {
   expect_body(*x.downstream, http::framing::none, 0);
   const result<> sent = co_await x.downstream->send(head.view(), write_gap);
   x.bytes_out += head.size();
-  if (!sent) co_return break_off(x, refusal_of(x, sent.error(), true));
+  const nanoseconds gap = x.to->settings->gap_timeout;
+  const passage down{server, *x.downstream, gap, write_gap};
+  if (!sent) co_return break_off(x, refusal_of(x, down, sent.error()));
 
   mono_time moved_at = x.on->loop().now();
-  io::spawn(pump(x, {*x.downstream, server, x.to->settings->gap_timeout, x.bytes_in}, moved_at),
-            x.uploading);
-  co_await pump(x, {server, *x.downstream, write_gap, x.bytes_out}, moved_at);
+  io::spawn(pump(x, {*x.downstream, server, gap, gap}, x.bytes_in, moved_at), x.uploading);
+  co_await pump(x, down, x.bytes_out, moved_at);
   co_await x.uploading.empty();
 }
 

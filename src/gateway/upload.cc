@@ -207,7 +207,7 @@ io::task<> upload(exchange& x) {
     last = s->last;
     if (!last && std::exchange(may_splice, false)) {
       const result<> spliced = co_await splice_body(
-          {from, x.upstream->stream, rules.body_gap, x.to->settings->gap_timeout, floor},
+          {from, x.upstream->stream, rules.body_gap, x.to->settings->gap_timeout}, floor,
           x.request.content_length - x.bytes_in, x.bytes_in);
       if (x.upload_stopped) co_return;
       if (!spliced) {

@@ -67,7 +67,7 @@ class Keys(harness.SystemTest):
             self.read(section)
 
     def read(self, section):
-        title, _, text = section.partition("\n")
+        title, _, text = section.split("\n.Sh ")[0].partition("\n")
         text = re.sub(r"\\fB|\\fR", "*", text)
         title = title.replace(r"\(rB", "]")
         for roff, plain in ((r"\%", ""), (r"\~", " "), (r"\-", "-"), (r"\&", ""), (r"\(aq", "'")):

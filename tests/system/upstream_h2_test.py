@@ -403,7 +403,7 @@ class Deadlines(UpstreamH2):
 
     def test_a_connection_that_is_dead_gets_no_more_requests(self):
         gate = self.start(lambda peer, call: peer.number > 0 and peer.answer(call, 200, b"ok"),
-                          upstream='timeouts.first_byte = "200ms"\nretry.attempts = 1')
+                          upstream='timeouts.first_byte = "1s"\nretry.attempts = 1')
         self.assertEqual(gate.get("/").status, 504)
         self.assertEqual(gate.get("/").body, b"ok")
         self.assertEqual(self.served.connections, 2)

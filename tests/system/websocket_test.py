@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -289,6 +290,74 @@ class Switches(harness.SystemTest):
         for _ in range(size // len(block)):
             self.assertEqual(connection.read_exactly(len(block)), block)
         self.assertEqual(connection.read_to_end(), b"")
+
+    def pipes(self):
+        place = Path(f"/proc/{self.gateway.process.pid}/fd")
+        return sum(os.readlink(one).startswith("pipe:") for one in place.iterdir())
+
+    def test_what_is_long_goes_on_past_user_space(self):
+        """Both ways at once, each with words between and an end of its own."""
+        long = random.Random(7).randbytes(1 << 20)
+        rounds = 24
+
+        def read_all(c):
+            got = [c.read_exactly(len(long)) == long for _ in range(rounds)]
+            return all(got) and c.read_exactly(5) == b"words"
+
+        def send_all(c):
+            for _ in range(rounds):
+                c.socket.sendall(long)
+            c.socket.sendall(b"words")
+
+        seen = []
+
+        def script(c, request):
+            c.socket.settimeout(harness.patience(60))
+            c.send(SWITCHED)
+            c.send(c.read_exactly(4))
+            sender = threading.Thread(target=send_all, args=(c,))
+            sender.start()
+            seen.append(read_all(c))
+            sender.join()
+            c.send(c.read_exactly(4))
+            seen.append(c.read_to_end())
+            c.send(b"over")
+            c.close()
+        self.start(script)
+        connection, _ = self.switch(timeout=harness.patience(60))
+        before = self.pipes()
+        connection.send(b"chat")
+        self.assertEqual(connection.read_exactly(4), b"chat")
+        self.assertEqual(self.pipes(), before)
+        sender = threading.Thread(target=send_all, args=(connection,))
+        sender.start()
+        self.assertTrue(read_all(connection))
+        sender.join()
+        self.assertGreater(self.pipes(), before)
+        connection.send(b"chat")
+        self.assertEqual(connection.read_exactly(4), b"chat")
+        connection.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(connection.read_to_end(), b"over")
+        self.assertEqual(seen, [True, b""])
+        line = self.gateway.wait_for_access(status=101)
+        self.assertNotIn("reason", line)
+        self.assertEqual(line["bytes_in"], rounds * len(long) + 13)
+        self.assertGreater(line["bytes_out"], rounds * len(long) + 13)
+
+    def test_silence_after_much_ends_it(self):
+        def script(c, request):
+            c.send(SWITCHED)
+            try:
+                for _ in range(16):
+                    c.socket.sendall(bytes(1 << 20))
+                c.read_to_end()
+            except (Closed, OSError):
+                pass
+        self.start(script, upstream='timeouts.gap = "500ms"')
+        connection, _ = self.switch()
+        connection.read_exactly(16 << 20)
+        self.assertTrue(connection.closed_within(harness.patience(10)))
+        self.gateway.wait_for_access(status=101, reason="tunnel_idle")
 
     def test_a_gate_that_stops_waits_as_long_as_it_says_and_cuts(self):
         self.start(lambda c, r: (c.send(SWITCHED), c.read_to_end()),
