@@ -140,7 +140,7 @@ class Ringward(Server):
             {self.upstream()}
               [upstream.pool]
               idle_per_worker = 256
-              max_requests_in_flight = 2048  # what is left of descriptors is for idle clients
+              max_requests_in_flight = {max(s.row.connections, 2048)}  # what is left of descriptors is for clients
 
             [[route]]
             name = "bench"
@@ -204,7 +204,7 @@ class Nginx(Server):
             worker_processes 1;
             pid {d}/nginx.pid;
             error_log stderr warn;
-            events {{ worker_connections 8192; }}
+            events {{ worker_connections 32768; }}
             http {{
             {temporary}
               access_log {f"{d}/access.log combined" if s.logs else "off"};
@@ -265,7 +265,7 @@ class Haproxy(Server):
         config = write(os.path.join(d, "haproxy.cfg"), f"""
             global
               nbthread 1
-              maxconn 8192
+              maxconn 16384
               maxpipes 256
               {"" if s.row.tickets else "tune.ssl.cachesize 0"}
               {logs[0]}
@@ -305,7 +305,7 @@ class H2o(Server):
         user = f"user: {getpass.getuser()}" if os.geteuid() == 0 else ""
         config = write(os.path.join(d, "h2o.yaml"), f"""
             num-threads: 1
-            max-connections: 8192
+            max-connections: 16384
             pid-file: {d}/h2o.pid
             error-log: {d}/error.log
             {f"access-log: {d}/access.log" if s.logs else ""}

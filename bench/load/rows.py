@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import events
 import h2
 import latency
+import many_streams
 import memory
 import throughput
 from process import Trouble
@@ -69,7 +70,8 @@ ROWS = {row.name: row for row in (
     Row("memory", memory, tls=True),
     Row("latency", latency),
     Row("tls-latency", latency, tls=True),
-    Row("sse", events, streams=True))}
+    Row("sse", events, streams=True),
+    Row("streams", many_streams, streams=True, connections=9_500))}
 STANDING = ("plain", "tls")  # measured by the gate
 
 
