@@ -79,7 +79,7 @@ std::string_view trailers_of(const exchange& x) noexcept {
 
 // What may have to be sent again, to an origin that did not begin on it.
 void remember(exchange& x, std::string_view data) {
-  if (x.replay_lost || !x.upstream->stream.is_carried()) return;
+  if (data.empty() || x.replay_lost || !x.upstream->stream.is_carried()) return;
   if (data.size() > io::buffer::capacity() - x.replay_size) {
     x.replay_lost = true;
     x.replay_size = 0;
