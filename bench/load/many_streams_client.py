@@ -10,6 +10,7 @@ import time
 from sse_client import Stream
 
 EVENTS = 3600  # of each stream, most of which nobody waits for
+OPENING_SECONDS = 60  # at most, from the last connection to the first event of all
 
 
 def read_for(seconds, watched):
@@ -26,10 +27,11 @@ def main():
     for _ in range(streams):
         opened.append(Stream(port, f"/events/{EVENTS}/{gap_ms}", sys.argv[5:]))
         watched.register(opened[-1].link, selectors.EVENT_READ, opened[-1])
-    read_for(2 * gap_ms / 1e3, watched)
-    silent = sum(not one.delays_us for one in opened)
-    if silent:
-        sys.exit(f"{silent} of {streams} streams are silent")
+    patience = time.monotonic() + OPENING_SECONDS
+    while silent := sum(not one.delays_us for one in opened):
+        if time.monotonic() > patience:
+            sys.exit(f"{silent} of {streams} streams are silent")
+        read_for(2 * gap_ms / 1e3, watched)
     for one in opened:
         one.delays_us.clear()
     print("open", flush=True)
