@@ -53,6 +53,10 @@ bool serves_h2(const config::listener& one) {
   return std::ranges::find(one.protocols, "h2") != one.protocols.end();
 }
 
+// A request and its answer.
+constexpr std::uint64_t of_each_exchange =
+    allocated(sizeof(gateway::exchange)) + 2 * allocated(http::field_list::grown_bytes);
+
 // A head and a window's worth of a body, the last buffer of it not full.
 std::uint64_t of_each_stream(const config::configuration& of) {
   std::uint64_t head = 0;
@@ -60,7 +64,7 @@ std::uint64_t of_each_stream(const config::configuration& of) {
     if (serves_h2(one)) head = std::max(head, head_room(one.limits.head_bytes));
   }
   if (head == 0) return 0;
-  return client_frames + allocated(sizeof(gateway::exchange)) + allocated(head) +
+  return client_frames + of_each_exchange + allocated(head) +
          allocated(http::receive_window::first + buffer);
 }
 
@@ -78,7 +82,7 @@ std::uint64_t of_each_client(const config::configuration& of) {
     h2 = h2 || serves_h2(one);
   }
   return client_frames + (tls ? tls_state : 0) + (h2 ? h2_session : 0) +
-         allocated(sizeof(gateway::exchange)) + allocated(head) +
+         of_each_exchange + allocated(head) +
          (1 + pending_chunks) * allocated(buffer);
 }
 

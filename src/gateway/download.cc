@@ -249,7 +249,8 @@ io::task<> download(exchange& x) {
     passed += s->data.size();
     sse.passed(s->data);
     flows = s->consumed >= io::buffer::capacity() / 2;
-    head_left = {};
+    // Streams may go on for hours.
+    if (!std::exchange(head_left, {}).empty()) space.release();
     from.consume(s->consumed);
     done = s->last;
     if (!done && std::exchange(may_splice, false)) {

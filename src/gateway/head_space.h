@@ -26,6 +26,11 @@ class head_space {
     buffer_.reset();
     return true;
   }
+  // The head has gone out: there is no room() any more.
+  void release() noexcept {
+    larger_.reset();
+    buffer_.reset();
+  }
 
  private:
   io::buffer buffer_;

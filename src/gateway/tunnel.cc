@@ -113,6 +113,7 @@ io::task<> tunnel(exchange& x) {
   expect_body(*x.downstream, http::framing::none, 0);
   const result<> sent = co_await x.downstream->send(head.view(), write_gap);
   x.bytes_out += head.size();
+  space.release();
   const nanoseconds gap = x.to->settings->gap_timeout;
   const passage down{server, *x.downstream, gap, write_gap};
   if (!sent) co_return break_off(x, refusal_of(x, down, sent.error()));

@@ -1,5 +1,6 @@
 #include "http/field.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -27,6 +28,12 @@ bool is_field_name(std::string_view text) noexcept {
 bool is_field_value(std::string_view text) noexcept {
   const char* end = text.data() + text.size();
   return skip_value(text.data(), end) == end;
+}
+
+void field_list::grow() noexcept {
+  grown_ = std::make_unique_for_overwrite<field[]>(fields_max);
+  std::copy_n(storage_.items, size_, grown_.get());
+  items_ = grown_.get();
 }
 
 }  // namespace rw::http

@@ -1,9 +1,9 @@
-// Header and trailer fields (RFC 9110 5): names Ringward knows, a field, and a list of them that
-// never allocates.
+// Header and trailer fields (RFC 9110 5): names Ringward knows, a field, and a list of them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/assert.h"
@@ -113,44 +113,56 @@ struct field {
 // What head_limits::header_count can be at most.
 inline constexpr std::size_t fields_max = 256;
 
-// Fields in the order they came. 10 KiB in place, of which only what is used is ever touched; so
-// make a head that holds one on the heap with make_unique_for_overwrite(), which does not clear it.
+// Fields in the order they came. Nearly all heads fit in place; a larger one takes 10 KiB of the heap
+// until it is cleared.
 class field_list {
  public:
+  static constexpr std::size_t in_place = 32;
+  static constexpr std::size_t grown_bytes = fields_max * sizeof(field);
+
   field_list() noexcept {}  // not defaulted: `{}` would then clear all of it
   field_list(const field_list&) = delete;
   field_list& operator=(const field_list&) = delete;
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
-  const field* begin() const noexcept { return storage_.items; }
-  const field* end() const noexcept { return storage_.items + size_; }
-  field* begin() noexcept { return storage_.items; }
-  field* end() noexcept { return storage_.items + size_; }
+  const field* begin() const noexcept { return items_; }
+  const field* end() const noexcept { return items_ + size_; }
+  field* begin() noexcept { return items_; }
+  field* end() noexcept { return items_ + size_; }
   const field& operator[](std::size_t i) const noexcept {
     RW_ASSERT(i < size_);
-    return storage_.items[i];
+    return items_[i];
   }
 
-  void clear() noexcept { size_ = 0; }
-  const field& append(std::string_view name, std::string_view value, field_id id,
-                      bool hop_by_hop) noexcept {
+  void clear() noexcept {
+    size_ = 0;
+    if (!grown_) return;
+    grown_.reset();
+    items_ = storage_.items;
+  }
+  // Moves all of them when there are more than fit in place.
+  void append(std::string_view name, std::string_view value, field_id id, bool hop_by_hop) noexcept {
     RW_ASSERT(size_ < fields_max);
-    field& one = storage_.items[size_++];
+    if (size_ == in_place && !grown_) grow();
+    field& one = items_[size_++];
     one.name = name;
     one.value = value;
     one.id = id;
     one.hop_by_hop = hop_by_hop;
-    return one;
   }
 
  private:
+  void grow() noexcept;
+
   std::size_t size_ = 0;
   // Not initialised: clearing it would cost more than parsing a head.
   union storage {
     storage() noexcept {}
-    field items[fields_max];
+    field items[in_place];
   } storage_;
+  field* items_ = storage_.items;
+  std::unique_ptr<field[]> grown_;
 };
 
 }  // namespace rw::http

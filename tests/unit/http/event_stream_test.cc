@@ -46,7 +46,7 @@ TEST(EventBounds, AreBehindEmptyLinesAlone) {
 
 bool takes(const std::string& fields) {
   const std::string text = "HTTP/1.1 200 OK\r\n" + fields + "\r\n";
-  const auto head = std::make_unique_for_overwrite<response_head>();
+  const auto head = std::make_unique<response_head>();
   EXPECT_EQ(parse_response(text, 0, {}, method::get, *head).state, progress::complete) << text;
   return is_event_stream(*head);
 }

@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <string>
+#include <vector>
 
 #include "guarded.h"
 #include "http/method.h"
@@ -99,6 +100,30 @@ TEST(Method, SafeAndIdempotent) {
   EXPECT_FALSE(is_idempotent(method::post));
   EXPECT_FALSE(is_idempotent(method::patch));
   EXPECT_FALSE(is_idempotent(method::other));
+}
+
+// Each is where it was put, at every size; what was cleared has room for as many again.
+TEST(FieldList, KeepsTheirOrderAsItGrows) {
+  field_list list;
+  std::vector<std::string> names(fields_max);
+  for (std::size_t i = 0; i < fields_max; ++i) names[i] = "n" + std::to_string(i);
+  for (const std::size_t size :
+       {field_list::in_place, fields_max, field_list::in_place + 1, std::size_t{1}}) {
+    list.clear();
+    EXPECT_TRUE(list.empty());
+    for (std::size_t i = 0; i < size; ++i) {
+      list.append(names[i], "v", i % 2 == 0 ? field_id::host : field_id::none, i % 3 == 0);
+    }
+    ASSERT_EQ(list.size(), size);
+    std::size_t i = 0;
+    for (const field& one : list) {
+      EXPECT_EQ(one.name, names[i]);
+      EXPECT_EQ(one.id, i % 2 == 0 ? field_id::host : field_id::none);
+      EXPECT_EQ(one.hop_by_hop, i % 3 == 0);
+      ++i;
+    }
+    EXPECT_EQ(i, size);
+  }
 }
 
 }  // namespace
