@@ -119,7 +119,12 @@ bool h2_stream::on_head(const http::h2_section& section, bool ends) {
   const char* flaw = got.state == http::progress::refused ? got.reason : nullptr;
   const bool interim = status < 200;
   // Each of them may be long, and no window holds them back.
-  if (flaw == nullptr && interim && ++interim_heads_ > interim_heads_max) flaw = "too_many_heads";
+  if (interim) interim_bytes_ += text.size();
+  if (flaw == nullptr && interim &&
+      (++interim_heads_ > interim_heads_max ||
+       interim_bytes_ > h2_link::origin_limits.head_bytes)) {
+    flaw = "too_many_heads";
+  }
   if (flaw == nullptr && interim && ends) flaw = "interim_head_ends_stream";
   if (flaw == nullptr && !interim) {
     has_head_ = true;
@@ -141,7 +146,9 @@ bool h2_stream::on_head(const http::h2_section& section, bool ends) {
   return true;
 }
 
+// Who has begun to answer has begun on the request, whatever it says: on_closed() has the rest.
 void h2_stream::on_refused() noexcept {
+  if (has_head_ || interim_heads_ != 0) return;
   closed_ = true;
   end_with(on_->is_told_to_end() ? ended_by_goaway : refused_by_origin);
 }
