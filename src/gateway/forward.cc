@@ -97,7 +97,7 @@ io::task<result<>> join(exchange& x, upstream::server_pool& pool) {
   result<> opened;
   for (unsigned tries = 0; tries < tries_max; ++tries) {
     x.downstream->abort_on_hangup(nullptr);
-    x.upstream = pool.join(x.to->servers[x.server]);
+    x.upstream = pool.join(x.to->servers[x.server], x.request.has_body());
     const bool is_first = x.upstream->requests == 1;
     x.on->counters().add(is_first ? observe::counter::upstream_opened
                                   : observe::counter::upstream_reused);
@@ -230,7 +230,8 @@ io::task<> stop_upload(exchange& x) {
 // to wait for it.
 void suspect(exchange& x, upstream_stage at) noexcept {
   if (x.upstream->carried() == nullptr || at == upstream_stage::connect) return;
-  x.upstream->carried()->on().suspect(x.on->loop().now() - x.connected);
+  upstream::h2_link& link = x.upstream->carried()->on();
+  x.callers_time ? link.doubt() : link.suspect(x.on->loop().now() - x.connected);
 }
 
 io::task<> let_go(exchange& x) {

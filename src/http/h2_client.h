@@ -34,8 +34,13 @@ class h2_client final : public h2_endpoint {
   bool told_to_end() const noexcept { return told_to_end_; }
   // Goes on reading: neither side has found something that ends the connection at once.
   bool goes_on() const noexcept;
+  // It has, for what the other side did, and has said so.
+  bool has_failed() const noexcept { return has_failed_; }
   // How many streams may be under way at once: what the other side says, and limits.streams.
   std::uint32_t streams_max() const noexcept;
+  // Some of a body could leave: the other side has not left the window shut that all streams share
+  // (RFC 9113 6.9).
+  bool has_window() const noexcept;
   // Another stream may begin at all.
   bool may_begin() const noexcept;
 

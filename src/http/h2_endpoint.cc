@@ -166,6 +166,9 @@ int h2_endpoint::callbacks::on_sent(nghttp2_session*, const nghttp2_frame* frame
     of(self).passed_data();
   }
   if (frame->hd.type == NGHTTP2_RST_STREAM) of(self).count_reset(frame->rst_stream.error_code);
+  if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+    of(self).has_failed_ = true;
+  }
   const bool has_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
   if (has_end && ends_stream(*frame)) of(self).sent_end(frame->hd.stream_id);
   return 0;

@@ -117,6 +117,7 @@ class h2_endpoint {
   h2_section section_;         // of the header section that comes in
   bool has_settings_ = false;  // the peer's have come
   bool told_to_end_ = false;   // by the peer's GOAWAY
+  bool has_failed_ = false;    // our own GOAWAY with an error has gone out
   std::uint32_t glitches_ = 0;
 
  private:

@@ -153,19 +153,21 @@ class Hostile(harness.SystemTest):
         self.endless(frame(0xbe, 0, 0, bytes(64)))
 
     def test_a_body_that_no_window_admits(self):
-        """A client that reads nothing, and an origin that sends all the same."""
-        taken = threading.Event()
+        """A client that reads nothing, and an origin that sends all the same: until its connection is ended."""
+        over = threading.Event()
 
         def say():
-            yield frame(HEADERS, END_HEADERS, 1, OK)
-            for _ in range(2048):
-                yield frame(DATA, 0, 1, bytes(16384))
-            taken.set()
+            try:
+                yield frame(HEADERS, END_HEADERS, 1, OK)
+                while True:
+                    yield frame(DATA, 0, 1, bytes(16384))
+            finally:
+                over.set()
         gate = self.start(say)
         before = gate.resident_bytes()
         with h2_client.connect(gate, tls=False, settings={INITIAL_WINDOW_SIZE: 0}) as client:
             number = client.begin("GET", "/")
-            self.assertTrue(taken.wait(harness.patience(20)))
+            self.assertTrue(over.wait(harness.patience(20)))
             self.assertLess(gate.resident_bytes() - before, 8 << 20)
             client.h2.increment_flow_control_window(1 << 20, number)
             client.flush()
