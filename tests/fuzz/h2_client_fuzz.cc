@@ -17,7 +17,7 @@ namespace {
 using namespace rw::http;
 
 constexpr std::uint32_t streams_max = 8;
-constexpr std::size_t requests_max = 64;
+constexpr std::size_t requests_max = 24;
 
 void must(bool claim) {
   if (!claim) std::abort();
@@ -123,7 +123,7 @@ class carrier {
       const bool posts = (habits_ & 2U) != 0 && all_.size() % 2 == 1;
       all_.push_back(std::make_unique<answer>());
       answer& made = *all_.back();
-      made.left = posts ? 40'000 : 0;
+      made.left = posts ? 20'000 : 0;
       made.id = session_.request(posts ? "POST / HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n"
                                        : "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
                                  "https", !posts, made);
