@@ -148,6 +148,10 @@ io::task<result<>> send_request(exchange& x) {
     }
     head = http::head_writer(space.room());
   }
+  if (x.upstream->stream.is_carried() && head.size() > http::h2_client::head_max) {
+    co_return failure(
+        {fault::too_large, origin::local, false, 0, "the head is too large to share"});
+  }
   // What an origin of HTTP/2 was sent in vain comes before what has yet to come.
   std::string_view body = x.first_body;
   std::string trailers;

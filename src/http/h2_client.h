@@ -25,6 +25,11 @@ class h2_answer_events : public h2_stream_events {
 
 class h2_client final : public h2_endpoint {
  public:
+  // What a request's head may measure, as text: one HEADERS and less than eight CONTINUATION
+  // frames. More of them are an attack to many servers (nghttp2's default among them), which end
+  // the connection for it, whoever else is served there.
+  static constexpr std::size_t head_max = 128U << 10U;
+
   // `limits.head` is for answers; `limits.streams` is what the other side is asked for at most.
   explicit h2_client(const h2_limits& limits);
 
@@ -44,9 +49,9 @@ class h2_client final : public h2_endpoint {
   // Another stream may begin at all.
   bool may_begin() const noexcept;
 
-  // The head of a request as text, with its request line and Host, and with nothing in it that RFC
-  // 9113 8.2.2 forbids. `ends`: there is no body, else pull() is asked for it. The stream's id; 0:
-  // none may begin. `to` is told what becomes of it, until on_closed().
+  // The head of a request as text, head_max at most, with its request line and Host, and with
+  // nothing in it that RFC 9113 8.2.2 forbids. `ends`: there is no body, else pull() is asked for
+  // it. The stream's id; 0: none may begin. `to` is told what becomes of it, until on_closed().
   std::int32_t request(std::string_view head, std::string_view scheme, bool ends,
                        h2_answer_events& to);
 

@@ -78,6 +78,14 @@ class Changes(UpstreamH2):
         self.assertGreater(spoken.count(b"PRI"), 1)
         self.assertIn(b"GET", spoken)
 
+    def test_heads_of_clients_that_servers_end_a_connection_for(self):
+        gateway = self.start(lambda peer, call: peer.answer(call, 200, b"ok"), listener='limits.head_bytes = "256KiB"')
+        for size, status in ((10, 200), (60_000, 200), (200_000, 431), (10, 200)):
+            self.assertEqual(gateway.get("/", headers={"X-Long": "~" * size}).status, status)
+        self.assertEqual([len(call.get("x-long")) for call in self.served.calls], [10, 60_000, 10])
+        self.assertEqual(self.served.connections, 1)
+        self.assertEqual(gateway.wait_for_access(status=431)["reason"], "head_too_large")
+
     def test_a_head_that_drips_holds_up_its_connection_for_ten_seconds(self):
         def drip(peer, call):
             if call.get(":path") != "/drips" or len(served.calls) > 1:
