@@ -97,7 +97,7 @@ io::task<result<>> join(exchange& x, upstream::server_pool& pool) {
   result<> opened;
   for (unsigned tries = 0; tries < tries_max; ++tries) {
     x.downstream->abort_on_hangup(nullptr);
-    x.upstream = pool.join(x.to->servers[x.server]);
+    x.upstream = pool.join(x.to->servers[x.server], x.request.has_body());
     const bool is_first = x.upstream->requests == 1;
     x.on->counters().add(is_first ? observe::counter::upstream_opened
                                   : observe::counter::upstream_reused);
@@ -147,6 +147,10 @@ io::task<result<>> send_request(exchange& x) {
       co_return failure({fault::too_large, origin::local, false, 0, "the head outgrew its buffer"});
     }
     head = http::head_writer(space.room());
+  }
+  if (x.upstream->stream.is_carried() && head.size() > http::h2_client::head_max) {
+    co_return failure(
+        {fault::too_large, origin::local, false, 0, "the head is too large to share"});
   }
   // What an origin of HTTP/2 was sent in vain comes before what has yet to come.
   std::string_view body = x.first_body;
@@ -230,7 +234,8 @@ io::task<> stop_upload(exchange& x) {
 // to wait for it.
 void suspect(exchange& x, upstream_stage at) noexcept {
   if (x.upstream->carried() == nullptr || at == upstream_stage::connect) return;
-  x.upstream->carried()->on().suspect(x.on->loop().now() - x.connected);
+  upstream::h2_link& link = x.upstream->carried()->on();
+  x.callers_time ? link.doubt() : link.suspect(x.on->loop().now() - x.connected);
 }
 
 io::task<> let_go(exchange& x) {

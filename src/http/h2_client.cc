@@ -35,6 +35,10 @@ std::uint32_t h2_client::streams_max() const noexcept {
                                        session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
 }
 
+bool h2_client::has_window() const noexcept {
+  return nghttp2_session_get_remote_window_size(session_) > 0;
+}
+
 bool h2_client::may_begin() const noexcept {
   return !told_to_end_ && nghttp2_session_check_request_allowed(session_) != 0;
 }

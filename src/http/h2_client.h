@@ -25,6 +25,11 @@ class h2_answer_events : public h2_stream_events {
 
 class h2_client final : public h2_endpoint {
  public:
+  // What a request's head may measure, as text: one HEADERS and less than eight CONTINUATION
+  // frames. More of them are an attack to many servers (nghttp2's default among them), which end
+  // the connection for it, whoever else is served there.
+  static constexpr std::size_t head_max = 128U << 10U;
+
   // `limits.head` is for answers; `limits.streams` is what the other side is asked for at most.
   explicit h2_client(const h2_limits& limits);
 
@@ -34,14 +39,19 @@ class h2_client final : public h2_endpoint {
   bool told_to_end() const noexcept { return told_to_end_; }
   // Goes on reading: neither side has found something that ends the connection at once.
   bool goes_on() const noexcept;
+  // It has, for what the other side did, and has said so.
+  bool has_failed() const noexcept { return has_failed_; }
   // How many streams may be under way at once: what the other side says, and limits.streams.
   std::uint32_t streams_max() const noexcept;
+  // Some of a body could leave: the other side has not left the window shut that all streams share
+  // (RFC 9113 6.9).
+  bool has_window() const noexcept;
   // Another stream may begin at all.
   bool may_begin() const noexcept;
 
-  // The head of a request as text, with its request line and Host, and with nothing in it that RFC
-  // 9113 8.2.2 forbids. `ends`: there is no body, else pull() is asked for it. The stream's id; 0:
-  // none may begin. `to` is told what becomes of it, until on_closed().
+  // The head of a request as text, head_max at most, with its request line and Host, and with
+  // nothing in it that RFC 9113 8.2.2 forbids. `ends`: there is no body, else pull() is asked for
+  // it. The stream's id; 0: none may begin. `to` is told what becomes of it, until on_closed().
   std::int32_t request(std::string_view head, std::string_view scheme, bool ends,
                        h2_answer_events& to);
 

@@ -24,6 +24,10 @@ constexpr std::uint32_t no_priorities = 1;
 constexpr std::uint64_t section_factor = 16;
 constexpr std::uint32_t updates_max = 1000;
 constexpr std::uint32_t updates_per_frame = 2;
+// What a head may measure that we send: more than anybody writes (gateway/head_space.h), with what
+// nghttp2 takes HPACK to cost at most. One that it will not send looks like a refusal of the
+// peer's.
+constexpr std::size_t sent_section_max = (1U << 20U) + std::size_t{16} * (fields_max + 64);
 
 }  // namespace
 
@@ -48,9 +52,11 @@ void h2_endpoint::callbacks::fail(h2_endpoint& session, std::int32_t id, h2_erro
 int h2_endpoint::callbacks::on_begin(nghttp2_session*, const nghttp2_frame* frame, void* self) {
   h2_endpoint& session = of(self);
   session.section_size_ = 0;
-  session.expect_updates();
-  session.passed_data();
   const auto kind = frame->headers.cat;
+  if (kind == NGHTTP2_HCAT_REQUEST || !session.is_over(frame->hd.stream_id)) {
+    session.expect_updates();
+    session.passed_data();
+  }
   session.begin_section(frame->hd.stream_id,
                         kind == NGHTTP2_HCAT_REQUEST || kind == NGHTTP2_HCAT_RESPONSE);
   return 0;
@@ -73,22 +79,20 @@ int h2_endpoint::callbacks::on_field(nghttp2_session*, const nghttp2_frame*, ngh
 // The header of a frame, before anything is known of the rest.
 int h2_endpoint::callbacks::on_header(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
   h2_endpoint& session = of(self);
-  const bool ends = (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame->type) {
     case NGHTTP2_HEADERS:
-      if (session.is_over(frame->stream_id)) session.count_strays(1, frame->length);
+      if (session.is_over(frame->stream_id)) {
+        session.count_strays(1, frame->length + h2_frames::header_bytes);
+      }
       break;
     case NGHTTP2_DATA:
       session.data_.add(static_cast<std::uint32_t>(frame->length));
-      if (frame->length == 0 && !ends) {
-        ++session.glitches_;
-      } else {
-        session.passed_data();
-      }
       break;
     case NGHTTP2_SETTINGS:
-    case NGHTTP2_PING:
       if ((frame->flags & NGHTTP2_FLAG_ACK) == 0) ++session.glitches_;
+      break;
+    case NGHTTP2_RST_STREAM:
+      session.count_reset_of_peer(frame->stream_id);
       break;
     case NGHTTP2_WINDOW_UPDATE:
       session.updates_ > 0 ? --session.updates_ : ++session.glitches_;
@@ -120,6 +124,12 @@ int h2_endpoint::callbacks::on_frame(nghttp2_session*, const nghttp2_frame* fram
       break;
     }
     case NGHTTP2_DATA:
+      // Padding is nothing, however much of it there is.
+      if (!ends_stream(*frame) && frame->hd.length <= frame->data.padlen) {
+        ++session.glitches_;
+        break;
+      }
+      session.passed_data();
       if (!ends_stream(*frame)) break;
       if (h2_stream_events* const stream = stream_of(session.session_, id)) stream->on_end({});
       break;
@@ -156,6 +166,9 @@ int h2_endpoint::callbacks::on_sent(nghttp2_session*, const nghttp2_frame* frame
     of(self).passed_data();
   }
   if (frame->hd.type == NGHTTP2_RST_STREAM) of(self).count_reset(frame->rst_stream.error_code);
+  if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+    of(self).has_failed_ = true;
+  }
   const bool has_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
   if (has_end && ends_stream(*frame)) of(self).sent_end(frame->hd.stream_id);
   return 0;
@@ -227,6 +240,7 @@ h2_endpoint::h2_endpoint(side which, const h2_limits& limits)
   nghttp2_option_set_no_http_messaging(rules, 1);
   nghttp2_option_set_no_auto_window_update(rules, 1);
   nghttp2_option_set_no_closed_streams(rules, 1);
+  nghttp2_option_set_max_send_header_block_length(rules, sent_section_max);
   nghttp2_option_set_max_continuations(rules, continuations_max);
   nghttp2_option_set_max_settings(rules, settings_max);
   // Frames of other types are passed over without a word to on_header().
@@ -281,13 +295,21 @@ void h2_endpoint::count_reset(std::uint32_t error) noexcept {
   if (error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR) ++glitches_;
 }
 
-// Not one that GOAWAY has said will not be served: what comes for it was on its way.
+// Of its own streams a client may give up as many as it has begun, so each of them costs. An origin
+// answers for none but ours, each of which it can refuse once.
+void h2_endpoint::count_reset_of_peer(std::int32_t id) noexcept {
+  if (side_ == side::server || is_over(id)) ++glitches_;
+}
+
+// Not one that GOAWAY has said will not be served: what comes for it was on its way. One that we
+// have reset is over, though nobody may have been told yet.
 bool h2_endpoint::is_over(std::int32_t id) const noexcept {
   const bool was_begun =
       side_ == side::server
           ? id <= nghttp2_session_get_last_proc_stream_id(session_)
           : static_cast<std::uint32_t>(id) < nghttp2_session_get_next_stream_id(session_);
-  return was_begun && nghttp2_session_get_stream_remote_close(session_, id) < 0;
+  return was_begun && (nghttp2_session_get_stream_remote_close(session_, id) < 0 ||
+                       stream_of(session_, id) == nullptr);
 }
 
 // RFC 9113 5.1: what comes for a stream that we have reset is ignored; what comes for another one

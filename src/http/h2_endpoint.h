@@ -78,11 +78,12 @@ class h2_endpoint {
   std::uint64_t open_section() const noexcept { return frames_.open_section(); }
 
   // What costs a peer next to nothing and us more, or is never done by one that is well, counts as
-  // a glitch: streams that it resets, or makes us reset; SETTINGS, PING, PRIORITY and unknown
-  // frames; empty DATA; DATA and HEADERS of a stream that is over, beyond what may have been on its
-  // way; WINDOW_UPDATE beyond two for each DATA frame and header section; more fields than anybody
-  // may have. With limits.glitches of them the connection has used up our
-  // patience: it ends with ENHANCE_YOUR_CALM. So many are forgotten:
+  // a glitch: streams that it makes us reset, and those that a client resets; SETTINGS, PING,
+  // PRIORITY and unknown frames; DATA with nothing or only padding in it; DATA, HEADERS and
+  // RST_STREAM of a stream that is over, beyond what may have been on its way; WINDOW_UPDATE beyond
+  // two for each DATA frame and header section; more fields than anybody may have. With
+  // limits.glitches of them the connection has used up our patience: it ends with
+  // ENHANCE_YOUR_CALM. So many are forgotten:
   void pardon(std::uint32_t glitches) noexcept;
   bool out_of_patience() const noexcept { return glitches_ >= limits_.glitches; }
 
@@ -116,6 +117,7 @@ class h2_endpoint {
   h2_section section_;         // of the header section that comes in
   bool has_settings_ = false;  // the peer's have come
   bool told_to_end_ = false;   // by the peer's GOAWAY
+  bool has_failed_ = false;    // our own GOAWAY with an error has gone out
   std::uint32_t glitches_ = 0;
 
  private:
@@ -132,6 +134,7 @@ class h2_endpoint {
 
   void expect_updates() noexcept;
   void count_reset(std::uint32_t error) noexcept;
+  void count_reset_of_peer(std::int32_t id) noexcept;
   bool is_over(std::int32_t id) const noexcept;
   void count_stray_data() noexcept;
   void count_strays(std::uint64_t frames, std::uint64_t octets) noexcept;

@@ -11,6 +11,7 @@ namespace rw::http {
 // Beside the library that reads them, which does not say that it is in the middle of something.
 class h2_frames {
  public:
+  static constexpr std::uint32_t header_bytes = 9;
   // `from_client`: its preface (RFC 9113 3.4) comes first.
   explicit h2_frames(bool from_client = true) noexcept : left_(from_client ? preface_bytes : 0) {}
   // All that comes, in pieces of any size.
@@ -30,7 +31,6 @@ class h2_frames {
   const tally& data() const noexcept { return data_; }
 
  private:
-  static constexpr std::uint32_t header_bytes = 9;
   static constexpr std::uint32_t preface_bytes = 24;
   void read_header() noexcept;
   void end_frame() noexcept;

@@ -102,7 +102,7 @@ io::task<result<>> h2_link::agree(mono_time by) {
 io::task<result<>> h2_link::listen() {
   while (!ending_) {
     if (!session_.goes_on()) {
-      if (is_told_to_end() && streams_.empty()) break;
+      if (is_told_to_end() && !session_.has_failed()) break;  // nothing is under way any more
       co_return failure(broken("the server breaks the protocol of HTTP/2"));
     }
     if (socket_.input().empty()) {
@@ -126,6 +126,7 @@ io::task<result<>> h2_link::listen() {
 result<> h2_link::take_input() {
   forget_glitches();
   received_at_ = loop().now();
+  asked_at_ = {};
   const bool sound = session_.receive(socket_.input());
   socket_.consume(socket_.input().size());
   const std::uint64_t section = session_.open_section();
@@ -180,15 +181,16 @@ void h2_link::wake_all() noexcept {
 bool h2_link::is_worn() const noexcept {
   if (draining_ || ending_) return true;
   if (terms_.requests_max != 0 && requests_ >= terms_.requests_max) return true;
-  return is_open() && !session_.may_begin();
+  return is_open() && (!session_.may_begin() || session_.streams_max() == 0);
 }
 
 std::uint32_t h2_link::streams_max() const noexcept {
   return is_open() ? session_.streams_max() : terms_.streams;
 }
 
-bool h2_link::takes_more(std::uint32_t streams) const noexcept {
+bool h2_link::takes_more(std::uint32_t streams, bool sends) const noexcept {
   if (is_over() || is_worn()) return false;
+  if (sends && is_open() && !session_.has_window()) return false;
   const std::uint32_t most = is_open() ? streams_max() : std::min(streams, streams_max());
   return streams_.size() < most;
 }
@@ -203,8 +205,12 @@ void h2_link::end() noexcept {
   is_opening() ? socket_.abort(fault::canceled) : socket_.interrupt_receive();
 }
 
-void h2_link::suspect(nanoseconds patience) noexcept {
-  if (is_open() && loop().now() - received_at_ >= patience) drain();
+void h2_link::suspect(nanoseconds waited) noexcept {
+  if (is_open() && loop().now() - received_at_ >= waited / 2) drain();
+}
+
+void h2_link::doubt() noexcept {
+  if (is_open() && asked_at_ != mono_time{} && loop().now() - asked_at_ >= silence_min) drain();
 }
 
 void h2_link::add(h2_stream& one) {
@@ -227,7 +233,20 @@ bool h2_link::has_place_for(const h2_stream& one) const noexcept {
 
 std::int32_t h2_link::begin(std::string_view head, bool ends, h2_stream& one) {
   if (!is_open() || !session_.may_begin()) return 0;
+  if (asked_at_ == mono_time{}) asked_at_ = loop().now();
   return session_.request(head, terms_.tls ? "https" : "http", ends, one);
+}
+
+void h2_link::reset(std::int32_t id, http::h2_error why) {
+  session_.reset(id, why);
+  flush();
+  const mono_time now = loop().now();
+  const auto passed = std::chrono::floor<std::chrono::seconds>(now - resets_since_);
+  const auto seconds = std::clamp<std::int64_t>(passed.count(), 0, resets_max);
+  const unsigned forgotten = static_cast<unsigned>(seconds) * resets_per_second;
+  resets_ -= std::min(forgotten, resets_);
+  if (seconds > 0) resets_since_ = now;
+  if (++resets_ > resets_max) draining_ = true;
 }
 
 bool h2_link::holds_up(std::int32_t id) const noexcept {

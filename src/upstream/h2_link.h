@@ -40,6 +40,13 @@ class h2_link {
   // each second, and two for each frame that carries something.
   static constexpr std::uint32_t glitches_max = 1000;
   static constexpr std::uint32_t glitches_per_second = 100;
+  // Streams that we reset: beyond so many at once, and so many more each second, it gets no more
+  // requests. Servers bear about 200 in 30 s before they end a connection for it (CVE-2023-44487),
+  // whoever else is served there; so one client's whims cost connections and nobody's answers.
+  static constexpr unsigned resets_max = 50;
+  static constexpr unsigned resets_per_second = 2;
+  // A caller's own deadline says nothing of a connection that was silent for less.
+  static constexpr std::chrono::seconds silence_min{1};
   // All pieces of a header section, which keeps everything else from coming.
   static constexpr std::chrono::seconds section_time_max{10};
 
@@ -56,8 +63,8 @@ class h2_link {
   bool is_open() const noexcept { return state_ == state::open; }
   bool is_over() const noexcept { return state_ == state::over; }
   // Another stream may be made of it; `streams`: how many there are at most, while that is not
-  // known.
-  bool takes_more(std::uint32_t streams) const noexcept;
+  // known. `sends`: one with a body, which has to leave.
+  bool takes_more(std::uint32_t streams, bool sends) const noexcept;
   // How many it has at once, as far as is known.
   std::uint32_t streams_max() const noexcept;
   std::size_t streams() const noexcept { return streams_.size(); }
@@ -77,9 +84,12 @@ class h2_link {
   nanoseconds handshake_time() const noexcept { return handshake_time_; }
   // Why it is_over().
   const error& why() const noexcept { return why_; }
-  // A stream has waited in vain: where nothing at all has come for `patience`, nobody else is to
-  // wait here.
-  void suspect(nanoseconds patience) noexcept;
+  // A stream has waited in vain for so long: where nothing at all has come for half of that, nobody
+  // else is to wait here. What comes at first is often only the server's word to our SETTINGS.
+  void suspect(nanoseconds waited) noexcept;
+  // The same for one that waited for less than a server may take, by its caller's own will: where
+  // nothing has come for silence_min since somebody first asked for something.
+  void doubt() noexcept;
 
   // ---- for its streams
   io::loop& loop() const noexcept { return socket_.loop(); }
@@ -90,6 +100,7 @@ class h2_link {
   bool has_place_for(const h2_stream& one) const noexcept;
   // As of h2_client::request().
   std::int32_t begin(std::string_view head, bool ends, h2_stream& one);
+  void reset(std::int32_t id, http::h2_error why);
   // What was said to the session is sent before this turn of the loop ends.
   void flush();
   bool is_told_to_end() const noexcept { return session_.told_to_end(); }
@@ -128,6 +139,9 @@ class h2_link {
   nanoseconds handshake_time_{0};
   mono_time idle_since_;
   mono_time received_at_;
+  mono_time asked_at_;  // first, of what was since then; mono_time{}: nothing
+  unsigned resets_ = 0;
+  mono_time resets_since_;
   mono_time forgotten_;        // until when glitches were
   std::uint64_t section_ = 0;  // the header section that has begun and not ended; 0: none
   mono_time section_since_;

@@ -32,18 +32,16 @@ h2_stream::h2_stream(std::shared_ptr<h2_link> on)
 }
 
 h2_stream::~h2_stream() {
-  if (is_open()) {
-    on_->session().reset(id_, h2_error::cancel);
-    on_->flush();
-  }
+  if (is_open()) on_->reset(id_, h2_error::cancel);
   on_->remove(*this);
 }
 
 io::task<result<>> h2_stream::opened() {
-  while (on_->is_opening()) {
-    const result<> woken = co_await receive(mono_time::max());
-    if (failed()) co_return woken;
-  }
+  result<> woken;
+  while (on_->is_opening() && !failed()) woken = co_await receive(mono_time::max());
+  // Woken for a connection that is there, it may find that it is no more: receive() says why.
+  if (failed()) woken = co_await receive(mono_time::max());
+  if (failed()) co_return woken;
   if (on_->is_over()) co_return failure(on_->why());
   if (!on_->has_place_for(*this)) {
     co_return failure({.code = fault::exhausted,
@@ -103,13 +101,13 @@ bool h2_stream::is_stuck() noexcept { return on_->holds_up(id_); }
 void h2_stream::on_abort(fault why) noexcept {
   if (!is_open()) return;
   closed_ = true;
-  on_->session().reset(id_, why == fault::malformed ? h2_error::protocol_error : h2_error::cancel);
-  on_->flush();
+  on_->reset(id_, why == fault::malformed ? h2_error::protocol_error : h2_error::cancel);
 }
 
 void h2_stream::lose(const error& why) noexcept {
   closed_ = true;
-  whole_ ? end_sending_with(why) : end_with(why);
+  if (whole_) return end_sending_with(why);
+  end_with(id_ == 0 && on_->is_told_to_end() ? ended_by_goaway : why);
 }
 
 bool h2_stream::on_head(const http::h2_section& section, bool ends) {
@@ -119,7 +117,12 @@ bool h2_stream::on_head(const http::h2_section& section, bool ends) {
   const char* flaw = got.state == http::progress::refused ? got.reason : nullptr;
   const bool interim = status < 200;
   // Each of them may be long, and no window holds them back.
-  if (flaw == nullptr && interim && ++interim_heads_ > interim_heads_max) flaw = "too_many_heads";
+  if (interim) interim_bytes_ += text.size();
+  if (flaw == nullptr && interim &&
+      (++interim_heads_ > interim_heads_max ||
+       interim_bytes_ > h2_link::origin_limits.head_bytes)) {
+    flaw = "too_many_heads";
+  }
   if (flaw == nullptr && interim && ends) flaw = "interim_head_ends_stream";
   if (flaw == nullptr && !interim) {
     has_head_ = true;
@@ -141,7 +144,9 @@ bool h2_stream::on_head(const http::h2_section& section, bool ends) {
   return true;
 }
 
+// Who has begun to answer has begun on the request, whatever it says: on_closed() has the rest.
 void h2_stream::on_refused() noexcept {
+  if (has_head_ || interim_heads_ != 0) return;
   closed_ = true;
   end_with(on_->is_told_to_end() ? ended_by_goaway : refused_by_origin);
 }

@@ -70,6 +70,7 @@ class h2_stream final : public net::carried_stream, public http::h2_answer_event
   bool asks_for_head_ = false;  // HEAD: its answer has no body
   bool may_have_body_ = true;
   unsigned interim_heads_ = 0;
+  std::size_t interim_bytes_ = 0;
   bool has_length_ = false;
   bool whole_ = false;            // the answer has come to its end
   std::uint64_t length_ = 0;      // Content-Length

@@ -52,11 +52,11 @@ void server_pool::use_tls(std::shared_ptr<const tls::client_context> how, unsign
   for (const auto& link : links_) link->drain();
 }
 
-connection_ptr server_pool::join(const server& to) {
+connection_ptr server_pool::join(const server& to, bool sends) {
   std::shared_ptr<h2_link> found;
   for (const auto& link : links_) {
     if (link->is_open()) streams_known_ = link->streams_max();
-    if (!found && link->takes_more(streams_known_)) found = link;
+    if (!found && link->takes_more(streams_known_, sends)) found = link;
   }
   const bool fresh = !found;
   if (fresh) {

@@ -85,8 +85,9 @@ class server_pool {
 
   bool speaks_h2() const noexcept { return rules_.h2; }
   // Of a server that speaks HTTP/2: a stream of a connection that has room for one, or of a new one
-  // (`requests` is 1), which begins to open now: see h2_stream::opened().
-  connection_ptr join(const server& to);
+  // (`requests` is 1), which begins to open now: see h2_stream::opened(). `sends`: a body, which
+  // nobody's who leaves the window of a whole connection shut is to wait for.
+  connection_ptr join(const server& to, bool sends = false);
 
   // From now on its connections speak TLS as `how` says, or plainly when that is null. What was
   // made under other terms is closed: connections and sessions that a certificate was shown for

@@ -153,15 +153,13 @@ class Hostile(harness.SystemTest):
         self.endless(frame(0xbe, 0, 0, bytes(64)))
 
     def test_a_body_that_no_window_admits(self):
-        """A client that reads nothing, and an origin that sends all the same: its connection ends."""
-        sent = []
+        """A client that reads nothing, and an origin that sends all the same: until its connection is ended."""
         over = threading.Event()
 
         def say():
             try:
                 yield frame(HEADERS, END_HEADERS, 1, OK)
-                for number in range(1 << 20):
-                    sent.append(number)
+                while True:
                     yield frame(DATA, 0, 1, bytes(16384))
             finally:
                 over.set()
@@ -170,7 +168,6 @@ class Hostile(harness.SystemTest):
         with h2_client.connect(gate, tls=False, settings={INITIAL_WINDOW_SIZE: 0}) as client:
             number = client.begin("GET", "/")
             self.assertTrue(over.wait(harness.patience(20)))
-            self.assertLess(len(sent), 4096)
             self.assertLess(gate.resident_bytes() - before, 8 << 20)
             client.h2.increment_flow_control_window(1 << 20, number)
             client.flush()

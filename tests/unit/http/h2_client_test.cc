@@ -1,125 +1,14 @@
 #include "http/h2_client.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
-#include <memory>
 #include <string>
-#include <vector>
+
+#include "h2_client_world.h"
 
 namespace rw::http {
 namespace {
 
-constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// Frames as RFC 9113 4.1 has them, by hand: what is sent here no library would send.
-std::string frame(unsigned type, unsigned flags, std::uint32_t stream, std::string_view payload) {
-  std::string out;
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  for (const unsigned octet : {size >> 16U, size >> 8U, size, type, flags, stream >> 24U,
-                               stream >> 16U, stream >> 8U, stream}) {
-    out += static_cast<char>(octet & 0xffU);
-  }
-  return out.append(payload);
-}
-
-constexpr unsigned data = 0, headers = 1, reset = 3, settings = 4, push = 5, ping = 6, goaway = 7,
-                   continuation = 9;
-constexpr unsigned end_stream = 1, end_headers = 4;
-constexpr std::string_view ok = "\x88";  // HPACK (RFC 7541): :status 200
-
-// A literal field without indexing.
-std::string field(std::string_view name, std::string_view value) {
-  std::string out(1, '\0');
-  out += static_cast<char>(name.size());
-  out.append(name);
-  out += static_cast<char>(value.size());
-  return out.append(value);
-}
-
-std::string number(std::uint32_t n) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out += static_cast<char>(n >> shift & 0xffU);
-  return out;
-}
-
-struct answer final : h2_answer_events {
-  bool on_head(const h2_section& section, bool ends) override {
-    unsigned status = 0;
-    std::string text;
-    const outcome got = section.make_response(text, status);
-    flaw = got.reason;
-    if (got.state == progress::refused) return false;
-    heads += text;
-    head = status >= 200;
-    ended = ends;
-    return true;
-  }
-  bool has_head() const noexcept override { return head; }
-  void on_refused() noexcept override { refused = true; }
-  void on_data(std::string_view bytes) override { body += bytes; }
-  void on_end(std::string lines) override {
-    ended = true;
-    answer_trailers = std::move(lines);
-  }
-  void on_closed(bool in_order) override { closed = in_order ? "in order" : "reset"; }
-  pulled pull(std::span<char> room) override {
-    const std::size_t size = std::min(room.size(), request.size());
-    request.copy(room.data(), size);
-    request.erase(0, size);
-    return {size, request.empty()};
-  }
-  std::string_view trailers() override { return {}; }
-
-  std::string heads, body, answer_trailers, closed, request;
-  std::string flaw;
-  bool head = false, ended = false, refused = false;
-};
-
-class H2Client : public testing::Test {
- protected:
-  bool say(std::string_view bytes) {
-    const bool sound = session_.receive(bytes);
-    session_.write(said_, SIZE_MAX);
-    return sound;
-  }
-  void begin() {
-    session_.write(said_, SIZE_MAX);
-    ASSERT_TRUE(say(frame(settings, 0, 0, "")));
-  }
-  // A GET on stream 1, then 3 and so on.
-  answer& ask(std::string_view head = "GET / HTTP/1.1\r\nhost: a\r\n\r\n") {
-    answers_.emplace_back(std::make_unique<answer>());
-    last_ = session_.request(head, "https", true, *answers_.back());
-    session_.write(said_, SIZE_MAX);
-    return *answers_.back();
-  }
-  // What the session has said: its frames of a type, payload alone.
-  std::vector<std::string> heard(unsigned type) const {
-    std::vector<std::string> found;
-    for (std::string_view left = std::string_view(said_).substr(preface.size());
-         left.size() >= 9;) {
-      const auto octet = [&](std::size_t i) -> std::size_t {
-        return static_cast<unsigned char>(left[i]);
-      };
-      const std::size_t size = octet(0) << 16U | octet(1) << 8U | octet(2);
-      if (octet(3) == type) found.emplace_back(left.substr(9, size));
-      left.remove_prefix(9 + size);
-    }
-    return found;
-  }
-  // That the session has ended the connection, with which error.
-  std::uint32_t last_error() const {
-    const std::vector<std::string> all = heard(goaway);
-    return all.empty() ? UINT32_MAX : static_cast<unsigned char>(all.back().at(7));
-  }
-  bool is_over() const { return !session_.goes_on() || last_error() != UINT32_MAX; }
-
-  h2_client session_{{.head = {}, .streams = 4, .glitches = 100}};
-  std::vector<std::unique_ptr<answer>> answers_;
-  std::int32_t last_ = 0;
-  std::string said_;
-};
+using namespace test;
 
 TEST_F(H2Client, BeginsWithThePrefaceAndAdmitsNoPush) {
   session_.write(said_, SIZE_MAX);
@@ -135,10 +24,10 @@ TEST_F(H2Client, ARequestAndItsAnswer) {
   answer& one = ask("GET /a?b HTTP/1.1\r\nhost: a.example\r\nX-One: 1\r\n\r\n");
   EXPECT_EQ(last_, 1);
   ASSERT_EQ(heard(headers).size(), 1U);
-  ASSERT_TRUE(say(frame(headers, end_headers, 1, std::string(ok) + field("x-two", "2"))));
+  ASSERT_TRUE(say(frame(headers, end_headers, 1, std::string(ok) + literal("x-two", "2"))));
   EXPECT_EQ(one.heads, "HTTP/1.1 200 OK\r\nx-two: 2\r\n\r\n");
   ASSERT_TRUE(say(frame(data, 0, 1, "hello")));
-  ASSERT_TRUE(say(frame(headers, end_headers | end_stream, 1, field("x-sum", "5"))));
+  ASSERT_TRUE(say(frame(headers, end_headers | end_stream, 1, literal("x-sum", "5"))));
   EXPECT_EQ(one.body, "hello");
   EXPECT_EQ(one.answer_trailers, "x-sum: 5\r\n");
   EXPECT_EQ(one.closed, "in order");
@@ -147,7 +36,8 @@ TEST_F(H2Client, ARequestAndItsAnswer) {
 TEST_F(H2Client, InterimHeadsComeBeforeTheFinalOne) {
   begin();
   answer& one = ask();
-  ASSERT_TRUE(say(frame(headers, end_headers, 1, field(":status", "103") + field("link", "</a>"))));
+  ASSERT_TRUE(
+      say(frame(headers, end_headers, 1, literal(":status", "103") + literal("link", "</a>"))));
   EXPECT_FALSE(one.head);
   ASSERT_TRUE(say(frame(headers, end_headers | end_stream, 1, ok)));
   EXPECT_EQ(one.heads, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
@@ -155,23 +45,23 @@ TEST_F(H2Client, InterimHeadsComeBeforeTheFinalOne) {
 
 TEST_F(H2Client, HeadsThatBreakTheProtocolResetTheStreamAlone) {
   const std::map<std::string, std::string> bad{
-      {field("x-a", "1"), "missing_status"},
-      {field(":status", "20"), "bad_status"},
-      {field(":status", "2000"), "bad_status"},
-      {field(":status", "101"), "bad_status"},
-      {field(":status", "099"), "bad_status"},
+      {literal("x-a", "1"), "missing_status"},
+      {literal(":status", "20"), "bad_status"},
+      {literal(":status", "2000"), "bad_status"},
+      {literal(":status", "101"), "bad_status"},
+      {literal(":status", "099"), "bad_status"},
       {std::string(ok) + std::string(ok), "duplicate_pseudo_header"},
-      {field("x-a", "1") + std::string(ok), "pseudo_header_after_field"},
-      {std::string(ok) + field(":path", "/"), "unknown_pseudo_header"},
-      {std::string(ok) + field("X-A", "1"), "uppercase_field_name"},
-      {std::string(ok) + field("x a", "1"), "bad_field_name"},
-      {std::string(ok) + field("x-a", "1\r\nx-b: 2"), "bad_field_value"},
-      {std::string(ok) + field("x-a", " 1"), "space_around_field_value"},
-      {std::string(ok) + field("connection", "close"), "connection_specific_field"},
-      {std::string(ok) + field("transfer-encoding", "chunked"), "connection_specific_field"},
-      {std::string(ok) + field("content-length", "1") + field("content-length", "1"),
+      {literal("x-a", "1") + std::string(ok), "pseudo_header_after_field"},
+      {std::string(ok) + literal(":path", "/"), "unknown_pseudo_header"},
+      {std::string(ok) + literal("X-A", "1"), "uppercase_field_name"},
+      {std::string(ok) + literal("x a", "1"), "bad_field_name"},
+      {std::string(ok) + literal("x-a", "1\r\nx-b: 2"), "bad_field_value"},
+      {std::string(ok) + literal("x-a", " 1"), "space_around_field_value"},
+      {std::string(ok) + literal("connection", "close"), "connection_specific_field"},
+      {std::string(ok) + literal("transfer-encoding", "chunked"), "connection_specific_field"},
+      {std::string(ok) + literal("content-length", "1") + literal("content-length", "1"),
        "duplicate_content_length"},
-      {std::string(ok) + field("content-length", "-1"), "bad_content_length"},
+      {std::string(ok) + literal("content-length", "-1"), "bad_content_length"},
   };
   begin();
   for (const auto& [section, reason] : bad) {
@@ -238,7 +128,7 @@ TEST_F(H2Client, WhatEndsTheConnection) {
       {"a section in endless pieces",
        [] {
          std::string all = frame(headers, 0, 1, ok);
-         for (int i = 0; i < 200; ++i) all += frame(continuation, 0, 1, field("x-a", "1"));
+         for (int i = 0; i < 200; ++i) all += frame(continuation, 0, 1, literal("x-a", "1"));
          return all;
        }()},
   };

@@ -225,7 +225,9 @@ TEST_F(H2Session, FloodsOfSmallFrames) {
       {"PING", frame(ping, 0, 0, "12345678")},
       {"PRIORITY", frame(2, 0, 3, std::string("\0\0\0\0\0", 5))},
       {"unknown", frame(0xab, 0, 0, "x")},
+      {"answers to a PING that we did not send", frame(ping, 1, 0, "12345678")},
       {"empty DATA", frame(data, 0, 1, "")},
+      {"DATA with nothing but padding", frame(data, 8, 1, std::string("\3\0\0\0", 4))},
       {"WINDOW_UPDATE", frame(update, 0, 0, number(1))}};
   for (const auto& [name, one] : floods) {
     SCOPED_TRACE(name);
@@ -246,7 +248,8 @@ TEST_F(H2Session, DataOfAStreamThatItsClientHasEnded) {
   const std::map<std::string, std::string> floods{
       {"DATA", frame(data, 0, 1, "x")},
       {"DATA that ends it again", frame(data, end_stream, 1, "")},
-      {"HEADERS", frame(headers, end_headers | end_stream, 1, get)}};
+      {"HEADERS", frame(headers, end_headers | end_stream, 1, get)},
+      {"HEADERS with nothing in it", frame(headers, end_headers, 1, "")}};
   for (const auto& [name, one] : floods) {
     SCOPED_TRACE(name);
     h2_session session(*this, {.glitches = 100});
