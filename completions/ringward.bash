@@ -30,7 +30,7 @@ _ringward_files() {
 
 _ringward_value() {
   case $1 in
-    --address | --host | --interval | --limit | --listener | --method | --path | --sort | --top) ;;
+    --address | --host | --interval | --limit | --listener | --method | --path | --seconds | --sort | --top) ;;
     --group) _ringward_offer -g ;;
     *) _ringward_files -f ;;
   esac

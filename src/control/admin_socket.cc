@@ -16,6 +16,7 @@
 #include "control/limits_command.h"
 #include "control/log_command.h"
 #include "control/process.h"
+#include "control/profile_command.h"
 #include "control/request_explain.h"
 
 namespace rw::control {
@@ -66,6 +67,9 @@ io::task<> admin_socket::serve(net::stream& client) {
   } else if (command.starts_with("connections\t")) {
     admin_answer listed = co_await list_connections(process_, command);
     a = std::move(listed);
+  } else if (command.starts_with("profile\t")) {
+    admin_answer taken = co_await take_profile(process_, client, command);
+    a = std::move(taken);
   } else if (command == "limits" || command.starts_with("limits\t")) {
     admin_answer listed = co_await list_limits(process_, command);
     a = std::move(listed);

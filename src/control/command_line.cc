@@ -27,6 +27,7 @@
 #include "control/log_command.h"
 #include "control/origin_names.h"
 #include "control/process.h"
+#include "control/profile_command.h"
 #include "control/revoke_command.h"
 #include "control/setup.h"
 #include "control/top_command.h"
@@ -326,6 +327,8 @@ int run_command_line(int argc, char** argv) {
   add_limits(app, limits, admin.gate, status);
   top_options top;
   add_top(app, top, admin.gate, status);
+  profile_options profile;
+  add_profile(app, profile, admin.gate, status);
   std::string level;
   add_log(app, level, admin.gate, status);
 

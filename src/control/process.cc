@@ -350,6 +350,7 @@ io::task<> process::wait_for_workers(mono_time deadline) {
 }
 
 io::task<> process::stop(ending how) {
+  profile_.end();
   if (how == ending::stop) listeners_.forget(manager_);
   const bool outlived = how == ending::restart && listeners_.outlive_us(manager_);
   nanoseconds limit = settings().server.drain_timeout;

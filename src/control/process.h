@@ -21,6 +21,7 @@
 #include "control/lockdown.h"
 #include "control/memory_bound.h"
 #include "control/origin_names.h"
+#include "control/profiler.h"
 #include "control/reach.h"
 #include "control/redis_log.h"
 #include "control/request_explain.h"
@@ -114,6 +115,9 @@ class process {
   // Has each worker answer, how many of which there are; while ready().
   std::size_t ask_clients(const std::shared_ptr<const gateway::client_question>& what);
   std::uint64_t open_now() const;  // client connections
+  // For `ringward profile`; while ready().
+  profile_turn& profile() noexcept { return profile_; }
+  std::vector<workers::sampled> sampled_threads() const { return workers_->sampled_threads(); }
   // The access log as lines for people, whatever the configuration says: the demo's. Before
   // start().
   void make_readable() noexcept { readable_ = true; }
@@ -209,6 +213,7 @@ class process {
   net::inherited_sockets passed_admin_;  // of that one
   net::stream* earlier_ = nullptr;       // in take_audit_records()
   upgrades upgrades_;
+  profile_turn profile_;
   observe::log log_;
   observe::label_names labels_;
   std::shared_ptr<tls::ticket_keys> tickets_;

@@ -167,6 +167,7 @@ io::task<> process::hand_over(net::stream& to, asker who) {
 }
 
 io::task<> process::rest_for_upgrade() {
+  profile_.end();
   if (admin_page_) co_await admin_page_->rest(0, std::chrono::seconds{1});
   if (admin_socket_) co_await admin_socket_->rest(1, commands_patience);  // this is one
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -81,6 +82,8 @@ struct workers::one {
   std::promise<result<io::loop*>> ready;
   io::loop* loop = nullptr;
   std::atomic<bool> answered = true;  // the last answer_command
+  pid_t id = 0;                       // the kernel's; known once `ready` is
+  phase_samples samples;
   std::thread thread;
 };
 
@@ -94,6 +97,9 @@ void workers::run(one& self, gateway::worker_parts parts) {
   CPU_SET(self.cpu, &set);
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
   pthread_setname_np(pthread_self(), ("worker-" + std::to_string(parts.index)).c_str());
+
+  self.id = ::gettid();
+  count_phases(&self.samples);
 
   // Made here: a ring of one issuer belongs to the thread that enables it.
   auto kernel = io::ring::create(ring_entries);
@@ -254,6 +260,16 @@ std::vector<nanoseconds> workers::cpu_time() const {
                        ::clock_gettime(clock, &used) == 0;
     list.push_back(known ? std::chrono::seconds{used.tv_sec} + nanoseconds{used.tv_nsec}
                          : nanoseconds{0});
+  }
+  return list;
+}
+
+std::vector<workers::sampled> workers::sampled_threads() const {
+  std::vector<sampled> list;
+  for (const auto& self : all_) {
+    sampled one{.thread = self->id, .samples = &self->samples};
+    ::pthread_getcpuclockid(self->thread.native_handle(), &one.clock);  // or it stays as it is
+    list.push_back(one);
   }
   return list;
 }

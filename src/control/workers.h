@@ -1,6 +1,8 @@
 // The worker threads: started, told things, waited for.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <functional>
 #include <latch>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/phase.h"
 #include "gateway/client_rows.h"
 #include "gateway/hash_pool.h"
 #include "gateway/snapshot.h"
@@ -77,6 +80,13 @@ class workers {
   std::vector<const observe::counters*> counters() const;
   // That each thread has used so far; costs the workers nothing. 0 of one that has ended.
   std::vector<nanoseconds> cpu_time() const;
+  // What a sampler needs of each thread, for as long as these live.
+  struct sampled {
+    pid_t thread = 0;      // as the kernel calls it
+    clockid_t clock = -1;  // of its CPU time; -1: it has ended
+    const phase_samples* samples = nullptr;
+  };
+  std::vector<sampled> sampled_threads() const;
   std::vector<observe::log_queue*> queues() const;  // of the access log
   std::vector<observe::log_queue*> audit_queues() const;
 

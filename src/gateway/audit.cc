@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/phase.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
 
@@ -136,6 +137,7 @@ bool auditor::write_folded(const observe::audit_fold::entry& one, wall_time at) 
 }
 
 void auditor::decide(exchange& x) {
+  const phase_scope about(phase::log);
   if (!is_on()) return;
   const mono_time now = x.on->loop().now();
   if (!x.decision.admitted()) {
@@ -204,6 +206,7 @@ void auditor::end(exchange& x) {
 }
 
 void auditor::look(connection* first, mono_time now, wall_time at) {
+  const phase_scope about(phase::log);
   if (!is_on()) return;
   fold_.sweep(now, false, [&](const auto& one) { return write_folded(one, at); });
   observe::audit_record r;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/phase.h"
 #include "http/chunked.h"
 #include "http/head.h"
 #include "net/stream.h"
@@ -21,6 +22,7 @@ struct decoded {
 // All the data in `input`, moved together at its front: however many chunks an origin made of it,
 // one goes on.
 inline decoded decode_in_place(http::chunked_decoder& decoder, std::span<char> input) {
+  const phase_scope about(phase::http1);
   decoded found;
   char* const front = input.data();
   std::size_t size = 0;

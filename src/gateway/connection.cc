@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/base64url.h"
+#include "base/phase.h"
 #include "gateway/client_address.h"
 #include "gateway/client_bounds.h"
 #include "gateway/conduct.h"
@@ -24,6 +25,7 @@ constexpr nanoseconds last_call = std::chrono::seconds{1};
 enum class head_state : std::uint8_t { partial, complete, refused };
 
 head_state look_at_head(exchange& x, std::size_t seen, const config::listener_limits& limits) {
+  const phase_scope about(phase::http1);
   const http::head_limits bounds{limits.head_bytes, limits.header_count, limits.target_bytes};
   const http::outcome got = http::parse_request(x.downstream->input(), seen, bounds, x.request);
   if (got.state == http::progress::partial) return head_state::partial;

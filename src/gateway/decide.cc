@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/phase.h"
 #include "gateway/ban.h"
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
@@ -250,6 +251,7 @@ void write_shared_key(const exchange& x, std::size_t i, std::string& out) {
 }
 
 verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
+  const phase_scope about(phase::decide);
   // Browsers send no credentials with it: its answer says nothing that a stranger may not know.
   if (x.preflight) return judge_preflight(x);
   verdict v = authenticate(x, answer);
@@ -259,12 +261,14 @@ verdict judge_caller(exchange& x, const auth::slow_answer* answer) {
 }
 
 verdict judge_known(exchange& x) {
+  const phase_scope about(phase::decide);
   const verdict v = admit(x, x.route->identity_limits);
   if (!v.admitted()) return v;
   return check_body(x);
 }
 
 void decide(exchange& x) {
+  const phase_scope about(phase::decide);
   const listener_plan& from = x.state->listeners[x.client->listener];
   take_head(x);
   x.keep_alive = x.request.keep_alive && !x.on->draining() && !x.downstream->worn_out() &&
@@ -300,6 +304,7 @@ auth::presented presented_by(const exchange& x) noexcept {
 }
 
 bool charge_body(exchange& x, std::size_t octets) noexcept {
+  const phase_scope about(phase::decide);
   for (std::size_t i = 0; i < x.limit_count; ++i) {
     const config::limit& rules = x.state->limits->at(x.limits[i].index);
     if (rules.cost != config::limit_cost::request_bytes) continue;

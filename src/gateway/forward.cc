@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/phase.h"
 #include "gateway/body.h"
 #include "gateway/client_address.h"
 #include "gateway/connection.h"
@@ -172,6 +173,12 @@ io::task<result<>> send_request(exchange& x) {
   co_return invited;
 }
 
+http::outcome look_at_answer(exchange& x, std::size_t seen) {
+  const phase_scope about(phase::http1);
+  return http::parse_response(x.upstream->stream.input(), seen, origin_limits, x.request.verb,
+                              x.response);
+}
+
 // Until the head of the final answer is in `response`; its bytes are still in the stream's input.
 io::task<result<>> read_answer(exchange& x) {
   net::stream& from = x.upstream->stream;
@@ -181,8 +188,7 @@ io::task<result<>> read_answer(exchange& x) {
   for (;;) {
     if (from.input().size() > seen) {
       if (x.first_byte == mono_time{}) x.first_byte = x.on->loop().now();
-      const http::outcome got =
-          http::parse_response(from.input(), seen, origin_limits, x.request.verb, x.response);
+      const http::outcome got = look_at_answer(x, seen);
       if (got.state == http::progress::refused) {
         co_return failure({fault::malformed, origin::upstream, false, 0, got.reason});
       }

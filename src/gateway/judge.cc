@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/phase.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
@@ -59,6 +60,7 @@ bool was_not_begun(const exchange& x, const error& why) noexcept {
 }
 
 bool choose_server(exchange& x, upstream_use& use, const upstream::server_pool* tried) noexcept {
+  const phase_scope about(phase::forward);
   upstream::demand wanted;
   wanted.now = x.on->loop().now();
   wanted.random = x.on->random();

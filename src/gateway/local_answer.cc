@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/phase.h"
 #include "base/text.h"
 #include "gateway/connection.h"
 #include "gateway/epoch.h"
@@ -101,6 +102,7 @@ std::string https_location(const exchange& x) {
 }
 
 answer local_answer(exchange& x, std::string& store) {
+  const phase_scope about(phase::answer);
   if (x.preflight) return {.status = 204};
   const config::route& route = *x.route->settings;
   switch (route.action) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/phase.h"
 #include "gateway/ban.h"
 #include "gateway/connection.h"
 #include "gateway/worker.h"
@@ -158,6 +159,7 @@ std::string_view tls_name(const connection& c) noexcept {
 }
 
 void record(exchange& x) {
+  const phase_scope about(phase::log);
   const mono_time now = x.on->loop().now();
   if (x.status == 0) {
     // Nobody was answered: the client left, with a head begun or nothing at all.
@@ -201,6 +203,7 @@ void record_no_proxy_header(connection& c, const char* reason, mono_time began) 
 }
 
 void record_handshake(connection& c, const result<>& outcome, mono_time began) {
+  const phase_scope about(phase::log);
   observe::counters& counted = c.on.counters();
   const tls::codec& tls = *c.downstream.tls();
   if (!outcome) {

@@ -1,3 +1,4 @@
+#include "base/phase.h"
 #include "base/text.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
@@ -81,6 +82,7 @@ void write_forwarded(const exchange& x, http::head_writer& out) {
 }  // namespace
 
 bool write_request_head(exchange& x, const upstream::server& to, http::head_writer& out) {
+  const phase_scope about(phase::forward);
   const request_rules& rules = x.route->request;
   const config::route& route = *x.route->settings;
   const std::string_view path = route.strip_prefix ? route::without_prefix(route, x.path) : x.path;

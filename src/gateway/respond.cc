@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/phase.h"
 #include "base/text.h"
 #include "gateway/ban.h"
 #include "gateway/connection.h"
@@ -44,6 +45,7 @@ void write_allow(const exchange& x, std::string& store, http::head_writer& out) 
 }
 
 void write_refusal_fields(const exchange& x, std::string& store, http::head_writer& out) {
+  const phase_scope about(phase::answer);
   const unsigned status = x.decision.status;
   if (status == 405) write_allow(x, store, out);
   if (!x.caller.allowed() && (status == 401 || status == 403 || status == 400)) {
@@ -176,6 +178,7 @@ void give_up_client(exchange& x) noexcept {
 }
 
 answer problem(unsigned status, std::string& store, std::string_view detail) {
+  const phase_scope about(phase::answer);
   store = fmt::format(R"({{"type":"about:blank","title":"{}","status":{})",
                       http::reason_phrase(status), status);
   // RFC 9457 3.2: an extension member, what clients of an `auth_request` verifier look for.

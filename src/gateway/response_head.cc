@@ -1,3 +1,4 @@
+#include "base/phase.h"
 #include "gateway/connection.h"
 #include "gateway/forward.h"
 #include "gateway/worker.h"
@@ -40,6 +41,7 @@ bool is_passed_on(const exchange& x, const http::field& one) noexcept {
 }
 
 void write_common_fields(const exchange& x, http::head_writer& out) {
+  const phase_scope about(phase::answer);
   const bool tls = x.client->downstream.tls() != nullptr;
   const response_rules& rules = x.route != nullptr ? x.route->response : x.state->unrouted;
   out.text(tls ? rules.added_tls : rules.added_plain);
@@ -59,6 +61,7 @@ void write_common_fields(const exchange& x, http::head_writer& out) {
 }
 
 bool write_switch_head(exchange& x, http::head_writer& out) {
+  const phase_scope about(phase::answer);
   out.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {
     if (is_passed_on(x, one)) out.field(one.name, one.value);
@@ -72,6 +75,7 @@ bool write_switch_head(exchange& x, http::head_writer& out) {
 }
 
 bool write_response_head(exchange& x, body_coding body, http::head_writer& out) {
+  const phase_scope about(phase::answer);
   out.status_line(x.response.status, x.response.reason);
   for (const http::field& one : x.response.fields) {
     if (is_passed_on(x, one)) out.field(one.name, one.value);

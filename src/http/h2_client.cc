@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/phase.h"
 #include "http/h2_library.h"
 
 namespace rw::http {
@@ -45,6 +46,7 @@ bool h2_client::may_begin() const noexcept {
 
 std::int32_t h2_client::request(std::string_view head, std::string_view scheme, bool ends,
                                 h2_answer_events& to) {
+  const phase_scope about(phase::http2);
   std::string text(head);
   const std::string_view all(text);
   const std::size_t method = std::min(all.find(' '), all.size());

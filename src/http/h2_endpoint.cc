@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/phase.h"
 #include "base/text.h"
 #include "http/h2_library.h"
 
@@ -270,6 +271,7 @@ void h2_endpoint::submit_settings() {
 h2_endpoint::~h2_endpoint() { nghttp2_session_del(session_); }
 
 bool h2_endpoint::receive(std::string_view bytes) {
+  const phase_scope about(phase::http2);
   const auto* octets = reinterpret_cast<const std::uint8_t*>(bytes.data());
   frames_.pass(bytes);
   const ssize_t taken = nghttp2_session_mem_recv(session_, octets, bytes.size());
@@ -327,6 +329,7 @@ void h2_endpoint::count_strays(std::uint64_t frames, std::uint64_t octets) noexc
 }
 
 void h2_endpoint::write(std::string& out, std::size_t enough) {
+  const phase_scope about(phase::http2);
   while (out.size() < enough) {
     room_ = enough - out.size();
     const std::uint8_t* bytes = nullptr;

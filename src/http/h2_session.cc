@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/phase.h"
 #include "http/h2_library.h"
 
 namespace rw::http {
@@ -50,6 +51,7 @@ void h2_session::closed(std::int32_t id, std::uint32_t error) {
 }
 
 void h2_session::answer(std::int32_t id, std::string_view head, bool ends) {
+  const phase_scope about(phase::http2);
   constexpr std::size_t code_at = std::string_view("HTTP/1.1 ").size();
   constexpr std::size_t code_size = 3;
   std::string text(head);

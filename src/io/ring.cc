@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/phase.h"
 #include "io/capability.h"
 #include "io/restrictions.h"
 
@@ -186,6 +187,7 @@ void ring::backend::enter(unsigned submit, unsigned wait, mono_time deadline) {
     argument.ts = reinterpret_cast<std::uintptr_t>(&until);
   }
   ++counters.enters;
+  const phase_scope about(phase::kernel);
   io_uring_enter2(static_cast<unsigned>(uring.enter_ring_fd), submit, wait,
                   enter_flags | IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
                   reinterpret_cast<sigset_t*>(&argument), sizeof argument);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/phase.h"
 #include "io/ring.h"
 
 namespace rw::io {
@@ -20,6 +21,7 @@ namespace {
 // do not have, since the ring would then answer EAGAIN where it is to wait. Nothing is issued in
 // between: operations run in enter() alone.
 std::int32_t splice_without_waiting(int from, int to, int socket, std::size_t bytes) noexcept {
+  const phase_scope about(phase::kernel);
   int on = 1;
   int off = 0;
   ::ioctl(socket, FIONBIO, &on);
@@ -32,12 +34,14 @@ std::int32_t splice_without_waiting(int from, int to, int socket, std::size_t by
 }  // namespace
 
 result<int> ring::open_stream_socket(int family) {
+  const phase_scope about(phase::kernel);
   const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(kernel_error(errno, origin::local));
   return fd;
 }
 
 result<sockaddr_storage> ring::peer_address(int fd) {
+  const phase_scope about(phase::kernel);
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
@@ -47,6 +51,7 @@ result<sockaddr_storage> ring::peer_address(int fd) {
 }
 
 result<sockaddr_storage> ring::local_address(int fd) {
+  const phase_scope about(phase::kernel);
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
@@ -56,11 +61,13 @@ result<sockaddr_storage> ring::local_address(int fd) {
 }
 
 void ring::set_no_delay(int fd) {
+  const phase_scope about(phase::kernel);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // unix sockets refuse: no matter
 }
 
 void ring::watch_peer(int fd, const liveness& how) noexcept {
+  const phase_scope about(phase::kernel);
   const auto set = [fd](int level, int option, int value) {
     ::setsockopt(fd, level, option, &value, sizeof value);
   };
@@ -72,11 +79,13 @@ void ring::watch_peer(int fd, const liveness& how) noexcept {
 }
 
 void ring::bound_unacknowledged(int fd, std::chrono::milliseconds at_most) noexcept {
+  const phase_scope about(phase::kernel);
   const auto value = static_cast<unsigned>(at_most.count());
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
 }
 
 result<pipe_ends> ring::open_pipe(std::size_t bytes) {
+  const phase_scope about(phase::kernel);
   std::array<int, 2> fds{};
   if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
     return failure(kernel_error(errno, origin::local));
@@ -100,27 +109,42 @@ std::int32_t ring::splice_out(const pipe_ends& from, int socket, std::size_t byt
 }
 
 bool ring::has_input(int fd) noexcept {
+  const phase_scope about(phase::kernel);
   char one = 0;
   return ::recv(fd, &one, sizeof one, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 std::size_t ring::unacknowledged(int fd) noexcept {
+  const phase_scope about(phase::kernel);
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 nanoseconds ring::round_trip(int fd) noexcept {
+  const phase_scope about(phase::kernel);
   tcp_info known{};
   socklen_t size = sizeof known;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &known, &size) != 0) return nanoseconds{0};
   return std::chrono::microseconds{known.tcpi_rtt};
 }
 
-void ring::shutdown_write(int fd) noexcept { ::shutdown(fd, SHUT_WR); }
-void ring::shutdown(int fd) noexcept { ::shutdown(fd, SHUT_RDWR); }
-void ring::close(int fd) noexcept { ::close(fd); }
+void ring::shutdown_write(int fd) noexcept {
+  const phase_scope about(phase::kernel);
+  ::shutdown(fd, SHUT_WR);
+}
+
+void ring::shutdown(int fd) noexcept {
+  const phase_scope about(phase::kernel);
+  ::shutdown(fd, SHUT_RDWR);
+}
+
+void ring::close(int fd) noexcept {
+  const phase_scope about(phase::kernel);
+  ::close(fd);
+}
 
 void ring::reset(int fd) noexcept {
+  const phase_scope about(phase::kernel);
   const linger at_once{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   ::close(fd);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/phase.h"
 #include "tls/io.h"
 #include "tls/suites.h"
 
@@ -36,7 +37,10 @@ codec::codec(codec&& other) noexcept
       close_sent_(other.close_sent_),
       peer_closed_(other.peer_closed_) {}
 
-codec::~codec() { wolfSSL_free(ssl_); }
+codec::~codec() {
+  const phase_scope about(phase::tls);
+  wolfSSL_free(ssl_);
+}
 
 bool codec::found_no_protocol() const noexcept {
   constexpr int no_application_protocol = 120;
@@ -90,6 +94,7 @@ step codec::fail(int library_code, output& out) {
 }
 
 step codec::handshake(std::span<const std::byte>& in, output& out) {
+  const phase_scope about(phase::tls);
   if (stage_ == stage::failed) return flush(out), step::failed;
   if (flush(out) != step::done) return step::want_output;
   if (stage_ == stage::established) return step::done;
@@ -108,6 +113,7 @@ step codec::after_handshake_call(int returned, output& out) {
 }
 
 transfer codec::read(std::span<const std::byte>& in, std::span<std::byte> plaintext, output& out) {
+  const phase_scope about(phase::tls);
   if (stage_ == stage::failed) return flush(out), transfer{.state = step::failed};
   RW_ASSERT(stage_ == stage::established);
   if (flush(out) != step::done) return {.state = step::want_output};
@@ -195,6 +201,7 @@ class gatherer {
 }  // namespace
 
 transfer codec::write(std::span<const std::span<const std::byte>> parts, output& out) {
+  const phase_scope about(phase::tls);
   if (stage_ == stage::failed) return flush(out), transfer{.state = step::failed};
   RW_ASSERT(stage_ == stage::established && !close_sent_ && !export_.done);
   RW_ASSERT(out.capacity >= fragment_bytes_min + record_overhead_max);
@@ -222,6 +229,7 @@ transfer codec::write(std::span<const std::span<const std::byte>> parts, output&
 }
 
 step codec::close(output& out) {
+  const phase_scope about(phase::tls);
   if (stage_ == stage::established && !close_sent_) {
     RW_ASSERT(!export_.done);
     close_sent_ = true;

@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "base/assert.h"
+#include "base/phase.h"
 
 namespace rw::io {
 
@@ -77,6 +78,8 @@ void ring::offer(std::uint16_t id, std::span<std::byte> buffer) {
 }
 
 void ring::wait(mono_time deadline) {
+  // One that was entered and not left would have outlived the suspension of what entered it.
+  RW_ASSERT(phase_scope::current() == phase::other);
   backend& kernel = *backend_;
   world& in = kernel.in;
   ++kernel.counters.enters;

@@ -2,6 +2,7 @@
 finishes what it has under way. docs/systemd.md."""
 
 import json
+import subprocess
 import time
 
 import client
@@ -109,6 +110,20 @@ class Upgrades(UpgradeTest):
         self.assertEqual(gate.get("/").status, 200)
         self.assertIn('ringward_upgrades_total{outcome="done"} 2\n', gate.metrics())
         gate.wait_for_log(r"ringward \S+, process \d+ has taken over$")
+
+    def test_a_profile_is_cut_short_and_holds_up_nobody(self):
+        gate = self.start(drain="1s")
+        profile = subprocess.Popen([harness.BINARY, "profile", "--seconds", "60", "--socket",
+                                    self.directory / "admin.sock"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(profile.communicate)
+        self.addCleanup(profile.kill)
+        harness.eventually(lambda: "already" in self.ask("profile", "--seconds", "1").stderr, within=20)
+        self.upgrade()
+        _, said = profile.communicate(timeout=harness.patience(5))
+        self.assertEqual((profile.returncode, said),
+                         (1, "the profile was cut short: this gate ends, or another one takes over\n"))
+        self.assertEqual(gate.wait(), 0)
+        self.assertEqual(self.ask("profile", "--seconds", "1").returncode, 0)
 
     def test_another_port_directory_and_number_of_workers(self):
         """What a reload refuses."""
