@@ -265,7 +265,7 @@ class Haproxy(Server):
         config = write(os.path.join(d, "haproxy.cfg"), f"""
             global
               nbthread 1
-              maxconn 16384
+              maxconn 9600
               maxpipes 256
               {"" if s.row.tickets else "tune.ssl.cachesize 0"}
               {logs[0]}
