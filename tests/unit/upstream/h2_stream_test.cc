@@ -38,7 +38,7 @@ TEST_F(H2UpstreamStream, NorOneThatIsRefusedWhenItsAnswerHasBegun) {
 }
 
 TEST_F(H2UpstreamStream, NorWhenAnInterimOneHasCome) {
-  const std::string hints("\0\7:status\003103", 12);
+  const std::string hints("\0\7:status\003103", 13);
   const error& why = failure_after(frame(headers, end_headers, 1, hints) +
                                    frame(goaway, 0, 0, number(0) + number(0)));
   EXPECT_FALSE(why.may_retry);
@@ -57,12 +57,13 @@ TEST_F(H2UpstreamStream, AnAnswerThatIsWholeCountsThoughItsStreamIsRefusedAfterw
 }
 
 TEST_F(H2UpstreamStream, InterimHeadsTogetherAreNoMoreThanOneHeadMayBe) {
-  std::string hints("\0\7:status\003103", 12);
-  for (int i = 0; i < 60; ++i) hints.append("\0\1x\x7f\1", 5).append(128, 'y');  // some 8 KiB
+  std::string hints("\0\7:status\003103", 13);
+  for (int i = 0; i < 60; ++i) hints.append("\0\1x\x7f\1", 5).append(128, '~');  // some 8 KiB
   const std::string one = frame(headers, end_headers, 1, hints);
   std::string nine;
   for (int i = 0; i < 9; ++i) nine += one;
   EXPECT_EQ(failure_after(nine).code, fault::malformed);
+  EXPECT_STREQ(last_->by->carried()->flaw(), "too_many_heads");
   EXPECT_TRUE(has_come(ends_.front(), reset, 1, 1));
 }
 
