@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import time
+import unittest
 
 import configs
 import credentials
@@ -62,23 +64,30 @@ class Profile(harness.SystemTest):
             return said if said.get("done", True) else None
         return harness.eventually(attempt, within=10, what="a profile")
 
-    def load(self, name, *words, path="/", enough=40):
-        """What profiles find while wrk is at it, until there are so many samples."""
-        host, port = self.gateway.address(name)[:2]
-        scheme = "https" if name == "tls" else "http"
-        split = words.index("--") if "--" in words else len(words)
-        wrk = subprocess.Popen(
-            ["wrk", "-t1", "-c16", "-d10m", "--timeout", "60s", *map(str, words[:split]),
-             f"{scheme}://{host}:{port}{path}", *map(str, words[split:])],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def found(self, enough=40):
+        """Samples by phase of profiles one after the other, until there are so many."""
         found = dict.fromkeys(PHASES, 0)
         deadline = time.monotonic() + harness.patience(90)
+        harness.eventually(lambda: re.search(r"(?m)^ringward_worker_requests_total.* [1-9]", self.gateway.metrics()),
+                           within=20, what="a load")
+        while sum(found.values()) < enough and time.monotonic() < deadline:
+            for phase, samples in self.by_phase(self.taken(2)).items():
+                found[phase] += samples
+        self.assertGreaterEqual(sum(found.values()), enough)
+        return found
+
+    def url(self, name, path="/"):
+        host, port = self.gateway.address(name)[:2]
+        return f"{'https' if name == 'tls' else 'http'}://{host}:{port}{path}"
+
+    def load(self, name, *words, path="/"):
+        """What is found while wrk is at it, none of whose requests may fail."""
+        split = words.index("--") if "--" in words else len(words)
+        wrk = subprocess.Popen(["wrk", "-t1", "-c16", "-d10m", "--timeout", "60s", *map(str, words[:split]),
+                                self.url(name, path), *map(str, words[split:])],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
-            harness.eventually(lambda: re.search(r"(?m)^ringward_worker_requests_total.* [1-9]", self.gateway.metrics()),
-                               within=20, what="wrk's requests")
-            while sum(found.values()) < enough and time.monotonic() < deadline:
-                for phase, samples in self.by_phase(self.taken(2)).items():
-                    found[phase] += samples
+            found = self.found()
             wrk.send_signal(signal.SIGINT)
             said, _ = wrk.communicate(timeout=harness.patience(60))
         finally:
@@ -86,7 +95,6 @@ class Profile(harness.SystemTest):
             wrk.wait()
         self.assertNotRegex(said, "Non-2xx|Socket errors|WARNING")
         self.assertRegex(said, r"\d+ requests in ")
-        self.assertGreaterEqual(sum(found.values()), enough)
         return found
 
     def by_phase(self, found):
@@ -115,6 +123,15 @@ class Profile(harness.SystemTest):
         samples = self.load("tls", "-H", "Connection: close")
         self.assertGreater(samples["tls"], sum(samples[one] for one in PHASES if one not in ("tls", "kernel")))
         self.assertGreater(samples["kernel"], 0)
+
+    @unittest.skipUnless(shutil.which("h2load"), "nghttp2-client, which has h2load, is not installed")
+    def test_frames_are_found_in_http2(self):
+        load = subprocess.Popen(["h2load", "-D", "600", "-c8", "-m16", self.url("tls")], stdout=subprocess.DEVNULL)
+        self.addCleanup(load.wait)
+        self.addCleanup(load.kill)
+        samples = self.found()
+        self.assertEqual(max(PHASES, key=samples.get), "http2")
+        self.assertEqual(samples["http1"], 0)
 
     def test_plain_http_is_the_kernels_and_has_no_tls(self):
         samples = self.load("main")
