@@ -81,9 +81,8 @@ std::uint64_t of_each_client(const config::configuration& of) {
     tls = tls || one.has_tls;
     h2 = h2 || serves_h2(one);
   }
-  return client_frames + (tls ? tls_state : 0) + (h2 ? h2_session : 0) +
-         of_each_exchange + allocated(head) +
-         (1 + pending_chunks) * allocated(buffer);
+  return client_frames + (tls ? tls_state : 0) + (h2 ? h2_session : 0) + of_each_exchange +
+         allocated(head) + (1 + pending_chunks) * allocated(buffer);
 }
 
 std::uint64_t of_each_worker(const config::configuration& of) {

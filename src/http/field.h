@@ -113,8 +113,8 @@ struct field {
 // What head_limits::header_count can be at most.
 inline constexpr std::size_t fields_max = 256;
 
-// Fields in the order they came. Nearly all heads fit in place; a larger one takes 10 KiB of the heap
-// until it is cleared.
+// Fields in the order they came. Nearly all heads fit in place; a larger one takes 10 KiB of the
+// heap until it is cleared.
 class field_list {
  public:
   static constexpr std::size_t in_place = 32;
@@ -142,7 +142,8 @@ class field_list {
     items_ = storage_.items;
   }
   // Moves all of them when there are more than fit in place.
-  void append(std::string_view name, std::string_view value, field_id id, bool hop_by_hop) noexcept {
+  void append(std::string_view name, std::string_view value, field_id id,
+              bool hop_by_hop) noexcept {
     RW_ASSERT(size_ < fields_max);
     if (size_ == in_place && !grown_) grow();
     field& one = items_[size_++];
