@@ -81,7 +81,7 @@ def static_inputs(build: Path):
         if match:
             found.add(match[1] or match[2])
     resolved = {(build / name).resolve() for name in found}
-    ours = (build.resolve() / "src", build.resolve() / "ringward.p")
+    ours = ((build / "src").resolve(), (build / "ringward.p").resolve())
     return sorted(file for file in resolved
                   if file.exists() and not any(file.is_relative_to(path) for path in ours))
 
