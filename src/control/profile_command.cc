@@ -55,8 +55,8 @@ gate_profile difference(const reading& from, const reading& to) {
 }
 
 std::optional<std::chrono::seconds> time_of(std::string_view command) {
-  const std::size_t tab = std::min(command.find('\t'), command.size() - 1);
-  const auto asked = parse_u64(command.substr(tab + 1));
+  cut(command, '\t');
+  const auto asked = parse_u64(command);
   if (!asked || *asked == 0 || *asked > profile_options::seconds_max) return std::nullopt;
   return std::chrono::seconds{*asked};
 }

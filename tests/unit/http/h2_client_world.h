@@ -9,28 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "h2_wire.h"
 #include "http/h2_client.h"
 
 namespace rw::http::test {
-
-inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// Frames as RFC 9113 4.1 has them, by hand: what is sent here no library would send.
-inline std::string frame(unsigned type, unsigned flags, std::uint32_t stream,
-                         std::string_view payload) {
-  std::string out;
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  for (const unsigned octet : {size >> 16U, size >> 8U, size, type, flags, stream >> 24U,
-                               stream >> 16U, stream >> 8U, stream}) {
-    out += static_cast<char>(octet & 0xffU);
-  }
-  return out.append(payload);
-}
-
-inline constexpr unsigned data = 0, headers = 1, reset = 3, settings = 4, push = 5, ping = 6,
-                          goaway = 7, update = 8, continuation = 9;
-inline constexpr unsigned end_stream = 1, end_headers = 4, padded = 8;
-inline constexpr std::string_view ok = "\x88";  // HPACK (RFC 7541): :status 200
 
 // A literal field without indexing.
 inline std::string literal(std::string_view name, std::string_view value) {
@@ -39,12 +21,6 @@ inline std::string literal(std::string_view name, std::string_view value) {
   out.append(name);
   out += static_cast<char>(value.size());
   return out.append(value);
-}
-
-inline std::string number(std::uint32_t n) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out += static_cast<char>(n >> shift & 0xffU);
-  return out;
 }
 
 struct answer final : h2_answer_events {
@@ -100,22 +76,11 @@ class H2Client : public testing::Test {
   }
   // What the session has said: its frames of a type, payload alone.
   std::vector<std::string> heard(unsigned type) const {
-    std::vector<std::string> found;
-    for (std::string_view left = std::string_view(said_).substr(preface.size());
-         left.size() >= 9;) {
-      const auto octet = [&](std::size_t i) -> std::size_t {
-        return static_cast<unsigned char>(left[i]);
-      };
-      const std::size_t size = octet(0) << 16U | octet(1) << 8U | octet(2);
-      if (octet(3) == type) found.emplace_back(left.substr(9, size));
-      left.remove_prefix(9 + size);
-    }
-    return found;
+    return heard_in(std::string_view(said_).substr(preface.size()), type);
   }
   // That the session has ended the connection, with which error.
   std::uint32_t last_error() const {
-    const std::vector<std::string> all = heard(goaway);
-    return all.empty() ? UINT32_MAX : static_cast<unsigned char>(all.back().at(7));
+    return goaway_in(std::string_view(said_).substr(preface.size()));
   }
   bool is_over() const { return !session_.goes_on() || last_error() != UINT32_MAX; }
 

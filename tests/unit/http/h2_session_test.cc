@@ -6,31 +6,24 @@
 #include <memory>
 #include <string>
 
+#include "h2_wire.h"
+
 namespace rw::http {
 namespace {
 
-constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// Frames as RFC 9113 4.1 has them, by hand: what is sent here no library would send.
-std::string frame(unsigned type, unsigned flags, std::uint32_t stream, std::string_view payload) {
-  std::string out;
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  for (const unsigned octet : {size >> 16U, size >> 8U, size, type, flags, stream >> 24U,
-                               stream >> 16U, stream >> 8U, stream}) {
-    out += static_cast<char>(octet & 0xffU);
-  }
-  return out.append(payload);
-}
-
-constexpr unsigned data = 0, headers = 1, reset = 3, settings = 4, ping = 6, goaway = 7, update = 8,
-                   continuation = 9;
-constexpr unsigned end_stream = 1, end_headers = 4;
-
-std::string number(std::uint32_t n) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out += static_cast<char>(n >> shift & 0xffU);
-  return out;
-}
+using test::continuation;
+using test::data;
+using test::end_headers;
+using test::end_stream;
+using test::frame;
+using test::goaway;
+using test::headers;
+using test::number;
+using test::ping;
+using test::preface;
+using test::reset;
+using test::settings;
+using test::update;
 
 // HPACK (RFC 7541): GET / over https from the static table, and :authority a as a literal.
 constexpr std::string_view get =
@@ -77,22 +70,8 @@ class H2Session : public testing::Test, public h2_session_events {
   void begin() { ASSERT_TRUE(say(std::string(preface) + frame(settings, 0, 0, ""))); }
 
   // What the session has said: its frames of a type, payload alone.
-  std::vector<std::string> heard(unsigned type) const {
-    std::vector<std::string> found;
-    for (std::string_view left = said_; left.size() >= 9;) {
-      const auto octet = [&](std::size_t i) -> std::size_t {
-        return static_cast<unsigned char>(left[i]);
-      };
-      const std::size_t size = octet(0) << 16U | octet(1) << 8U | octet(2);
-      if (octet(3) == type) found.emplace_back(left.substr(9, size));
-      left.remove_prefix(9 + size);
-    }
-    return found;
-  }
-  std::uint32_t last_error() const {
-    const std::vector<std::string> all = heard(goaway);
-    return all.empty() ? UINT32_MAX : static_cast<unsigned char>(all.back().at(7));
-  }
+  std::vector<std::string> heard(unsigned type) const { return test::heard_in(said_, type); }
+  std::uint32_t last_error() const { return test::goaway_in(said_); }
 
   std::map<std::int32_t, stream> streams_;
   h2_session session_{*this, {.head = {}, .streams = 4, .glitches = 100}};

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <list>
 
+#include "../http/h2_wire.h"
 #include "../net/stream_world.h"
 #include "http/h2_window.h"
 #include "upstream/h2_link.h"
@@ -14,28 +15,23 @@
 
 namespace rw::upstream::test {
 
+using http::test::data;
+using http::test::end_headers;
+using http::test::end_stream;
+using http::test::frame;
+using http::test::goaway;
+using http::test::headers;
+using http::test::number;
+using http::test::ok;
+using http::test::reset;
+using http::test::settings;
+using http::test::update;
 using io::test::descriptor;
 using net::test::outcome;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-inline constexpr unsigned data = 0, headers = 1, reset = 3, settings = 4, goaway = 7, update = 8;
-inline constexpr unsigned end_stream = 1, end_headers = 4;
 inline constexpr unsigned max_concurrent_streams = 3, initial_window_size = 4;
-inline constexpr std::string_view ok = "\x88";  // HPACK (RFC 7541): :status 200
-
-inline std::string number(std::uint32_t n) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out += static_cast<char>(n >> shift & 0xffU);
-  return out;
-}
-
-inline std::string frame(unsigned type, unsigned flags, std::uint32_t stream,
-                         std::string_view payload = {}) {
-  std::string out = number(static_cast<std::uint32_t>(payload.size()) << 8U | type);
-  out += static_cast<char>(flags);
-  return out.append(number(stream)).append(payload);
-}
 
 inline std::string setting(unsigned which, std::uint32_t value) {
   return frame(settings, 0, 0, std::string{'\0', static_cast<char>(which)} + number(value));
@@ -50,22 +46,9 @@ class origin_end {
   void leave() { fd_.reset(); }
   // Payloads of all frames of a type, on one stream or on any, that have come by now.
   std::vector<std::string> heard(unsigned type, std::uint32_t stream = UINT32_MAX) {
-    constexpr std::size_t preface_bytes = 24;
     if (fd_ >= 0) said_ += io::test::take_all(fd_);
-    std::vector<std::string> found;
-    for (std::string_view left =
-             std::string_view(said_).substr(std::min(preface_bytes, said_.size()));
-         left.size() >= 9;) {
-      const auto octet = [&](std::size_t i) {
-        return std::uint32_t{static_cast<unsigned char>(left[i])};
-      };
-      const std::size_t size = octet(0) << 16U | octet(1) << 8U | octet(2);
-      const std::uint32_t on = octet(5) << 24U | octet(6) << 16U | octet(7) << 8U | octet(8);
-      if (octet(3) == type && (stream == UINT32_MAX || stream == on))
-        found.emplace_back(left.substr(9, size));
-      left.remove_prefix(std::min(left.size(), 9 + size));
-    }
-    return found;
+    const std::size_t begin = std::min(http::test::preface.size(), said_.size());
+    return http::test::heard_in(std::string_view(said_).substr(begin), type, stream);
   }
   std::size_t octets(unsigned type, std::uint32_t stream) {
     std::size_t sum = 0;
