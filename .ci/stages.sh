@@ -6,7 +6,8 @@
 passed=0 failed=0 skipped=0
 start_all=$SECONDS
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+failures=$(mktemp)
+trap 'rm -f "$log" "$failures"' EXIT
 
 # stage TITLE COMMAND...
 stage() {
@@ -20,13 +21,18 @@ stage() {
     good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]} left=${BASH_REMATCH[4]:-0}
   fi
   if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+  if [ "$bad" != 0 ]; then
+    grep '^failed: ' "$log" || printf 'failed: exit status %s\n' "$status"
+  fi | sed "s/^failed:/failed: $title:/" >>"$failures"
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
   printf '### %s: %s in %d s (%d s in all)\n' "$title" \
     "$([ "$bad" = 0 ] && echo passed || echo FAILED)" $((SECONDS - start)) $((SECONDS - start_all))
 }
 
-# sum_up: the last line, and the exit status.
+# sum_up: what failed, once more and together, the last line, and the exit status.
 sum_up() {
+  echo
+  cat "$failures"
   if [ "$skipped" != 0 ]; then printf '\n%d skipped' "$skipped"; fi
   printf '\n%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -216,6 +216,16 @@ def describe(outcome: Outcome):
     sys.stdout.flush()
 
 
+def failures(outcome: Outcome):
+    """What failed, a line each: for the end of a log of which perhaps only the end is kept."""
+    cases = re.findall(r"^\[  FAILED  \] (\S+?),? ", outcome.output, re.M)
+    for kind, case, said in re.findall(r"^(FAIL|ERROR): (\S+)(.*?)(?=^=====|^Ran )", outcome.output, re.M | re.S):
+        last = [line for line in said.splitlines() if line and not line.startswith((" ", "-"))]
+        cases.append(f"{case}: {last[-1][:300] if last else kind}")
+    for case in cases or outcome.output.splitlines()[-1:]:
+        print(f"failed: {outcome.program.kind} {outcome.program.name}: {case}")
+
+
 def run_all(programs):
     """The native tests and the fuzz targets take a core each; system tests go two at a time, since
     their gates and clients have threads of their own."""
@@ -252,6 +262,9 @@ def main():
     outcomes = run_all(select(programs, args.filter))
     passed, failed, skipped = (sum(getattr(o, n) for o in outcomes)
                                for n in ("passed", "failed", "skipped"))
+    for one in outcomes:
+        if one.failed:
+            failures(one)
     if passed + failed + skipped == 0:
         print("no test has that name" if args.filter else "there is no test")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

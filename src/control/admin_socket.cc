@@ -18,6 +18,7 @@
 #include "control/process.h"
 #include "control/profile_command.h"
 #include "control/request_explain.h"
+#include "control/top_callers.h"
 
 namespace rw::control {
 namespace {
@@ -67,6 +68,9 @@ io::task<> admin_socket::serve(net::stream& client) {
   } else if (command.starts_with("connections\t")) {
     admin_answer listed = co_await list_connections(process_, command);
     a = std::move(listed);
+  } else if (command == "callers") {
+    const std::vector<top_row> rows = co_await find_top_callers(process_);
+    a = {.done = true, .text = callers_text(rows), .json = {}};
   } else if (command.starts_with("profile\t")) {
     admin_answer taken = co_await take_profile(process_, client, command);
     a = std::move(taken);

@@ -10,33 +10,20 @@
 
 #include "base/text.h"
 #include "control/admin_commands.h"
+#include "control/census.h"
 #include "control/json_text.h"
 #include "control/process.h"
 #include "control/text_table.h"
+#include "gateway/client_rows.h"
 
 namespace rw::control {
 namespace {
 
-using gateway::client_question;
 using gateway::client_row;
-
-// A worker that does not turn its loop for so long is one that hangs.
-constexpr std::chrono::seconds answers_within{1};
 
 struct client_list {
   std::vector<client_row> rows;  // of all workers
   std::size_t silent = 0;        // workers that have yet to answer
-};
-
-// What has come of the answers. The one who waits for them is gone before late ones come.
-struct census {
-  client_list found;
-  io::sleep* pause = nullptr;
-
-  void take(std::vector<client_row> rows) {
-    std::ranges::move(rows, std::back_inserter(found.rows));
-    if (--found.silent == 0 && pause != nullptr) pause->cut();
-  }
 };
 
 std::string place_of(const client_row& row) {
@@ -109,23 +96,23 @@ std::string json_of(const client_list& found, const config::configuration& setti
       .str();
 }
 
-io::task<client_list> ask_workers(process& of, std::size_t most, bool oldest) {
-  const auto told = std::make_shared<census>();
-  const auto asked = std::make_shared<client_question>();
-  asked->most = most;
-  asked->oldest = oldest;
-  asked->answer = [told](std::vector<client_row> rows) { told->take(std::move(rows)); };
-  told->found.silent = of.ask_clients(asked);
-  io::sleep pause(of.loop(), of.loop().now() + answers_within);
-  told->pause = &pause;
-  co_await pause;
-  told->pause = nullptr;
-  std::vector<client_row>& rows = told->found.rows;
+io::task<client_list> list(process& of, std::size_t most, bool oldest) {
+  const auto told = std::make_shared<std::vector<client_row>>();
+  gateway::question asked;
+  asked.look = [told, most, oldest](gateway::worker& on) -> std::function<void()> {
+    return [told, rows = gateway::client_rows(on, most, oldest)] {
+      std::ranges::copy(rows, std::back_inserter(*told));
+    };
+  };
+  client_list found;
+  found.silent = co_await ask_workers(of, std::move(asked));
+  found.rows = std::move(*told);
+  std::vector<client_row>& rows = found.rows;
   std::ranges::sort(rows, [oldest](const client_row& a, const client_row& b) {
     return oldest ? a.opened < b.opened : a.opened > b.opened;
   });
   if (rows.size() > most) rows.resize(most);
-  co_return std::move(told->found);
+  co_return found;
 }
 
 }  // namespace
@@ -133,7 +120,7 @@ io::task<client_list> ask_workers(process& of, std::size_t most, bool oldest) {
 void add_connections(CLI::App& app, connections_options& options, gate_at& gate, int& status) {
   auto* it = app.add_subcommand("connections", "The clients' connections, and what each waits for");
   it->add_option("--limit", options.limit, "So many of them at most")
-      ->check(CLI::Range(std::size_t{1}, client_question::rows_max))
+      ->check(CLI::Range(std::size_t{1}, gateway::client_rows_max))
       ->capture_default_str();
   it->add_flag("--oldest", options.oldest, "Those that have been open longest, not the newest");
   add_gate_options(*it, gate);
@@ -158,7 +145,7 @@ io::task<admin_answer> list_connections(process& of, std::string_view command) {
     a.text = "the gate is stopping\n";
     co_return a;
   }
-  const client_list found = co_await ask_workers(of, *most, oldest);
+  const client_list found = co_await list(of, *most, oldest);
   a.done = true;
   a.text = table_of(found, of.settings(), of.loop().now(), of.open_now());
   a.json = json_of(found, of.settings(), of.loop().now(), of.open_now());

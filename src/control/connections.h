@@ -19,7 +19,7 @@ class process;
 struct gate_at;
 
 struct connections_options {
-  std::uint32_t limit = 50;  // rows; at most gateway::client_question::rows_max
+  std::uint32_t limit = 50;  // rows; at most gateway::client_rows_max
   bool oldest = false;
 };
 

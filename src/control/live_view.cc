@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "control/json_text.h"
 #include "control/limits_command.h"
 #include "control/process.h"
+#include "control/top_callers.h"
 #include "control/top_view.h"
 
 namespace rw::control {
@@ -26,8 +28,9 @@ io::task<> live_view::look() {
     // What came long ago is no rate of now: the first look after a pause only begins one.
     if (now - sampled_ < 3 * interval) {
       const metric_change change(last_, fresh);
+      top_table callers = callers_table(co_await find_top_callers(process_));
       sample_ = json_object()
-                    .put("top", top_json(change, top_tables(change)))
+                    .put("top", top_json(change, top_tables(change, std::move(callers))))
                     .put("upstreams", process_.upstreams_json())
                     .str();
       ++made_.sample;

@@ -113,7 +113,7 @@ class process {
   void set_log_level(observe::level to);
   bool ready() const noexcept { return !stopping_; }
   // Has each worker answer, how many of which there are; while ready().
-  std::size_t ask_clients(const std::shared_ptr<const gateway::client_question>& what);
+  std::size_t put(const std::shared_ptr<const gateway::question>& what);
   std::uint64_t open_now() const;  // client connections
   // For `ringward profile`; while ready().
   profile_turn& profile() noexcept { return profile_; }

@@ -29,8 +29,8 @@ std::uint64_t process::open_now() const {
   return accepted - std::min(accepted, closed);
 }
 
-std::size_t process::ask_clients(const std::shared_ptr<const gateway::client_question>& what) {
-  workers_->ask_clients(loop_->kernel(), what);
+std::size_t process::put(const std::shared_ptr<const gateway::question>& what) {
+  workers_->put(loop_->kernel(), what);
   return worker_count_;
 }
 

@@ -12,6 +12,7 @@
 
 #include "control/admin_commands.h"
 #include "control/terminal.h"
+#include "control/top_callers.h"
 #include "control/top_sample.h"
 #include "control/top_view.h"
 
@@ -30,6 +31,13 @@ std::optional<metric_sample> take(const gate_at& gate, std::string& why) {
     return std::nullopt;
   }
   return metric_sample(text, now());
+}
+
+// Nobody where the gate does not say: one from before an upgrade.
+top_table callers(const gate_at& gate) {
+  std::string text;
+  if (!ask(gate.socket, "callers", text)) text.clear();
+  return callers_table(read_callers(text));
 }
 
 // What is on the screen, and by which column of each table.
@@ -82,19 +90,21 @@ int live(const gate_at& gate, const top_options& options, metric_sample before) 
   std::vector<top_table> tables;
   std::string why = "waiting for the second sample\n";
   std::optional<metric_sample> after;
+  top_table who;
   mono_time next = now() + interval;
   while (!shown.ended()) {
     if (now() >= next) {
       if (auto fresh = take(gate, why)) {
         if (after) before = std::move(*after);
         after = std::move(fresh);
+        who = callers(gate);
         why.clear();
       }
       next = now() + interval;
     }
     if (after) {
       const metric_change change(before, *after);
-      tables = top_tables(change);
+      tables = top_tables(change, who);
       shown.show(why + frame(change, tables, on));
     } else {
       shown.show(why);
@@ -115,7 +125,7 @@ int once(const gate_at& gate, const top_options& options, const metric_sample& b
     return 1;
   }
   const metric_change change(before, *after);
-  std::vector<top_table> tables = top_tables(change);
+  std::vector<top_table> tables = top_tables(change, callers(gate));
   for (top_table& one : tables) sort_rows(one, options.sort);
   if (gate.json) {
     fmt::print("{}\n", top_json(change, tables));

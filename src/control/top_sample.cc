@@ -4,18 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 namespace rw::control {
 namespace {
-
-std::optional<double> number(std::string_view text) {
-  if (text == "+Inf") return std::numeric_limits<double>::infinity();
-  double read = 0;
-  const auto [at, wrong] = std::from_chars(text.data(), text.data() + text.size(), read);
-  if (wrong != std::errc{} || at != text.data() + text.size()) return std::nullopt;
-  return read;
-}
 
 double grown(double from, double to) { return to >= from ? to - from : to; }
 
@@ -28,6 +19,14 @@ std::string_view without_bound(std::string_view labels) {
 
 }  // namespace
 
+std::optional<double> read_number(std::string_view text) {
+  if (text == "+Inf") return std::numeric_limits<double>::infinity();
+  double read = 0;
+  const auto [at, wrong] = std::from_chars(text.data(), text.data() + text.size(), read);
+  if (wrong != std::errc{} || at != text.data() + text.size()) return std::nullopt;
+  return read;
+}
+
 metric_sample::metric_sample(std::string_view text, mono_time at) : at_(at) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -35,7 +34,7 @@ metric_sample::metric_sample(std::string_view text, mono_time at) : at_(at) {
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::size_t space = line.rfind(' ');
     if (line.empty() || line[0] == '#' || space == std::string_view::npos) continue;
-    const auto value = number(line.substr(space + 1));
+    const auto value = read_number(line.substr(space + 1));
     if (!value) continue;
     std::string_view name = line.substr(0, space);
     std::string_view labels;
@@ -82,7 +81,7 @@ std::map<double, double> metric_sample::buckets(std::string_view name,
   if (found == by_name_.end()) return up_to;
   for (const series& one : found->second) {
     if (!labels.empty() && without_bound(one.labels) != labels) continue;
-    if (const auto bound = number(label_in(one.labels, "le"))) up_to[*bound] += one.value;
+    if (const auto bound = read_number(label_in(one.labels, "le"))) up_to[*bound] += one.value;
   }
   return up_to;
 }

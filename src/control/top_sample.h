@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "base/clock.h"
 
 namespace rw::control {
+
+// As it stands there, "+Inf" too; nothing for anything else.
+std::optional<double> read_number(std::string_view text);
 
 // `name{label="value"}` with its number, in the text format of Prometheus. What is no such line is
 // passed over.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "control/json_text.h"
 #include "control/text_table.h"
@@ -123,6 +124,8 @@ std::string cell_text(double value, kind is) {
   switch (is) {
     case kind::rate:
       return fmt::format("{:.{}f}", value, value < 10 ? 1 : 0);
+    case kind::bytes:
+      return bytes_text(static_cast<std::uint64_t>(value));
     case kind::seconds:
       return value == 0 ? "-" : duration_text(value * 1e9);
     case kind::percent:
@@ -137,9 +140,10 @@ std::string json_number(double value) { return fmt::format("{:.6g}", value); }
 
 }  // namespace
 
-std::vector<top_table> top_tables(const metric_change& change) {
+std::vector<top_table> top_tables(const metric_change& change, top_table callers) {
   std::vector<top_table> all;
   all.push_back(routes(change));
+  all.push_back(std::move(callers));
   all.push_back(upstreams(change));
   all.push_back(limits(change));
   all.push_back(refusals(change));

@@ -11,7 +11,7 @@
 namespace rw::control {
 
 struct top_column {
-  enum class kind : std::uint8_t { rate, seconds, percent, count };
+  enum class kind : std::uint8_t { rate, bytes, seconds, percent, count };
   std::string_view title;  // "P99"
   std::string_view key;    // in JSON: "p99_seconds"
   kind is;
@@ -29,8 +29,9 @@ struct top_table {
   std::vector<top_row> rows;
 };
 
-// By route, upstream, limit, reason of refusal and worker, in this order; rows in that of the page.
-std::vector<top_table> top_tables(const metric_change& change);
+// By route, caller, upstream, limit, reason of refusal and worker, in this order; rows in that of
+// the page. `callers` as callers_table() makes it.
+std::vector<top_table> top_tables(const metric_change& change, top_table callers);
 
 // By the column of that title, the largest first, then by name; "": by name alone; any other word:
 // as they are.

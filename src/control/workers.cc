@@ -52,11 +52,10 @@ struct answer_command : gateway::command {
   std::atomic<bool>& answered;
 };
 
-struct clients_command : gateway::command {
-  explicit clients_command(std::shared_ptr<const gateway::client_question> q)
-      : asked(std::move(q)) {}
-  void run(gateway::worker& on) override { gateway::tell_clients(on, asked); }
-  std::shared_ptr<const gateway::client_question> asked;
+struct question_command : gateway::command {
+  explicit question_command(std::shared_ptr<const gateway::question> q) : asked(std::move(q)) {}
+  void run(gateway::worker& on) override { gateway::answer(on, asked); }
+  std::shared_ptr<const gateway::question> asked;
 };
 
 struct revoke_command : gateway::command {
@@ -238,9 +237,8 @@ void workers::ask(io::ring& from) {
   }
 }
 
-void workers::ask_clients(io::ring& from,
-                          const std::shared_ptr<const gateway::client_question>& what) {
-  for (const auto& self : all_) self->loop->post(from, new clients_command(what));
+void workers::put(io::ring& from, const std::shared_ptr<const gateway::question>& what) {
+  for (const auto& self : all_) self->loop->post(from, new question_command(what));
 }
 
 std::vector<const observe::counters*> workers::counters() const {

@@ -14,8 +14,8 @@
 
 #include "base/error.h"
 #include "base/phase.h"
-#include "gateway/client_rows.h"
 #include "gateway/hash_pool.h"
+#include "gateway/question.h"
 #include "gateway/snapshot.h"
 #include "gateway/worker.h"
 #include "io/loop.h"
@@ -71,7 +71,7 @@ class workers {
   void report_silent(nanoseconds since, const observe::log& log) const;
 
   // Each answers by a message, for as long as this thread turns its loop. Not after drain().
-  void ask_clients(io::ring& from, const std::shared_ptr<const gateway::client_question>& what);
+  void put(io::ring& from, const std::shared_ptr<const gateway::question>& what);
 
   unsigned running() const noexcept { return running_.load(std::memory_order_acquire); }
   std::uint64_t key_hashes() const noexcept { return hashes_->hashes(); }

@@ -1,24 +1,14 @@
 #include "gateway/client_rows.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "gateway/connection.h"
-#include "gateway/control_message.h"
 #include "gateway/exchange.h"
 #include "gateway/record.h"
 #include "gateway/worker.h"
 
 namespace rw::gateway {
 namespace {
-
-struct clients_told : control_message {
-  clients_told(std::shared_ptr<const client_question> q, std::vector<client_row> r)
-      : asked(std::move(q)), rows(std::move(r)) {}
-  void run() override { asked->answer(std::move(rows)); }
-  std::shared_ptr<const client_question> asked;
-  std::vector<client_row> rows;
-};
 
 // What it waits for, as far as the request has come.
 std::string_view state_of(const exchange& x) noexcept {
@@ -58,17 +48,12 @@ client_row describe(const connection& c) {
 
 std::vector<client_row> client_rows(const worker& of, std::size_t most, bool oldest) {
   std::vector<client_row> rows;
-  const std::size_t bound = std::min(most, client_question::rows_max);
+  const std::size_t bound = std::min(most, client_rows_max);
   const connection* c = oldest ? of.oldest_client() : of.newest_client();
   for (; c != nullptr && rows.size() < bound; c = oldest ? c->previous : c->next) {
     rows.push_back(describe(*c));
   }
   return rows;
-}
-
-void tell_clients(worker& of, const std::shared_ptr<const client_question>& asked) {
-  of.control()->post(of.loop().kernel(),
-                     new clients_told(asked, client_rows(of, asked->most, asked->oldest)));
 }
 
 }  // namespace rw::gateway

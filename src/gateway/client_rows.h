@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,21 +30,11 @@ struct client_row {
   std::string identity;       // of its caller; nothing is known of one that is idle
 };
 
-// Of all workers, on the control thread.
-struct client_question {
-  // Rows of one worker, at most. Each is a walk to another connection's frame, a few lines of cache
-  // that are not at hand, and two strings: nobody on that worker waits longer than for 1,000 such.
-  static constexpr std::size_t rows_max = 1000;
-
-  std::size_t most = 0;
-  bool oldest = false;  // those that have been open longest, instead of the newest
-  // Once for each worker, on the control thread.
-  std::function<void(std::vector<client_row>)> answer;
-};
+// Of one worker, at most. Each is a walk to another connection's frame, a few lines of cache that
+// are not at hand, and two strings: nobody on that worker waits longer than for 1,000 such.
+inline constexpr std::size_t client_rows_max = 1000;
 
 // Of one worker, on its thread: the newest connections, or the oldest, in that order.
 std::vector<client_row> client_rows(const worker& of, std::size_t most, bool oldest);
-// Has the control thread run the question's `answer` with them.
-void tell_clients(worker& of, const std::shared_ptr<const client_question>& asked);
 
 }  // namespace rw::gateway

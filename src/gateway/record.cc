@@ -99,6 +99,13 @@ void count(const exchange& x, mono_time now) {
       limit.admitted.add();
     }
   }
+  x.on->callers().add({.identity = x.caller.who.view(),
+                       .client = x.client_ip,
+                       .is_unix = x.client_is_unix,
+                       .refused = x.reason[0] != '\0',
+                       .bytes_in = x.bytes_in,
+                       .bytes_out = x.bytes_out},
+                      now);
   c.add(observe::counter::request_bytes, x.bytes_in);
   c.add(observe::counter::response_bytes, x.bytes_out);
 }

@@ -15,6 +15,7 @@
 #include "gateway/epoch.h"
 #include "gateway/exchange.h"
 #include "gateway/snapshot.h"
+#include "gateway/top_callers.h"
 #include "gateway/waiting_list.h"
 #include "http/date.h"
 #include "http/h2_window.h"
@@ -102,6 +103,7 @@ class worker {
   observe::counters& counters() noexcept { return *parts_.counters; }
   observe::log_queue* access_log() noexcept { return parts_.access; }
   auditor& audit() noexcept { return auditor_; }
+  top_callers& callers() noexcept { return callers_; }
   observe::access_formatter& access_format() noexcept { return access_format_; }
   upstream::pools& pools() noexcept { return pools_; }
   redis::client& redis() noexcept { return redis_; }
@@ -164,6 +166,7 @@ class worker {
   std::array<std::uint64_t, 512> random_;  // drawn from the kernel a page at a time
   std::size_t random_used_ = std::tuple_size_v<decltype(random_)>;
   auditor auditor_;
+  top_callers callers_;
   http::window_pool h2_windows_;
   std::vector<std::unique_ptr<exchange>> free_exchanges_;  // last in, first out: the warm ones
   std::size_t idle_exchanges_ = 0;  // of those, not taken since keep_house() looked

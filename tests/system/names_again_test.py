@@ -1,6 +1,7 @@
 """Origins by name: one family of addresses that fails, names that never rest, patience, and TLS by
 the name wherever it leads."""
 
+import errno
 import re
 import ssl
 
@@ -139,12 +140,23 @@ class Tls(names_test.Names):
         made.named = named
         return made
 
+    def tls_origins(self, names):
+        """One at each host, all on one port: another, where somebody else has that at one of them."""
+        while True:
+            made = []
+            try:
+                for host, name in names.items():
+                    made.append(self.tls_origin(host, name, made[0].port if made else 0))
+                return made
+            except OSError as why:
+                if why.errno != errno.EADDRINUSE:
+                    raise
+
     def test_its_certificate_is_for_the_name_at_whatever_address(self):
         self.authority = Authority()
         self.write("ca.pem", self.authority.root)
-        first = self.tls_origin("127.0.0.2", NAME)
-        second = self.tls_origin("127.0.0.3", NAME, first.port)
-        stranger = self.tls_origin("127.0.0.4", "127.0.0.4", first.port)
+        first, second, stranger = self.tls_origins(
+            {"127.0.0.2": NAME, "127.0.0.3": NAME, "127.0.0.4": "127.0.0.4"})
         self.names.records[NAME] = ["127.0.0.2"]
         gate = self.start_named(first.port, health=f'[upstream.tls]\nca = "{self.directory}/ca.pem"')
         self.assertEqual(gate.get("/").body, b"127.0.0.2")

@@ -74,6 +74,8 @@ class Page(harness.SystemTest):
         self.assertEqual(len(found["drawn"]), 4)
         self.assertTrue(all(colours > 2 for colours in found["drawn"]), found["drawn"])
         self.assertEqual([row[0] for row in found["routes"]], ["all"])
+        self.assertEqual([row[0] for row in found["callers"]], ["(127.0.0.1)"])
+        self.assertRegex(found["callers"][0][4], r"^\d.* (B|KiB)$")
         self.assertEqual([row[1:] for row in found["servers"]], [[origin.address, "up"]])
         self.assertEqual(len(found["workers"]), 2)
         self.assertEqual(found["limits"][0][0], "per-ip")
@@ -206,6 +208,7 @@ class Events(harness.SystemTest):
         self.assertEqual(found["status"]["status"]["state"], "serving")
         self.assertEqual(found["sample"]["upstreams"][0]["server"], "127.0.0.1:1")
         self.assertEqual([one["name"] for one in found["sample"]["top"]["workers"]], ["0", "1"])
+        self.assertEqual(found["sample"]["top"]["callers"], [])
 
     def test_many_watch(self):
         """No more than 16, and they leave room for others."""

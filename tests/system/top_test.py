@@ -119,6 +119,11 @@ class Top(harness.SystemTest):
         self.assertEqual(sorted(one["name"] for one in said["workers"]), ["0", "1"])
         self.assertGreater(sum(one["cpu_percent"] for one in said["workers"]), 0)
         self.assertEqual(sum(one["connections"] for one in said["workers"]), said["connections"])
+        (caller,) = said["callers"]  # nobody has an identity
+        self.assertEqual(caller["name"], "(127.0.0.1)")
+        self.assertGreater(caller["requests_per_second"], caller["refused_per_second"])
+        self.assertGreater(caller["refused_per_second"], 0)
+        self.assertGreater(caller["bytes_out_per_second"], 0)
 
     def test_once_is_text_sorted_by_a_column(self):
         self.load()
@@ -152,6 +157,8 @@ class Top(harness.SystemTest):
         screen.write(b"\x1b[D")
         screen.read_until(r"ROUTE +REQ/S\*")
         screen.write(b"\t")
+        screen.read_until(r"<callers>.*CALLER +REQ/S\*.*\(127\.0\.0\.1\)")
+        screen.write(b"\t")
         screen.read_until(r"<upstreams>.*UPSTREAM +REQ/S\*.*origin")
         screen.write(b"q")
         self.assertEqual(screen.wait(), 0)
@@ -171,6 +178,25 @@ class Top(harness.SystemTest):
         done = harness.ringward("top", *self.socket)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--once", done.stderr)
+
+
+class Callers(harness.SystemTest):
+    def test_by_name_over_all_workers(self):
+        secrets = {name: harness.new_key(name) for name in ("alice", "bob")}
+        upstream = self.origin(lambda c, r: c.answer(200, b"ok"))
+        gate = self.gate(configs.plain(auth='["api_keys"]', more=configs.KEYS), origin=upstream.address,
+                         files={"keys": "".join(line + "\n" for _, line in secrets.values())})
+        for name, times in (("alice", 40), ("bob", 10)):
+            for _ in range(times):
+                self.assertEqual(gate.get("/", headers={"X-API-Key": secrets[name][0]}).status, 200)
+        self.assertEqual(gate.get("/").status, 401)
+        said = json.loads(harness.ringward("top", "--json", "--interval", "0.1",
+                                           "--socket", self.directory / "admin.sock").stdout)
+        self.assertEqual([one["name"] for one in said["callers"]], ["alice", "bob", "(127.0.0.1)"])
+        alice, bob, nobody = (one["requests_per_second"] for one in said["callers"])
+        self.assertAlmostEqual(alice / bob, 4, delta=1)
+        self.assertAlmostEqual(bob / nobody, 10, delta=3)
+        self.assertEqual([one["refused_per_second"] > 0 for one in said["callers"]], [False, False, True])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,11 @@ function count(n) {
   return Math.round(n).toLocaleString("en");
 }
 
+function bytes(n) {
+  const power = n < 1 ? 0 : Math.min(4, Math.floor(Math.log2(n) / 10));
+  return `${(n / 1024 ** power).toFixed(power > 0 && n < 10 * 1024 ** power ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+}
+
 function duration(seconds) {
   if (seconds <= 0) return "–";
   if (seconds < 1e-3) return `${(seconds * 1e6).toFixed(0)} µs`;

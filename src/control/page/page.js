@@ -12,6 +12,7 @@ const charts = {
   connections: new Chart("chart-connections", [{label: "open", colour: "--one"}]),
 };
 const perSecond = (title, key, grade) => ({title, number: true, by: row => row[key], text: row => rate(row[key]), grade});
+const bytesPerSecond = (title, key) => ({title, number: true, by: row => row[key], text: row => bytes(row[key])});
 const time = (title, key) => ({title, number: true, by: row => row[key], text: row => duration(row[key])});
 const name = {title: "Name", text: row => row.name};
 const when = (key, grade) => row => (row[key] > 0 ? grade : "");
@@ -20,6 +21,9 @@ const tables = {
                                perSecond("4xx/s", "4xx_per_second", when("4xx_per_second", "warn")),
                                perSecond("5xx/s", "5xx_per_second", when("5xx_per_second", "bad")),
                                time("p50", "p50_seconds"), time("p90", "p90_seconds"), time("p99", "p99_seconds")]),
+  callers: new Table("callers", [name, perSecond("Req/s", "requests_per_second"),
+                                 perSecond("Refused/s", "refused_per_second", when("refused_per_second", "warn")),
+                                 bytesPerSecond("In/s", "bytes_in_per_second"), bytesPerSecond("Out/s", "bytes_out_per_second")]),
   refusals: new Table("refusals", [{...name, title: "Reason"}, perSecond("Refused/s", "refused_per_second")]),
   servers: new Table("servers", [
     {title: "Upstream", text: row => row.upstream}, {title: "Server", text: row => row.server},
@@ -63,7 +67,7 @@ function showSample({top, upstreams}) {
     ...total("requests/s", rate(top.requests_per_second)), ...total("refusals/s", rate(top.refusals_per_second)),
     ...total("connections", count(top.connections)), ...total("p50", duration(top.p50_seconds)),
     ...total("p99", duration(top.p99_seconds)), ...total("CPU", `${Math.round(top.cpu_percent)} %`));
-  for (const key of ["routes", "refusals", "limits", "workers"]) tables[key].show(top[key]);
+  for (const key of ["routes", "callers", "refusals", "limits", "workers"]) tables[key].show(top[key]);
   servers = upstreams;
   tables.servers.show(servers);
   showAlarms();

@@ -37,7 +37,7 @@ const things = {
       return new Set(new Uint32Array(data.buffer)).size;
     }));
     const found = { totals: await totals(page), drawn, errors, state: await page.textContent("#state"), about: await page.textContent("#about") };
-    for (const table of ["routes", "refusals", "servers", "limits", "keys", "workers", "certificates", "machine"]) found[table] = await cells(page, table);
+    for (const table of ["routes", "callers", "refusals", "servers", "limits", "keys", "workers", "certificates", "machine"]) found[table] = await cells(page, table);
     return found;
   },
   // Says so when the server is up, waits for a line, then how long it took to show that it is not.
