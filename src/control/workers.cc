@@ -115,7 +115,8 @@ void workers::run(one& self, gateway::worker_parts parts) {
     worker.run();
   }
   running_.fetch_sub(1, std::memory_order_release);
-  // Another one, which has yet to hear of the end, may be about to hand over a connection.
+  // Another one, which has yet to hear of the end, may be about to hand over a connection, and the
+  // control thread to tell what it tells all.
   posting_->arrive_and_wait();
 }
 
@@ -129,7 +130,7 @@ result<std::unique_ptr<workers>> workers::start(
   made->bound_clients(clients_max);
   const std::vector<int> cpus = allowed_cpus();
   made->running_ = count;
-  made->posting_.emplace(count);
+  made->posting_.emplace(count + 1);
   const auto loads = count > 1 ? std::make_shared<gateway::worker_loads>(count) : nullptr;
   // Half as many as there are workers: what they do may take all that nobody else wants.
   made->hashes_ = std::make_shared<gateway::hash_pool>(std::max(1U, std::min(count / 2, 4U)));
@@ -182,6 +183,7 @@ result<std::unique_ptr<workers>> workers::start(
 }
 
 workers::~workers() {
+  posting_->count_down();
   for (const auto& self : all_) self->thread.join();
 }
 

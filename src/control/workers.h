@@ -57,7 +57,7 @@ class workers {
   void bound_clients(std::uint32_t most) noexcept {
     clients_->most.store(most, std::memory_order_relaxed);
   }
-  // ---- from the control thread, by way of its ring
+  // ---- from the control thread, by way of its ring; what comes after a worker's end is for nobody
   void adopt_keys(io::ring& from, const std::shared_ptr<const auth::snapshot>& keys);
   void keys_settled(io::ring& from, const std::shared_ptr<const gateway::key_source>& of);
   void adopt(io::ring& from, const std::shared_ptr<const gateway::snapshot>& state);
@@ -100,7 +100,8 @@ class workers {
   std::shared_ptr<gateway::connection_bound> clients_ =
       std::make_shared<gateway::connection_bound>();
   std::atomic<unsigned> running_ = 0;
-  std::optional<std::latch> posting_;  // workers that may still post to each other
+  // Workers, which may still post to each other, and whoever has this, who may post to them.
+  std::optional<std::latch> posting_;
 };
 
 }  // namespace rw::control
