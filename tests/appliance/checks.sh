@@ -24,7 +24,25 @@ has_not() { ! has "$@" >/dev/null || { printf '%s is in: %s\n' "$2" "$1"; return
 not() { ! "$@"; }
 until_true() { for _ in $(seq 100); do if "$@"; then return 0; fi; sleep 0.1; done; "$@"; }
 
+# under_load COMMAND...: whether no connection is refused meanwhile. Those that are open are cut, and
+# wrk opens them anew.
+under_load() {
+  wrk -t 1 -c 20 -d 6s $url/ >/tmp/wrk &
+  sleep 2
+  local status=0
+  "$@" || status=$?
+  wait $!
+  cat /tmp/wrk
+  [ "$status" = 0 ] && has "$(cat /tmp/wrk)" 'requests in' && not grep -E 'connect [1-9]' /tmp/wrk
+}
+summary() { sed -n 's/^ *\(.* requests in .*\|Socket errors.*\)/        wrk: \1/p' /tmp/wrk; }
+no_request_failed() {
+  summary
+  check 'no request fails either' has_not "$(cat /tmp/wrk)" 'Socket errors'
+}
+
 url=https://127.0.0.1:8443
+started_at() { systemctl show -P ActiveEnterTimestampMonotonic ringward; }
 gate_pid() { systemctl show -P MainPID ringward; }
 status_of() { curl -sk -o /dev/null -w '%{http_code}' "$@"; }
 answers() { is "$(status_of $url/)" 401; }

@@ -127,19 +127,6 @@ rotated() {
 }
 new_line() { status_of $url/ >/dev/null && [ -s /var/log/ringward/access.log ]; }
 
-# under_load COMMAND...: whether no connection is refused meanwhile. Those that are open are cut, and
-# wrk opens them anew.
-under_load() {
-  wrk -t 1 -c 20 -d 6s $url/ >/tmp/wrk &
-  sleep 2
-  local status=0
-  "$@" || status=$?
-  wait $!
-  cat /tmp/wrk
-  [ "$status" = 0 ] && has "$(cat /tmp/wrk)" 'requests in' && not grep -E 'connect [1-9]' /tmp/wrk
-}
-summary() { sed -n 's/^ *\(.* requests in .*\|Socket errors.*\)/        wrk: \1/p' /tmp/wrk; }
-
 resilience() {
   local pid
   check 'a restart under load refuses no connection' under_load systemctl restart ringward
@@ -161,6 +148,23 @@ resilience() {
   systemctl restart ringward
 }
 is_another() { [ "$(gate_pid)" != "$1" ] && [ "$(gate_pid)" != 0 ] && systemctl is-active -q ringward; }
+
+# Nobody's request fails, unlike at a restart.
+handing_over() {
+  local pid since
+  pid=$(gate_pid)
+  since=$(started_at)
+  check 'ten reloads under load' under_load reload_often
+  no_request_failed
+  check 'ringward upgrade under load' under_load ringward upgrade
+  no_request_failed
+  check 'another process serves' is_another "$pid"
+  check 'and the service has not been stopped' is "$(started_at)" "$since"
+  check 'the one before has ended' until_true not test -e "/proc/$pid"
+  check 'systemctl reload is for the new one' systemctl reload ringward
+  check 'which serves' has_hello
+}
+reload_often() { for _ in 1 2 3 4 5 6 7 8 9 10; do systemctl reload ringward || return; done; }
 
 instances() {
   mkdir /etc/ringward/blue
@@ -194,14 +198,12 @@ upgrade() {
   local before pid since blue
   before=$(all_prints; sha256sum /etc/ringward/ringward.toml)
   pid=$(gate_pid)
-  since=$(systemctl show -P ActiveEnterTimestampMonotonic ringward)
+  since=$(started_at)
   blue=$(systemctl show -P MainPID ringward@blue)
   echo kept >/var/lib/ringward/state
   check 'apt upgrades it, under load, and no connection is refused' under_load install ./newer.deb
-  summary
-  check 'no request fails either' has_not "$(cat /tmp/wrk)" 'Socket errors'
-  check 'by handing over: the service has not been stopped' \
-    is "$(systemctl show -P ActiveEnterTimestampMonotonic ringward)" "$since"
+  no_request_failed
+  check 'by handing over: the service has not been stopped' is "$(started_at)" "$since"
   check 'the instance has a new process too' not is "$(systemctl show -P MainPID ringward@blue)" "$blue"
   check 'which serves' is "$(curl -s --cacert /etc/ringward/blue/tls/cert.pem https://localhost:9443/)" blue
   check 'configuration and keys are as they were' is "$(all_prints; sha256sum /etc/ringward/ringward.toml)" "$before"
@@ -239,5 +241,5 @@ nothing_is_left() {
   [ -z "$found" ] || { echo "$found"; return 1; }
 }
 
-for part in first_install serving sandbox changes resilience instances upgrade removal; do "$part"; done
+for part in first_install serving sandbox changes resilience handing_over instances upgrade removal; do "$part"; done
 sum_up

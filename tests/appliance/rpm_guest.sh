@@ -50,11 +50,14 @@ assert {"wolfssl", "simdjson", "mimalloc", "libsodium-dev", "libc-ares-dev", "li
 }
 
 upgrade() {
-  local before pid
+  local before pid since
+  since=$(started_at)
   echo '# an edit' >>/etc/ringward/ringward.toml
   before=$(all_prints; sha256sum /etc/ringward/ringward.toml)
   pid=$(gate_pid)
-  check 'rpm upgrades it' rpm -U "${newer[0]}"
+  check 'rpm upgrades it, under load, and no connection is refused' under_load rpm -U "${newer[0]}"
+  no_request_failed
+  check 'by handing over: the service has not been stopped' is "$(started_at)" "$since"
   check 'to the other version' is "$(rpm -q --qf '%{VERSION}' ringward)" 99.0
   check 'configuration and keys are as they were' is "$(all_prints; sha256sum /etc/ringward/ringward.toml)" "$before"
   check 'the new first configuration is beside the edited one' grep -q newer /etc/ringward/ringward.toml.rpmnew

@@ -77,7 +77,7 @@ prepared() {
   sed -n 's/^key: *//p' new-key >shut-out
   sed -n 's/^line: *//p' new-key >>/etc/ringward/api-keys
   openssl rand -hex 32 | install -m 0640 -g ringward /dev/stdin /etc/ringward/audit-seed
-  printf '[log.audit]\npath = "%s"\nsign = { file = "/etc/ringward/audit-seed" }\n' "$audit" \
+  printf '[ban]\n[log.audit]\npath = "%s"\nsign = { file = "/etc/ringward/audit-seed" }\n' "$audit" \
     >>/etc/ringward/ringward.toml
   check 'the configuration has an audit log' ringward check
   systemctl restart ringward
@@ -86,6 +86,7 @@ prepared() {
   check 'a second key is accepted' is "$(with shut-out)" 502
   check 'it is revoked' ringward revoke identity shut-out
   check 'and let in no longer' is "$(with shut-out)" 401
+  check 'an address is banned' ringward ban 198.51.100.7 24h
   check 'the audit log has a checkpoint' patiently last_checkpoint
   check 'and verifies' verifies 0 "$audit"
   all_prints >prints
@@ -94,7 +95,11 @@ prepared() {
 
 stays_shut_out() {
   check 'who was shut out stays it' is "$(with shut-out)" 401
-  check 'and is listed' has "$(ringward revoked)" shut-out
+  are_listed
+}
+are_listed() {
+  check 'who was shut out is listed' has "$(ringward revoked)" shut-out
+  check 'so is the address that was banned' has "$(ringward bans)" 198.51.100.7
 }
 
 # After `systemctl reboot`.
@@ -121,7 +126,7 @@ first_start_lost() {
   for one in $made; do check "$one is not empty" test -s "/etc/ringward/$one"; done
   check 'the key is accepted' accepted
   check 'check accepts the configuration' ringward check
-  check 'who was shut out is listed' has "$(ringward revoked)" shut-out
+  are_listed
   # What that start had recorded may have been lost as a whole, less than a second old.
   check 'the audit log ends there, and is open at no other end' verifies_but_for_the_last "$audit"
   all_prints >prints
@@ -157,9 +162,9 @@ load_lost() {
   check 'keys, certificate and configuration are as they were' \
     is "$(all_prints; sha256sum /etc/ringward/ringward.toml)" "$(cat prints)"
   check 'the key is accepted' accepted
-  check 'who was shut out is listed' has "$(ringward revoked)" shut-out
+  are_listed
   check 'the state can be changed' ringward revoke identity somebody
-  check 'and no half of a file is left' is "$(ls "$state")" "$(printf 'revocations\ntune-before')"
+  check 'and no half of a file is left' is "$(ls "$state")" "$(printf 'bans\nrevocations\ntune-before')"
   check 'what was recorded long before is there' all_marked
   check 'the audit log is open at one end, and nothing else' verifies 3 "$audit"
   check 'which it names' is "$(grep -c ': open: the chain ends' verified)" 1
