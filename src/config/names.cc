@@ -58,21 +58,21 @@ bool is_token(std::string_view text) noexcept {
   });
 }
 
-std::string_view refuse_field_name(std::string_view text) noexcept {
+std::string_view refuse_field_name(std::string_view text, underscores in) noexcept {
   if (!is_token(text) || text.size() > name_octets_max) return "is not a header name";
-  if (text.contains('_')) {
-    return "must not have an underscore: no message with one in a header's name is let through";
+  if (in == underscores::refused && text.contains('_')) {
+    return "must not have an underscore: only names in the answers of origins may";
   }
   return {};
 }
 
-std::string_view refuse_header_name(std::string_view text) noexcept {
+std::string_view refuse_header_name(std::string_view text, underscores in) noexcept {
   constexpr std::array<std::string_view, 11> own{
       "connection", "content-length", "expect",
       "host",       "keep-alive",     "proxy-connection",
       "te",         "trailer",        "transfer-encoding",
       "upgrade",    "http2-settings"};
-  if (const std::string_view why = refuse_field_name(text); !why.empty()) return why;
+  if (const std::string_view why = refuse_field_name(text, in); !why.empty()) return why;
   if (std::ranges::find(own, text) != own.end()) {
     return "frames the message or belongs to one connection; Ringward alone sets and removes it";
   }

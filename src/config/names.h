@@ -14,12 +14,17 @@ std::string_view refuse_name(std::string_view text) noexcept;
 // RFC 9110 5.6.2, token.
 bool is_token(std::string_view text) noexcept;
 
-// A header name as the parser lets it in: a token without an underscore (http/field.h says why).
-std::string_view refuse_field_name(std::string_view text) noexcept;
+enum class underscores : std::uint8_t { refused, taken };
+
+// A header name as the parser lets it in: a token, without an underscore unless it is one of an
+// origin's answer (http/field.h says why).
+std::string_view refuse_field_name(std::string_view text,
+                                   underscores in = underscores::refused) noexcept;
 
 // A lower-case header name that may be set or removed: not those that frame a message or belong to
 // one connection, which are the gate's own (RFC 9110 7.6.1, RFC 9112 6).
-std::string_view refuse_header_name(std::string_view text) noexcept;
+std::string_view refuse_header_name(std::string_view text,
+                                    underscores in = underscores::refused) noexcept;
 
 // RFC 9110 5.5, without obs-text.
 std::string_view refuse_header_value(std::string_view text) noexcept;

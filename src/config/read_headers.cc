@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "config/names.h"
-
 namespace rw::config {
 namespace {
 
@@ -38,7 +36,7 @@ void read_header(table_reader& in, const member& one, std::vector<header_value>&
 }  // namespace
 
 void read_header_names(table_reader& in, std::string_view key, std::vector<std::string>& out,
-                       bool parameters) {
+                       bool parameters, underscores names) {
   std::vector<std::string> written;
   const node* at = in.texts(key, written);
   if (at == nullptr) return;
@@ -46,21 +44,21 @@ void read_header_names(table_reader& in, std::string_view key, std::vector<std::
     const bool is_parameter = parameters && written[i].starts_with('?') && written[i].size() > 1;
     // A parameter's name keeps its case.
     if (!is_parameter) written[i] = lower_case(written[i]);
-    const std::string_view why = is_parameter ? "" : refuse_field_name(written[i]);
+    const std::string_view why = is_parameter ? "" : refuse_field_name(written[i], names);
     if (!why.empty()) in.error(std::get<list>(at->value)[i], key, std::string(why));
   }
   out = std::move(written);
 }
 
-void read_header_changes(table_reader& in, std::vector<header_value>& set,
+void read_header_changes(table_reader& in, underscores removed, std::vector<header_value>& set,
                          std::vector<std::string>& remove) {
   in.table("set", [&](table_reader& headers) {
     headers.each([&](const member& one) { read_header(headers, one, set); });
   });
-  read_header_names(in, "remove", remove);
+  read_header_names(in, "remove", remove, false, removed);
   for (const std::string& name : remove) {
-    const std::string_view why = refuse_header_name(name);
-    if (refuse_field_name(name).empty() && !why.empty())
+    const std::string_view why = refuse_header_name(name, removed);
+    if (refuse_field_name(name, removed).empty() && !why.empty())
       in.error("remove", name + " " + std::string(why));
   }
 }

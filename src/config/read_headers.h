@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "config/names.h"
 #include "config/table_reader.h"
 
 namespace rw::config {
@@ -16,10 +17,10 @@ using header_list = std::vector<std::pair<std::string, std::string>>;  // lower-
 // A list of header names, put into lower case. With `parameters` also "?name", for a query
 // parameter.
 void read_header_names(table_reader& in, std::string_view key, std::vector<std::string>& out,
-                       bool parameters = false);
+                       bool parameters = false, underscores names = underscores::refused);
 
-// { set = {}, remove = [] }
-void read_header_changes(table_reader& in, std::vector<header_value>& set,
+// { set = {}, remove = [] }, the latter with `removed`
+void read_header_changes(table_reader& in, underscores removed, std::vector<header_value>& set,
                          std::vector<std::string>& remove);
 
 header_list default_security_headers();

@@ -256,14 +256,14 @@ void read_headers(table_reader& in, const configuration& settings, route& out) {
     }
   }
   in.table("request_headers", [&](table_reader& headers) {
-    read_header_changes(headers, out.request_set, out.request_remove);
+    read_header_changes(headers, underscores::refused, out.request_set, out.request_remove);
     for (const header_value& one : out.request_set) {
       if (one.name != out.forward_identity) continue;
       headers.error("set", one.name + " is set from the identity: forward_identity");
     }
   });
   in.table("response_headers", [&](table_reader& headers) {
-    read_header_changes(headers, out.response_set, out.response_remove);
+    read_header_changes(headers, underscores::taken, out.response_set, out.response_remove);
   });
   in.flag("forward_credentials", out.forward_credentials);
   in.flag("security_headers", out.security_headers);

@@ -58,7 +58,7 @@ void exchange::reset() noexcept {
   response.present = 0;
   response.status = 0;
   response.fields.clear();
-  decoder = http::chunked_decoder{};
+  decoder = http::chunked_decoder({.names = http::underscores::taken});
   body_decoder = http::chunked_decoder{};
   attempts = 0;
   replay.reset();

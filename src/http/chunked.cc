@@ -160,7 +160,7 @@ void chunked_decoder::end_trailer_line() {
   }
   field one;
   if (++trailer_fields_ > limits_.trailer_count) return refuse("too_many_trailers");
-  if (const char* reason = split_field_line(line, one)) return refuse(reason);
+  if (const char* reason = split_field_line(line, limits_.names, one)) return refuse(reason);
   std::string kept;
   if (may_be_trailer(one.id)) {
     kept.append(one.name).append(": ").append(one.value).append("\r\n");
@@ -171,7 +171,9 @@ void chunked_decoder::end_trailer_line() {
 
 bool next_trailer(std::string_view& lines, field& out) noexcept {
   const std::size_t end = lines.find("\r\n");
-  if (end == lines.npos || split_field_line(lines.substr(0, end), out) != nullptr) return false;
+  if (end == lines.npos ||
+      split_field_line(lines.substr(0, end), underscores::taken, out) != nullptr)
+    return false;
   lines.remove_prefix(end + 2);
   return true;
 }

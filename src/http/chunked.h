@@ -15,6 +15,7 @@ struct chunked_limits {
   std::uint32_t line_bytes = 256;  // a chunk's size, extensions and CRLF
   std::uint32_t trailer_bytes = 8U << 10U;
   std::uint32_t trailer_count = 100;
+  underscores names = underscores::refused;  // of trailers
 };
 
 // Takes a body apart without copying it: data comes back as views into what was fed.

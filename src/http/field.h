@@ -96,6 +96,9 @@ bool is_token(std::string_view text) noexcept;
 // client write a field that the gate believes it has removed.
 bool is_field_name(std::string_view text) noexcept;
 
+// In the names of fields: what is_field_name() says is of requests. An origin's do nobody harm.
+enum class underscores : std::uint8_t { refused, taken };
+
 // SP, HTAB, VCHAR and obs-text only, so that it cannot end its line (RFC 9110 5.5). May be empty.
 bool is_field_value(std::string_view text) noexcept;
 

@@ -106,6 +106,12 @@ const char* name_reason(const char* line, const char* at) noexcept {
   }
 }
 
+const char* skip_name(const char* at, const char* end, underscores names) noexcept {
+  at = http::skip_name(at, end);
+  while (at != end && *at == '_' && names == underscores::taken) at = http::skip_name(at + 1, end);
+  return at;
+}
+
 std::string_view between(const char* begin, const char* end) noexcept {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
@@ -186,7 +192,8 @@ outcome suspend(message_head& head, const cursor& where) noexcept {
   return {};
 }
 
-outcome read_field_lines(cursor& where, std::uint32_t header_count, message_head& head) noexcept {
+outcome read_field_lines(cursor& where, std::uint32_t header_count, underscores names,
+                         message_head& head) noexcept {
   const std::size_t count_max = header_count < fields_max ? header_count : fields_max;
   const char* const end = where.end;
   const char* at = where.at;
@@ -206,7 +213,7 @@ outcome read_field_lines(cursor& where, std::uint32_t header_count, message_head
         return {.state = progress::complete};
       }
       if (head.fields.size() == count_max) return refuse(431, "too_many_fields");
-      at = skip_name(at, end);
+      at = skip_name(at, end, names);
       if (at == end) return stop_here(stage::name);
       if (*at != ':' || at == line) return refuse(400, name_reason(line, at));
       colon = at++;
@@ -229,10 +236,10 @@ outcome read_field_lines(cursor& where, std::uint32_t header_count, message_head
   }
 }
 
-const char* split_field_line(std::string_view line, field& out) noexcept {
+const char* split_field_line(std::string_view line, underscores names, field& out) noexcept {
   const char* const begin = line.data();
   const char* const end = begin + line.size();
-  const char* const colon = skip_name(begin, end);
+  const char* const colon = skip_name(begin, end, names);
   if (colon == end) return "missing_colon";
   if (*colon != ':' || colon == begin) return name_reason(begin, colon);
   const char* const stop = skip_value(colon + 1, end);

@@ -51,10 +51,11 @@ outcome suspend(message_head& head, const cursor& where) noexcept;
 
 // Goes on at `where`, whose stage is name or value; complete: the blank line was read, head.size is
 // set and the fields have been looked at one by one, but not yet together.
-outcome read_field_lines(cursor& where, std::uint32_t header_count, message_head& head) noexcept;
+outcome read_field_lines(cursor& where, std::uint32_t header_count, underscores names,
+                         message_head& head) noexcept;
 
 // Takes apart one line without its CRLF. A reason, or nullptr.
-const char* split_field_line(std::string_view line, field& out) noexcept;
+const char* split_field_line(std::string_view line, underscores names, field& out) noexcept;
 
 // What Connection means for this head: keep_alive, has_upgrade, accepts_trailers, hop_by_hop.
 void settle_connection(message_head& head) noexcept;

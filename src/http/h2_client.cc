@@ -83,7 +83,7 @@ void h2_client::begin_section(std::int32_t id, bool opens) {
   const h2_answer_events* const stream = answer_of(session_, id);
   const bool trailers = !opens && (stream == nullptr || stream->has_head());
   section_.start(trailers ? trailer_limits : limits_.head,
-                 trailers ? section_kind::trailers : section_kind::response);
+                 trailers ? section_kind::response_trailers : section_kind::response);
 }
 
 void h2_client::end_section(std::int32_t id, bool, bool ends) {

@@ -77,7 +77,8 @@ void h2_section::add(std::string_view name, std::string_view value) {
   if (const char* reason = name_reason(name)) return refuse(malformed, reason);
   if (const char* reason = value_reason(value)) return refuse(malformed, reason);
   // Nothing that RFC 9113 forbids, but see is_field_name().
-  if (name.contains('_')) return refuse(400, "underscore_in_field_name");
+  const bool of_client = kind_ == section_kind::request || kind_ == section_kind::request_trailers;
+  if (of_client && name.contains('_')) return refuse(400, "underscore_in_field_name");
   const field_id id = identify(name);
   if (const char* reason = check_field(id, name, value)) return refuse(malformed, reason);
   if (lines_.size() == limits_.header_count) return refuse(431, "too_many_fields");
@@ -101,7 +102,8 @@ void h2_section::add_pseudo(std::string_view name, std::string_view value) {
                        : name == ":authority" ? &authority_
                        : name == ":path"      ? &path_
                                               : nullptr;
-  if (kind_ == section_kind::trailers) return refuse(malformed, "pseudo_header_in_trailers");
+  if (kind_ == section_kind::request_trailers || kind_ == section_kind::response_trailers)
+    return refuse(malformed, "pseudo_header_in_trailers");
   if (known == nullptr) return refuse(malformed, "unknown_pseudo_header");
   if (known->there) return refuse(malformed, "duplicate_pseudo_header");
   if (!lines_.empty()) return refuse(malformed, "pseudo_header_after_field");

@@ -13,7 +13,7 @@
 
 namespace rw::http {
 
-enum class section_kind : std::uint8_t { request, response, trailers };
+enum class section_kind : std::uint8_t { request, request_trailers, response, response_trailers };
 
 // Collects one header section, field by field, and keeps its memory for the next one.
 //

@@ -21,7 +21,7 @@ h2_session::h2_session(h2_session_events& to, const h2_limits& limits)
 
 void h2_session::begin_section(std::int32_t, bool opens) {
   section_.start(opens ? limits_.head : trailer_limits,
-                 opens ? section_kind::request : section_kind::trailers);
+                 opens ? section_kind::request : section_kind::request_trailers);
 }
 
 void h2_session::end_section(std::int32_t id, bool opens, bool ends) {

@@ -232,7 +232,7 @@ outcome read_request(cursor& where, const head_limits& limits, request_head& hea
     const outcome got = read_request_line(where, limits, head);
     if (got.state != progress::complete) return got;
   }
-  const outcome got = read_field_lines(where, limits.header_count, head);
+  const outcome got = read_field_lines(where, limits.header_count, underscores::refused, head);
   return got.state == progress::complete ? settle(head) : got;
 }
 

@@ -102,7 +102,7 @@ outcome read_response(cursor& where, const head_limits& limits, method asked,
     const outcome got = read_status_line(where, head);
     if (got.state != progress::complete) return got;
   }
-  const outcome got = read_field_lines(where, limits.header_count, head);
+  const outcome got = read_field_lines(where, limits.header_count, underscores::taken, head);
   return got.state == progress::complete ? settle(asked, head) : got;
 }
 

@@ -77,6 +77,15 @@ class RequestHeaders(Forwarding):
         self.assertEqual((answer.all("server"), answer.all("x-gone")), ([], []))
         self.assertEqual((answer.get("x-out"), answer.get("x-kept")), ("1", "k"))
 
+    def test_underscores_in_names_are_the_origins_alone(self):
+        gate = self.start(configs.plain(route='response_headers = { remove = ["x_gone"] }'),
+                          lambda c, r: c.answer(200, b"", {"X_Kept": "k", "X_Gone": "g", "Content_Length": "7"}))
+        answer = gate.get("/")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual([answer.get(name) for name in ("x_kept", "x_gone", "content_length", "content-length")],
+                         ["k", None, "7", "0"])
+        self.assertEqual(gate.get("/", headers={"X_Kept": "k"}).status, 400)
+
 
 class ClientAddress(Forwarding):
     SPOOFED = [("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Proto", "https"),

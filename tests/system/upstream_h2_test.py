@@ -90,6 +90,14 @@ class Requests(UpstreamH2):
         self.assertEqual(self.served.calls[0].trailers, [("x-check", "9")])
         self.assertEqual(self.served.calls[0].get("te"), "trailers")
 
+    def test_underscores_in_the_names_of_an_answer(self):
+        gate = self.start(lambda peer, call: peer.answer(call, 200, b"ok", [("x_a", "1")], trailers=[("x_sum", "1")]))
+        with gate.connect() as c:
+            c.send(b"GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+            got = c.read_until(b"\r\n0\r\n") + c.read_until(b"\r\n\r\n")
+        self.assertIn(b"\r\nx_a: 1\r\n", got)
+        self.assertTrue(got.endswith(b"x_sum: 1\r\n\r\n"), got)
+
     def test_trailers_reach_a_client_of_http11_that_asks_for_them(self):
         gate = self.start(lambda peer, call: peer.answer(call, 200, b"ok", trailers=[("x-sum", "1")]))
         with gate.connect() as c:

@@ -121,6 +121,21 @@ TEST(Chunked, TrailersComeOneByOne) {
   EXPECT_FALSE(next_trailer(lines, one));
 }
 
+TEST(Chunked, AnOriginMayHaveUnderscoresInItsTrailers) {
+  chunked_decoder origin{{.names = underscores::taken}};
+  origin.feed("0\r\nx_sum: 1\r\nContent_Length: 5\r\n\r\n");
+  ASSERT_EQ(origin.state(), status::done);
+  std::string_view lines = origin.trailers();
+  field one;
+  ASSERT_TRUE(next_trailer(lines, one));
+  EXPECT_EQ(one.name, "x_sum");
+  ASSERT_TRUE(next_trailer(lines, one));
+  EXPECT_EQ(one.id, field_id::none);
+  chunked_decoder client;
+  client.feed("0\r\nx_sum: 1\r\n\r\n");
+  EXPECT_STREQ(client.reason(), "underscore_in_field_name");
+}
+
 TEST(Chunked, LimitsAreExact) {
   const chunked_limits limits{.line_bytes = 6, .trailer_bytes = 8, .trailer_count = 1};
   chunked_decoder fits{limits};

@@ -37,7 +37,8 @@ std::string verdict(const vector_case& one) {
 class H2Section : public testing::Test {
  protected:
   void read(const vector_case& one) {
-    section_.start(limits, one.says("trailers") ? section_kind::trailers : section_kind::request);
+    section_.start(limits,
+                   one.says("trailers") ? section_kind::request_trailers : section_kind::request);
     if (one.says("get")) {
       section_.add(":method", "GET");
       section_.add(":scheme", "https");
@@ -112,6 +113,17 @@ TEST_F(H2Section, IsAsStrictAsTheParserOfHttp1) {
     both("a" + octet, "a");
     both("a" + octet + "b", "a");
   }
+}
+
+TEST_F(H2Section, AnOriginMayHaveUnderscoresInItsNames) {
+  section_.start(limits, section_kind::response_trailers);
+  section_.add("x_sum", "1");
+  std::string lines;
+  EXPECT_EQ(text(section_.make_trailers(lines)), "accept");
+  EXPECT_EQ(lines, "x_sum: 1\r\n");
+  section_.start(limits, section_kind::request_trailers);
+  section_.add("x_sum", "1");
+  EXPECT_EQ(text(section_.make_trailers(lines)), "refuse 400 underscore_in_field_name");
 }
 
 TEST_F(H2Section, KeepsNoMoreThanTheLimits) {
