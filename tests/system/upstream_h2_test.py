@@ -317,8 +317,8 @@ class Ends(UpstreamH2):
 
         def script(peer, call):
             if call.get(":path") == "/first":
-                held.append((peer, call))
                 peer.goaway(call.id)
+                held.append((peer, call))  # what is asked from here on comes after it
             else:
                 peer.answer(call, 200, b"second")
         gate = self.start(script)
