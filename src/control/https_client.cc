@@ -189,7 +189,7 @@ io::task<https_client::step> https_client::read_body(net::stream& from, const ht
   const bool counted = framing == http::framing::length;
   const std::uint64_t length = head.content_length;
   if (counted && length > what.body_bytes_max) co_return refuse(at, fault::too_large, too_large);
-  http::chunked_decoder decoder;
+  http::chunked_decoder decoder({.names = http::underscores::taken});
   for (;;) {
     std::string_view input = from.input();
     if (framing == http::framing::chunked) {

@@ -93,7 +93,7 @@ std::uint64_t of_each_worker(const config::configuration& of) {
       std::uint64_t{2} * gateway::bulk_receive::per_worker_max * allocated(net::stream::bulk_bytes);
   std::uint64_t sum = of.server.buffers_bytes + long_bodies + allocated(tokens.bytes) +
                       tokens.entries * 64 + auth::slow_cache::entries * 128 +
-                      allocated(gateway::top_callers::bytes_max);
+                      gateway::top_callers::bytes();
   if (of.log.access_path != "off") sum += access_queue_bytes;
   if (!of.log.audit.path.empty()) sum += gateway::auditor::queue_bytes;
   // What windows have grown by: gateway::worker::h2_windows().

@@ -22,7 +22,8 @@ using sums = std::map<std::string, std::vector<double>, std::less<>>;
 
 std::string name_of(const caller_row& one) {
   if (!one.identity.empty()) return one.identity;
-  return fmt::format("({})", net::endpoint_text(one.address, one.is_unix).view());
+  const net::endpoint_text address(one.address, one.is_unix);
+  return fmt::format("address {}{}", address.view(), address.view().contains(':') ? "/64" : "");
 }
 
 // A caller of several workers is one.

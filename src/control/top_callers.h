@@ -15,8 +15,8 @@ class process;
 inline constexpr std::size_t top_callers_max = 100;  // rows
 
 // Of the control thread: over the last seconds, as gateway::top_callers counts them, those with the
-// most requests first. A caller without an identity is its address in parentheses. Workers that
-// hang, or a gate that stops, have none.
+// most requests first. A caller without an identity is "address 192.0.2.1", which no identity can
+// be. Workers that hang, or a gate that stops, have none.
 io::task<std::vector<top_row>> find_top_callers(process& of);
 
 top_table callers_table(std::vector<top_row> rows);

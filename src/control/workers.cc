@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <future>
+#include <system_error>
 
 #include "control/crash_report.h"
 
@@ -134,6 +135,8 @@ result<std::unique_ptr<workers>> workers::start(
   const auto loads = count > 1 ? std::make_shared<gateway::worker_loads>(count) : nullptr;
   // Half as many as there are workers: what they do may take all that nobody else wants.
   made->hashes_ = std::make_shared<gateway::hash_pool>(std::max(1U, std::min(count / 2, 4U)));
+  error refused;
+  bool failed = false;
   for (unsigned i = 0; i < count; ++i) {
     auto self = std::make_unique<one>();
     self->cpu = cpus[i % cpus.size()];
@@ -159,11 +162,17 @@ result<std::unique_ptr<workers>> workers::start(
     parts.control = &control;
     parts.loads = loads;
     parts.hashes = made->hashes_;
-    self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
+    try {
+      self->thread = std::thread(&workers::run, made.get(), std::ref(*self), std::move(parts));
+    } catch (const std::system_error& why) {
+      refused = io::kernel_error(why.code().value(), origin::local);
+      failed = true;
+      made->running_.fetch_sub(count - i, std::memory_order_release);
+      made->posting_->count_down(count - i);
+      break;
+    }
     made->all_.push_back(std::move(self));
   }
-  error refused;
-  bool failed = false;
   for (const auto& self : made->all_) {
     const result<io::loop*> loop = self->ready.get_future().get();
     if (loop) {
@@ -174,11 +183,8 @@ result<std::unique_ptr<workers>> workers::start(
     }
   }
   if (!failed) return made;
-  const auto kernel = io::ring::create(64);
-  if (kernel) {
-    made->drain(**kernel, nanoseconds{0});
-    (*kernel)->wait((*kernel)->now() + std::chrono::milliseconds{100});
-  }
+  made->drain(control.kernel(), nanoseconds{0});
+  control.kernel().wait(control.kernel().now() + std::chrono::milliseconds{100});
   return failure(refused);
 }
 

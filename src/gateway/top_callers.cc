@@ -36,9 +36,10 @@ double seconds_between(mono_time came, mono_time now) noexcept {
 }  // namespace
 
 top_callers::top_callers() : sets_(sets) {
-  static_assert(sets * (sizeof(set) + ways * identity_bytes_max) <= bytes_max);
   random_bytes(std::as_writable_bytes(std::span(secret_)));
 }
+
+std::size_t top_callers::bytes() noexcept { return sets * sizeof(set); }
 
 void top_callers::fade(set& in, std::int64_t period) noexcept {
   const std::int64_t passed = period - in.period;
@@ -55,10 +56,11 @@ void top_callers::fade(set& in, std::int64_t period) noexcept {
 
 void top_callers::add(const request& of, mono_time now) {
   const bool by_identity = !of.identity.empty();
-  const std::string_view identity = of.identity.substr(0, identity_bytes_max);
-  const std::uint64_t tag = limit::make_key({.client = !by_identity, .identity = by_identity},
-                                            {.client = of.client, .identity = identity}, secret_)
-                                .hash;
+  // ::/64 is no unix socket's peer, though both are all zero.
+  const std::uint64_t tag =
+      limit::make_key({.client = !by_identity, .identity = by_identity, .route = !by_identity},
+                      {.client = of.client, .identity = of.identity, .route = of.is_unix}, secret_)
+          .hash;
   set& in = sets_[tag % sets];
   fade(in, period_of(now));
   std::size_t at = static_cast<std::size_t>(std::ranges::find(in.tags, tag) - in.tags.begin());
@@ -66,7 +68,7 @@ void top_callers::add(const request& of, mono_time now) {
     at = static_cast<std::size_t>(std::ranges::min_element(in.weights) - in.weights.begin());
     in.tags[at] = tag;
     entry& fresh = in.entries[at];
-    fresh.identity.assign(identity);
+    fresh.who.assign_checked(of.identity);
     fresh.address = by_identity ? config::ip16{} : limit::masked(of.client, 64);
     fresh.is_unix = !by_identity && of.is_unix;
     fresh.came = now;
@@ -90,7 +92,7 @@ std::vector<caller_row> top_callers::rates(mono_time now) const {
       // Who came just now is not said to ask a thousand times a second.
       const double seconds = std::max(seconds_between(one.came, now), 1.0);
       const auto rate = [&](double sum) { return halved(sum, passed) / seconds; };
-      rows.push_back({.identity = one.identity,
+      rows.push_back({.identity = std::string(one.who.view()),
                       .address = one.address,
                       .is_unix = one.is_unix,
                       .requests = rate(one.made.requests),

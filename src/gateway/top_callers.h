@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/identity.h"
 #include "base/clock.h"
 #include "config/cidr.h"
 #include "limit/key.h"
@@ -20,9 +21,10 @@ struct caller_row {
   std::string identity;    // empty: it is the address
   config::ip16 address{};  // all zero with an identity
   bool is_unix = false;    // a unix socket's peer, which has none
-  // Per second, over the last 4 to 8 seconds; of a caller that came later since then.
+  // Per second, of requests that ended in the last 4 to 8 seconds; of a caller that came later
+  // since then.
   double requests = 0;
-  double refused = 0;  // of them, answered by the gate with an error
+  double refused = 0;  // of them, those with a reason in the access log
   double bytes_in = 0;
   double bytes_out = 0;
 };
@@ -30,16 +32,15 @@ struct caller_row {
 // Of one worker, on its thread. Space-Saving (Metwally, Agrawal, El Abbadi, 2005) in sets: who
 // comes to a full set takes the place of its smallest, and its weight, so that one who asks often
 // comes to stay however many others ask once. All weights are halved each half_life, or who asked
-// much yesterday would keep the place of who does now. A caller with more than an eighth of its
-// set's weight is there: 0.25 % of all requests are, since sets are chosen by a keyed hash.
+// much yesterday would keep the place of who does now. A caller with more than a sixteenth of its
+// set's weight is there. Sets are chosen by a keyed hash: with 0.5 % of all requests that is so
+// unless 16 others as busy share its set, which of 200 such callers one in 1,000 would find.
 class top_callers {
  public:
-  static constexpr std::size_t ways = 8;
-  static constexpr std::size_t sets = 64;
+  static constexpr std::size_t ways = 16;
+  static constexpr std::size_t sets = 32;
   static constexpr std::size_t rows_max = ways * sets;
   static constexpr nanoseconds half_life = std::chrono::seconds{4};
-  static constexpr std::size_t identity_bytes_max = 256;  // longer ones are cut
-  static constexpr std::size_t bytes_max = rows_max * (identity_bytes_max + 144);  // memory
 
   top_callers();
 
@@ -52,6 +53,7 @@ class top_callers {
     std::uint64_t bytes_out = 0;
   };
   void add(const request& of, mono_time now);
+  static std::size_t bytes() noexcept;  // of memory, whoever comes
   // In no order.
   std::vector<caller_row> rates(mono_time now) const;
 
@@ -63,7 +65,7 @@ class top_callers {
     double bytes_out = 0;
   };
   struct entry {
-    std::string identity;
+    auth::identity who;
     config::ip16 address{};
     bool is_unix = false;
     mono_time came;

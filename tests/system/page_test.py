@@ -74,7 +74,7 @@ class Page(harness.SystemTest):
         self.assertEqual(len(found["drawn"]), 4)
         self.assertTrue(all(colours > 2 for colours in found["drawn"]), found["drawn"])
         self.assertEqual([row[0] for row in found["routes"]], ["all"])
-        self.assertEqual([row[0] for row in found["callers"]], ["(127.0.0.1)"])
+        self.assertEqual([row[0] for row in found["callers"]], ["address 127.0.0.1"])
         self.assertRegex(found["callers"][0][4], r"^\d.* (B|KiB)$")
         self.assertEqual([row[1:] for row in found["servers"]], [[origin.address, "up"]])
         self.assertEqual(len(found["workers"]), 2)

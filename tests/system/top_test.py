@@ -120,7 +120,7 @@ class Top(harness.SystemTest):
         self.assertGreater(sum(one["cpu_percent"] for one in said["workers"]), 0)
         self.assertEqual(sum(one["connections"] for one in said["workers"]), said["connections"])
         (caller,) = said["callers"]  # nobody has an identity
-        self.assertEqual(caller["name"], "(127.0.0.1)")
+        self.assertEqual(caller["name"], "address 127.0.0.1")
         self.assertGreater(caller["requests_per_second"], caller["refused_per_second"])
         self.assertGreater(caller["refused_per_second"], 0)
         self.assertGreater(caller["bytes_out_per_second"], 0)
@@ -157,7 +157,7 @@ class Top(harness.SystemTest):
         screen.write(b"\x1b[D")
         screen.read_until(r"ROUTE +REQ/S\*")
         screen.write(b"\t")
-        screen.read_until(r"<callers>.*CALLER +REQ/S\*.*\(127\.0\.0\.1\)")
+        screen.read_until(r"<callers>.*CALLER +REQ/S\*.*address 127\.0\.0\.1")
         screen.write(b"\t")
         screen.read_until(r"<upstreams>.*UPSTREAM +REQ/S\*.*origin")
         screen.write(b"q")
@@ -192,7 +192,7 @@ class Callers(harness.SystemTest):
         self.assertEqual(gate.get("/").status, 401)
         said = json.loads(harness.ringward("top", "--json", "--interval", "0.1",
                                            "--socket", self.directory / "admin.sock").stdout)
-        self.assertEqual([one["name"] for one in said["callers"]], ["alice", "bob", "(127.0.0.1)"])
+        self.assertEqual([one["name"] for one in said["callers"]], ["alice", "bob", "address 127.0.0.1"])
         alice, bob, nobody = (one["requests_per_second"] for one in said["callers"])
         self.assertAlmostEqual(alice / bob, 4, delta=1)
         self.assertAlmostEqual(bob / nobody, 10, delta=3)

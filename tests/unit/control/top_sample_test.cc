@@ -89,17 +89,18 @@ TEST(TopView, RowsAreSortedByAnyColumn) {
 }
 
 TEST(TopCallers, WhatOneGateWritesAnotherReads) {
-  const std::vector<top_row> rows = {{"alice", {1234.5, 0, 1e9, .25}}, {"(::)", {1, 2, 3, 4}}};
+  const std::vector<top_row> rows = {{"alice", {1234.5, 0, 1e9, .25}},
+                                     {"address ::/64", {1, 2, 3, 4}}};
   const std::string text = callers_text(rows);
-  EXPECT_EQ(text, "1234.5\t0\t1e+09\t0.25\talice\n1\t2\t3\t4\t(::)\n");
+  EXPECT_EQ(text, "1234.5\t0\t1e+09\t0.25\talice\n1\t2\t3\t4\taddress ::/64\n");
   const std::vector<top_row> read = read_callers(text);
   ASSERT_EQ(read.size(), 2);
   EXPECT_EQ(read[0].name, "alice");
   EXPECT_EQ(read[0].values, rows[0].values);
   EXPECT_EQ(top_text(callers_table(read), "REQ/S"),
-            "CALLER  REQ/S*  REFUSED/S  IN/S  OUT/S\n"
-            "alice     1234        0.0  954M      0\n"
-            "(::)       1.0        2.0     3      4\n");
+            "CALLER         REQ/S*  REFUSED/S  IN/S  OUT/S\n"
+            "alice            1234        0.0  954M      0\n"
+            "address ::/64     1.0        2.0     3      4\n");
   EXPECT_TRUE(read_callers("no such command\n\n1\t2\t3\tx\n1\t2\t3\t4\t\n").empty());
 }
 
