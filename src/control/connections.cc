@@ -100,8 +100,8 @@ io::task<client_list> list(process& of, std::size_t most, bool oldest) {
   const auto told = std::make_shared<std::vector<client_row>>();
   gateway::question asked;
   asked.look = [told, most, oldest](gateway::worker& on) -> std::function<void()> {
-    return [told, rows = gateway::client_rows(on, most, oldest)] {
-      std::ranges::copy(rows, std::back_inserter(*told));
+    return [told, rows = gateway::client_rows(on, most, oldest)]() mutable {
+      std::ranges::move(rows, std::back_inserter(*told));
     };
   };
   client_list found;

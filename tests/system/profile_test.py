@@ -12,6 +12,7 @@ import unittest
 import configs
 import credentials
 import harness
+import profile_case
 
 PHASES = ["other", "kernel", "tls", "http1", "http2", "decide", "forward", "answer", "log"]
 TOKENS = harness.ROOT / "bench" / "wrk" / "token.lua"
@@ -45,16 +46,7 @@ class Profile(harness.SystemTest):
         self.gateway = self.gate(CONFIG, files={"cert.pem": made.chain, "key.pem": made.key,
                                                 "jwks.json": credentials.key_set(self.signer)})
 
-    def command(self, *words):
-        return [harness.BINARY, *words, "--socket", self.directory / "admin.sock"]
-
-    def start(self, *words):
-        """A profile that goes on; killed when the test ends."""
-        process = subprocess.Popen(self.command("profile", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        return process
+    command = profile_case.command
 
     def taken(self, seconds=1):
         """One, once no other one is under way any more."""
@@ -166,24 +158,8 @@ class Profile(harness.SystemTest):
         for wrong in ("0", "61", "1.5", "a"):
             self.assertEqual(harness.ringward(*self.command("profile", "--seconds", wrong)[1:]).returncode, 2)
 
-    def hold(self, *words):
-        """One that is under way, and what a second one is told meanwhile."""
-        running = self.start(*words)
-
-        def told():
-            nonlocal running
-            done = harness.ringward(*self.command("profile", "--seconds", "1")[1:])
-            if done.returncode:
-                return done
-            if running.poll() is not None:  # the second one came first, or it took too long
-                running = self.start(*words)
-            return None
-        done = harness.eventually(told, within=20, what="a profile that is refused")
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        return running, done.stderr
-
     def test_one_at_a_time_and_it_ends_with_its_client(self):
-        first, said = self.hold("--seconds", "60")
+        first, said = profile_case.hold(self, "--seconds", "60")
         self.assertRegex(said, r"^a profile is being taken already, for another [1-6]\d s\n$")
         first.kill()
         first.wait()
@@ -207,7 +183,7 @@ class Profile(harness.SystemTest):
                 self.assertEqual(client.makefile("rb").read(), b"failed\nno such command\n")
 
     def test_a_gate_that_stops_does_not_wait_for_it(self):
-        running, _ = self.hold("--seconds", "60")
+        running, _ = profile_case.hold(self, "--seconds", "60")
         self.gateway.signal(signal.SIGTERM)
         self.gateway.wait()
         said, complaint = running.communicate(timeout=harness.patience(10))
@@ -215,7 +191,7 @@ class Profile(harness.SystemTest):
         self.assertIn("the profile was cut short", complaint)
 
     def test_a_reload_beside_it(self):
-        running, _ = self.hold("--seconds", "5", "--json")
+        running, _ = profile_case.hold(self, "--seconds", "5", "--json")
         for _ in range(3):
             done = harness.ringward(*self.command("reload")[1:])
             self.assertEqual(done.returncode, 0, done.stderr)

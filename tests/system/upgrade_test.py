@@ -2,13 +2,13 @@
 finishes what it has under way. docs/systemd.md."""
 
 import json
-import subprocess
 import time
 
 import client
 import configs
 import credentials
 import harness
+import profile_case
 from manager import refused, short_drain
 from upgrade_case import SERVES, Http2Clients, UpgradeTest, runs
 
@@ -113,21 +113,8 @@ class Upgrades(UpgradeTest):
 
     def test_a_profile_is_cut_short_and_holds_up_nobody(self):
         gate = self.start(drain="1s")
-        def begin():
-            made = subprocess.Popen([harness.BINARY, "profile", "--seconds", "60", "--socket",
-                                     self.directory / "admin.sock"], stderr=subprocess.PIPE, text=True)
-            self.addCleanup(made.communicate)
-            self.addCleanup(made.kill)
-            return made
-
-        profile = begin()
-
-        def holds():
-            nonlocal profile
-            if profile.poll() is not None:  # the one that asks came first
-                profile = begin()
-            return "already" in self.ask("profile", "--seconds", "1").stderr
-        harness.eventually(holds, within=20)
+        profile, said = profile_case.hold(self, "--seconds", "60")
+        self.assertIn("already", said)
         self.upgrade()
         _, said = profile.communicate(timeout=harness.patience(5))
         self.assertEqual((profile.returncode, said),
