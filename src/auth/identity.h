@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "base/assert.h"
@@ -33,7 +32,7 @@ class identity {
   // The same for text that has passed that check before: a key's name, a cached token's identity.
   void assign_checked(std::string_view text) noexcept {
     RW_ASSERT(text.size() <= identity_bytes_max);
-    std::memcpy(text_, text.data(), text.size());
+    text.copy(text_, text.size());  // an empty view may point nowhere, which memcpy does not take
     size_ = static_cast<std::uint16_t>(text.size());
   }
 
