@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace rw::gateway {
 namespace {
 
@@ -51,6 +53,7 @@ TEST(RequestRules, NobodysCopyOfAnyRoutesIdentityPasses) {
 }
 
 TEST(RequestRules, WhatIsSetReplacesTheClients) {
+  random_init();  // for the secret that its values are kept in
   config::route route;
   route.request_remove = {"cookie", "x-debug"};
   const request_rules rules =
