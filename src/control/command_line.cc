@@ -29,6 +29,7 @@
 #include "control/process.h"
 #include "control/profile_command.h"
 #include "control/revoke_command.h"
+#include "control/serve.h"
 #include "control/setup.h"
 #include "control/top_command.h"
 #include "control/tune_command.h"
@@ -48,27 +49,6 @@ int print(const config::diagnostics& list, std::FILE* to) {
   return config::has_error(list) ? 1 : 0;
 }
 
-// No core file and no other process of this user gets to see keys. Who makes one all the same, as
-// root with gcore, gets one without memory in it.
-void keep_out_of_cores() {
-  const int filter = ::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-  if (filter >= 0) {
-    [[maybe_unused]] const ssize_t written = ::write(filter, "0", 1);
-    ::close(filter);
-  }
-  ::prctl(PR_SET_DUMPABLE, 0);
-}
-
-}  // namespace
-
-void prepare_for_gate() {
-  keep_out_of_cores();
-  report_crashes();
-  hold_signals();
-}
-
-namespace {
-
 // Root looks with the eyes of the service: a configuration that belongs to a system's group, as a
 // package's does to group ringward, is for the user of that name, who has to be able to read all of
 // it.
@@ -84,12 +64,6 @@ void look_as_service(const std::string& path) {
       ::seteuid(user->pw_uid) != 0) {
     fmt::print(stderr, "ringward: warning: cannot look as user {}\n", group->gr_name);
   }
-}
-
-int run(const std::string& path) {
-  prepare_for_gate();
-  process gate({path, ""});
-  return gate.start() ? gate.run() : 1;
 }
 
 // What a start would learn of the names. False where the kernel gives no ring, as in many places
@@ -274,7 +248,9 @@ int run_command_line(int argc, char** argv) {
   run_it->add_option("--config", config, "A TOML file, or a directory of them")
       ->capture_default_str();
   run_it->footer("Example: ringward run --config /etc/ringward");
-  run_it->callback([&] { status = run(config); });
+  std::string before;  // what `ringward upgrade` asks for
+  run_it->add_option("--after", before)->group("");
+  run_it->callback([&] { status = before.empty() ? serve(config) : serve_after(before); });
 
   auto* check_it = app.add_subcommand("check", "Say everything that is wrong with a configuration");
   check_it->add_option("--config", config, "A TOML file, or a directory of them")

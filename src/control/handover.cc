@@ -8,17 +8,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <span>
 
 #include "base/text.h"
+#include "net/passed_descriptors.h"
 
 namespace rw::control {
 namespace {
 
 using kind = handed_descriptor::kind;
 
-constexpr std::size_t at_a_time = 200;  // SCM_MAX_FD is 253
 constexpr std::string_view first_line = "ringward handover 1\n";
 constexpr std::array<std::string_view, 3> kinds = {"listener", "admin", "output"};
 
@@ -36,22 +35,8 @@ bool wait_for(int fd, short events) {
 
 // All of `text`, with `fds` at its first octet.
 bool send_piece(int to, std::string_view text, std::span<const int> fds) {
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(at_a_time * sizeof(int))> control{};
   while (!text.empty()) {
-    iovec bytes{const_cast<char*>(text.data()), text.size()};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    if (!fds.empty()) {
-      message.msg_control = control.data();
-      message.msg_controllen = CMSG_SPACE(fds.size_bytes());
-      cmsghdr* head = CMSG_FIRSTHDR(&message);
-      head->cmsg_level = SOL_SOCKET;
-      head->cmsg_type = SCM_RIGHTS;
-      head->cmsg_len = CMSG_LEN(fds.size_bytes());
-      std::memcpy(CMSG_DATA(head), fds.data(), fds.size_bytes());
-    }
-    const ssize_t sent = ::sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = net::send_passing(to, text, fds, MSG_DONTWAIT);
     if (sent < 0 && errno == EAGAIN && wait_for(to, POLLOUT)) continue;
     if (sent < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(sent));
@@ -60,32 +45,14 @@ bool send_piece(int to, std::string_view text, std::span<const int> fds) {
   return true;
 }
 
-void take_descriptors(msghdr& message, std::vector<int>& into) {
-  for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t bytes = one->cmsg_len - CMSG_LEN(0);
-    const std::size_t before = into.size();
-    into.resize(before + bytes / sizeof(int));
-    std::memcpy(into.data() + before, CMSG_DATA(one), bytes);
-  }
-}
-
 // False: at the end of what comes, or of the patience.
 bool receive_piece(int from, std::string& text, std::vector<int>& fds) {
   std::array<char, 16384> bytes;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(at_a_time * sizeof(int))> control{};
-  iovec room{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &room;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t got = ::recvmsg(from, &message, MSG_CMSG_CLOEXEC);
+  const ssize_t got = net::receive_passed(from, bytes, fds);
   if (got < 0 && errno == EINTR) return true;
   if (got <= 0) return false;
-  take_descriptors(message, fds);
   text.append(bytes.data(), static_cast<std::size_t>(got));
-  return (message.msg_flags & MSG_CTRUNC) == 0;
+  return true;
 }
 
 bool take_member(handover& into, std::string_view line) {
@@ -142,7 +109,7 @@ bool send_handover(int to, const handover& what) {
   const std::string text = text_of(what);
   std::string_view left = text;
   for (std::span<const int> rest(fds); !rest.empty();) {
-    const std::span<const int> some = rest.first(std::min(rest.size(), at_a_time));
+    const std::span<const int> some = rest.first(std::min(rest.size(), net::passed_at_once));
     rest = rest.subspan(some.size());
     // An octet for each piece is enough: the kernel keeps them apart.
     if (!send_piece(to, left.substr(0, 1), some)) return false;

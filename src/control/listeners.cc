@@ -19,7 +19,8 @@ bool was_stored(const net::inherited_socket& one) { return one.name.starts_with(
 }  // namespace
 
 bool listeners::open(const std::vector<config::listener>& wanted, unsigned workers,
-                     net::inherited_sockets passed, const observe::log& log) {
+                     net::inherited_sockets passed, const net::bind_helper& helper,
+                     const observe::log& log) {
   for (const config::listener& one : wanted) {
     const std::string prefix = fmt::format("{}{}.", stored_prefix, one.name);
     const result<config::address> where = config::parse_address(one.address);
@@ -29,12 +30,12 @@ bool listeners::open(const std::vector<config::listener>& wanted, unsigned worke
       std::vector<int> fds;
       fds.reserve(taken.size());
       for (const net::inherited_socket& socket : taken) fds.push_back(socket.fd);
-      sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds)));
+      sockets_.push_back(net::listening_sockets::adopt(*where, workers, std::move(fds), helper));
       if (std::ranges::all_of(taken, was_stored)) restored_.push_back(sockets_.size() - 1);
       log.debug(fmt::format("listener {}: {} sockets that were there", one.name, taken.size()));
     } else {
       result<net::listening_sockets> opened =
-          where ? net::listening_sockets::open(*where, workers, 0666, net::after_a_kill)
+          where ? net::listening_sockets::open(*where, workers, 0666, net::after_a_kill, helper)
                 : failure(where.error());
       if (!opened) {
         const int os = opened.error().os;

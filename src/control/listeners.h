@@ -20,7 +20,7 @@ class listeners {
   // Takes over what the service manager passed where the address is a listener's, and binds the
   // rest. False: one line in `log` has said why.
   bool open(const std::vector<config::listener>& wanted, unsigned workers,
-            net::inherited_sockets passed, const observe::log& log);
+            net::inherited_sockets passed, const net::bind_helper& helper, const observe::log& log);
 
   // Right before workers accept: all of them have a queue from now on.
   void listen() noexcept;

@@ -8,8 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+
+#include "net/bind_helper.h"
 
 namespace rw::control {
 namespace {
@@ -52,6 +56,30 @@ int become(uid_t user, gid_t group) {
   return set_capabilities(ports) ? 0 : errno;
 }
 
+void shed_ambient(const std::vector<std::string>& arguments) {
+  if (::geteuid() == 0 ||
+      ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_BIND_SERVICE, 0, 0) != 1) {
+    return;
+  }
+  net::bind_helper helper = net::bind_helper::start();
+  if (!helper.there()) return;
+  helper.leave_to_next();
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  execute_this_program(arguments);
+}
+
+int execute_this_program(const std::vector<std::string>& arguments) {
+  std::error_code none;
+  std::string program = std::filesystem::read_symlink("/proc/self/exe", none);
+  std::vector<char*> words = {program.data()};
+  for (const std::string& one : arguments) words.push_back(const_cast<char*>(one.c_str()));
+  words.push_back(nullptr);
+  ::execv(program.c_str(), words.data());
+  // Its file has been replaced, as by a package: this one is what it was.
+  ::execv("/proc/self/exe", words.data());
+  return errno;
+}
+
 privileges drop_privileges(const std::function<bool()>& can_do_without) {
   privileges left;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) left.none_new = errno;
@@ -60,6 +88,7 @@ privileges drop_privileges(const std::function<bool()>& can_do_without) {
     left.dropped = errno;
     return left;
   }
+  if (std::ranges::all_of(held, [](const auto& half) { return half.permitted == 0; })) return left;
   const bool could_keep = (held[0].permitted & files_bit) != 0;
   both_halves asleep = held;
   for (auto& half : asleep) half.effective = 0;

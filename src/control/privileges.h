@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace rw::control {
 
@@ -22,6 +23,16 @@ void allow_leaving_idle() noexcept;
 // Root becomes that user, with the groups it has, and keeps CAP_NET_BIND_SERVICE alone, until
 // drop_privileges(). Before a second thread. The errno, or 0.
 int become(uid_t user, gid_t group);
+
+// What a service manager gives for ports below 1024 is ambient: it lasts over exec(3), and is gone
+// once the program is executed without it, which takes no capset(2), so that the manager can keep
+// that away. Executes this program anew, by `arguments`, with a net::bind_helper that has what is
+// given up. Returns where there is nothing to give up, of root, and when it cannot be done: then
+// drop_privileges() is left. Before a second thread, and before there is anything to lose.
+void shed_ambient(const std::vector<std::string>& arguments);
+
+// Puts the program that this process runs in its own place. Returns the errno when that fails.
+int execute_this_program(const std::vector<std::string>& arguments);
 
 // Sets no_new_privs, and empties all sets of capabilities of the calling thread, whose threads
 // inherit that. `can_do_without` is asked when none is in effect any more: false keeps

@@ -91,7 +91,8 @@ bool process::start() {
   log_.set_level(configured_log_level());
   worker_count_ = worker_count(settings().server.workers);
   if (!before_ && !open_boards()) return false;
-  if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), log_)) return false;
+  if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), helper_, log_))
+    return false;
   if (!open_control()) return false;
   listeners_.store(manager_);
 
@@ -182,7 +183,7 @@ result<net::listening_sockets> process::open_for_admin(const std::string& where)
   std::vector<int> there;
   for (const net::inherited_socket& one : passed_admin_.take(*parsed, {})) there.push_back(one.fd);
   if (!there.empty()) return net::listening_sockets::adopt(*parsed, 1, std::move(there));
-  return net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill);
+  return net::listening_sockets::open(*parsed, 1, 0660, net::after_a_kill, helper_);
 }
 
 bool process::open_admin_socket() {

@@ -211,6 +211,7 @@ class process {
   configuration_source from_;
   std::unique_ptr<takeover> before_;     // null: this gate comes after no other
   net::inherited_sockets passed_admin_;  // of that one
+  net::bind_helper helper_;              // before lock_down()
   net::stream* earlier_ = nullptr;       // in take_audit_records()
   upgrades upgrades_;
   profile_turn profile_;

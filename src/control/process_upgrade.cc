@@ -216,6 +216,7 @@ io::task<> process::hand_on_audit(net::stream& to) {
 // ---- the one that comes after it
 
 void process::find_manager(net::inherited_sockets& passed) {
+  helper_ = net::bind_helper::from_environment();
   manager_ = service_manager::from_environment();
   passed = net::inherited_sockets::from_environment();
   if (!before_) return;

@@ -12,7 +12,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <utility>
+
+#include "net/passed_descriptors.h"
 
 namespace rw::control {
 namespace {
@@ -154,23 +157,8 @@ void service_manager::hand_to(int pid) {
 
 void service_manager::send(std::string_view lines, int fd) const {
   if (!there()) return;
-  iovec bytes{const_cast<char*>(lines.data()), lines.size()};
-  msghdr message{};
-  message.msg_name = const_cast<sockaddr_un*>(&to_);
-  message.msg_namelen = to_length_;
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-  if (fd >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
-  }
-  ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+  net::send_passing(socket_, lines, std::span(&fd, fd >= 0 ? 1 : 0), 0,
+                    reinterpret_cast<const sockaddr*>(&to_), to_length_);
 }
 
 }  // namespace rw::control

@@ -24,9 +24,9 @@
 #include "control/admin_commands.h"
 #include "control/json_text.h"
 #include "control/privileges.h"
-#include "control/process.h"
 #include "control/takeover.h"
 #include "control/version.h"
+#include "control/whole_file.h"
 
 namespace rw::control {
 namespace {
@@ -126,8 +126,6 @@ int upgrade_by_manager(const gate_at& gate, const running_gate& before, const st
                               : "has failed"));
 }
 
-// ---- the new gate
-
 // What it says until it serves is for whoever started it, and for the log of the gate before.
 class early_words {
  public:
@@ -136,96 +134,24 @@ class early_words {
   early_words& operator=(const early_words&) = delete;
   ~early_words() { ::close(file_); }
 
-  void take_standard_error() const { ::dup2(file_, STDERR_FILENO); }
-  std::string text() const {
-    std::string all;
-    std::array<char, 4096> bytes;
-    for (ssize_t got = 0;
-         (got = ::pread(file_, bytes.data(), bytes.size(), static_cast<off_t>(all.size()))) > 0;) {
-      all.append(bytes.data(), static_cast<std::size_t>(got));
-    }
-    return all;
-  }
-  // Standard error is `to` from now on, and has it all.
-  void pass_on(int to) const {
-    ::dup2(to, STDERR_FILENO);
-    const std::string all = text();
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, all.data(), all.size());
-  }
+  int file() const noexcept { return file_; }
+  std::string text() const { return read_open(file_); }
 
  private:
   int file_;
 };
 
-void complain(std::string_view why) { fmt::print(stderr, "ringward: error: {}\n", why); }
-
-// Takes the identity of the gate before: root is not to serve for a user's gate.
-bool become_user_of(const std::string& socket) {
-  std::string why;
-  const int fd = connect_to_gate(socket, why);
-  ucred gate{};
-  socklen_t size = sizeof gate;
-  const bool known = fd >= 0 && ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &gate, &size) == 0;
-  if (fd >= 0) ::close(fd);
-  if (!known) {
-    complain(why);
-    return false;
-  }
-  if (::geteuid() != 0 || gate.uid == 0) return true;
-  const int code = become(gate.uid, gate.gid);
-  if (code != 0) {
-    complain(fmt::format("cannot become user {}: {}", gate.uid, std::strerror(code)));
-  }
-  return code == 0;
-}
-
-// Of the process that is to be the gate; does not return before that has ended. `outcome` gets its
-// number when it serves.
-int serve_after(const std::string& socket, const early_words& words, int outcome) {
-  ::setsid();
-  words.take_standard_error();
-  if (!become_user_of(socket)) return 1;
-  std::string why;
-  auto before = takeover::begin(socket, why);
-  if (!before) {
-    complain(why);
-    return 1;
-  }
-  if (::chdir(before->given().directory.c_str()) != 0) {
-    complain(fmt::format("{}: {}", before->given().directory, std::strerror(errno)));
-    return 1;
-  }
-  const std::vector<net::inherited_socket> outputs =
-      before->take(handed_descriptor::kind::output).take_rest();
-  if (outputs.size() != 2) return 1;
-  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (nothing < 0) {
-    complain(fmt::format("/dev/null: {}", std::strerror(errno)));
-    return 1;
-  }
-  ::dup2(nothing, STDIN_FILENO);
-  ::dup2(outputs[0].fd, STDOUT_FILENO);
-  ::close(nothing);
-  ::close(outputs[0].fd);
-  prepare_for_gate();
-  const std::string configuration = before->given().configuration;
-  process gate({configuration, ""}, std::make_unique<takeover>(std::move(*before)));
-  if (!gate.start()) return 1;
-  words.pass_on(outputs[1].fd);
-  ::close(outputs[1].fd);
-  const pid_t pid = ::getpid();
-  [[maybe_unused]] const ssize_t told = ::write(outcome, &pid, sizeof pid);
-  ::close(outcome);
-  return gate.run();
-}
-
 // The gate is nobody's child but init's, which is how a manager gets one that it can watch.
 void start_gate(const std::string& socket, const early_words& words, int outcome) {
   const pid_t between = ::fork();
   if (between == 0) {
-    const pid_t gate = ::fork();
-    if (gate == 0) ::exit(serve_after(socket, words, outcome));
-    ::_exit(0);
+    if (::fork() != 0) ::_exit(0);
+    ::setsid();
+    ::dup2(outcome, STDOUT_FILENO);
+    ::dup2(words.file(), STDERR_FILENO);
+    const int failed = execute_this_program({"run", "--after", socket});
+    fmt::print(stderr, "ringward: error: cannot be executed: {}\n", std::strerror(failed));
+    ::_exit(1);
   }
   while (::waitpid(between, nullptr, 0) < 0 && errno == EINTR) continue;
 }

@@ -27,7 +27,4 @@ bool upgrade_is_due(const gate_at& gate);
 // `status` gets the exit status when the callback runs.
 void add_upgrade(CLI::App& app, gate_at& gate, int& status);
 
-// What `run` and an upgrade do before there is a gate: no core file, and a stack in the log.
-void prepare_for_gate();
-
 }  // namespace rw::control

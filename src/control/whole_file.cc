@@ -81,6 +81,16 @@ result<std::string> read_own(const std::string& path, std::size_t bytes_max) {
   return read(path, bytes_max, true);
 }
 
+std::string read_open(int fd) {
+  std::string all;
+  std::array<char, 4096> bytes;
+  for (ssize_t got = 0;
+       (got = ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(all.size()))) > 0;) {
+    all.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+  return all;
+}
+
 result<> replace_whole(const std::string& path, const std::string& text, mode_t mode) {
   const std::string fresh = path + ".new";
   ::unlink(fresh.c_str());  // of a run that was cut short; another's would make O_EXCL fail

@@ -19,6 +19,9 @@ result<std::string> read_whole(const std::string& path, std::size_t bytes_max);
 // to root or to who asks, is no link, and nobody else may write to it.
 result<std::string> read_own(const std::string& path, std::size_t bytes_max);
 
+// What `fd` has, from the beginning; "" of what cannot be read there, as a terminal.
+std::string read_open(int fd);
+
 // Replaces the file in one step and on the disk, or leaves it as it was: a power cut finds one or
 // the other.
 result<> replace_whole(const std::string& path, const std::string& text, mode_t mode);

@@ -25,7 +25,7 @@ void set(int fd, int level, int option, int value) {
   ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
-result<int> bound(const config::address& where, bool share) {
+result<int> bound(const config::address& where, bool share, const bind_helper& helper) {
   const int fd = ::socket(where.socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return failure(io::kernel_error(errno, origin::configuration));
   if (where.what == config::address::kind::ip) {
@@ -34,8 +34,7 @@ result<int> bound(const config::address& where, bool share) {
     if (where.socket.ss_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     set(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // inherited by what is accepted
   }
-  if (::bind(fd, where.raw(), where.length) != 0) {
-    const int why = errno;
+  if (const int why = helper.bind(fd, where.raw(), where.length); why != 0) {
     ::close(fd);
     return failure(io::kernel_error(why, origin::configuration));
   }
@@ -55,13 +54,14 @@ void remove_stale(const config::address& where) {
 }
 
 // The one bind that shows whether anybody has the address.
-result<int> first_bound(const config::address& where, mode_t mode, nanoseconds patience) {
+result<int> first_bound(const config::address& where, mode_t mode, nanoseconds patience,
+                        const bind_helper& helper) {
   const bool is_unix = where.what == config::address::kind::unix_path;
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     if (is_unix) remove_stale(where);
     const mode_t before = is_unix ? ::umask(0777 & ~mode) : 0;
-    result<int> made = bound(where, false);
+    result<int> made = bound(where, false, helper);
     if (is_unix) ::umask(before);
     const bool in_use = !made && made.error().os == EADDRINUSE;
     if (!in_use || std::chrono::steady_clock::now() >= deadline) return made;
@@ -85,12 +85,13 @@ std::string text_of(int fd) {
 }  // namespace
 
 result<listening_sockets> listening_sockets::open(const config::address& where, unsigned count,
-                                                  mode_t mode, nanoseconds patience) {
+                                                  mode_t mode, nanoseconds patience,
+                                                  const bind_helper& helper) {
   listening_sockets made;
   const bool is_unix = where.what == config::address::kind::unix_path;
   config::address at = where;
   // Of an IP address a probe: closed again before the shared ones are bound.
-  const result<int> first = first_bound(at, mode, patience);
+  const result<int> first = first_bound(at, mode, patience, helper);
   if (!first) return failure(first.error());
   if (is_unix) {
     made.fds_.push_back(*first);
@@ -102,7 +103,7 @@ result<listening_sockets> listening_sockets::open(const config::address& where, 
     made.name_ = text_of(*first);
     ::close(*first);
     for (unsigned i = 0; i < count; ++i) {
-      const result<int> fd = bound(at, true);
+      const result<int> fd = bound(at, true, helper);
       if (!fd) return failure(fd.error());
       made.fds_.push_back(*fd);
     }
@@ -115,7 +116,7 @@ result<listening_sockets> listening_sockets::open(const config::address& where, 
 }
 
 listening_sockets listening_sockets::adopt(const config::address& where, unsigned count,
-                                           std::vector<int> fds) {
+                                           std::vector<int> fds, const bind_helper& helper) {
   listening_sockets made;
   made.owns_path_ = false;
   made.fds_ = std::move(fds);
@@ -135,7 +136,7 @@ listening_sockets listening_sockets::adopt(const config::address& where, unsigne
   ::getsockname(made.fds_.front(), reinterpret_cast<sockaddr*>(&at.socket), &size);
   for (int fd : made.fds_) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   while (made.fds_.size() < count) {
-    const result<int> more = bound(at, true);
+    const result<int> more = bound(at, true, helper);
     if (!more) break;
     made.fds_.push_back(*more);
   }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "config/address.h"
+#include "net/bind_helper.h"
 
 namespace rw::net {
 
@@ -23,17 +24,18 @@ class listening_sockets {
   // nobody else has the port (a second Ringward would otherwise silently share it). A unix socket
   // is one, shared by all, with `mode` from the start; a stale file is replaced. Port 0 takes any
   // free one. Before other threads make files: the umask is changed for a moment. An address in use
-  // is tried again for `patience`, while the thread waits. Errors: the errno of socket, bind or
-  // listen.
+  // is tried again for `patience`, while the thread waits. `helper` binds what this process may
+  // not. Errors: the errno of socket, bind or listen.
   static result<listening_sockets> open(const config::address& where, unsigned count,
-                                        mode_t mode = 0666, nanoseconds patience = {});
+                                        mode_t mode = 0666, nanoseconds patience = {},
+                                        const bind_helper& helper = {});
   // The same from sockets that listen at `where` already, at least one, which it owns from now on:
   // all of them, since there may be connections in the queue of each. IP sockets that are fewer
   // than `count` get company where whoever bound them lets others share the port; else workers
   // share them. Company does not listen before listen(). The file of a unix socket stays until
   // own_path().
-  static listening_sockets adopt(const config::address& where, unsigned count,
-                                 std::vector<int> fds);
+  static listening_sockets adopt(const config::address& where, unsigned count, std::vector<int> fds,
+                                 const bind_helper& helper = {});
 
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;

@@ -101,7 +101,7 @@ class Failures(UpgradeTest):
             with contextlib.suppress(OSError):
                 command = (one / "cmdline").read_bytes()
                 session = (one / "stat").read_text().rsplit(")", 1)[1].split()[3]
-                if b"upgrade" in command and str(self.directory).encode() in command \
+                if b"--after" in command and str(self.directory).encode() in command \
                         and session == one.name:
                     return int(one.name)
         return None

@@ -1,0 +1,117 @@
+#include "net/bind_helper.h"
+
+#include <fcntl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/passed_descriptors.h"
+
+namespace rw::net {
+namespace {
+
+constexpr const char* variable = "RINGWARD_BIND_HELPER";
+constexpr timeval patience{5, 0};
+
+// A message is an address and a socket, its answer the errno.
+[[noreturn]] void help(int with) {
+  sockaddr_storage where{};
+  std::vector<int> sockets;
+  for (;;) {
+    const ssize_t got =
+        receive_passed(with, {reinterpret_cast<char*>(&where), sizeof where}, sockets);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0 || sockets.size() != 1) ::_exit(0);
+    const int failed = ::bind(sockets.front(), reinterpret_cast<const sockaddr*>(&where),
+                              static_cast<socklen_t>(got)) == 0
+                           ? 0
+                           : errno;
+    ::close(sockets.front());
+    sockets.clear();
+    if (::send(with, &failed, sizeof failed, MSG_NOSIGNAL) != sizeof failed) ::_exit(0);
+  }
+}
+
+// It holds nothing of what the process has open.
+void keep_only(int fd) {
+  const auto kept = static_cast<unsigned>(fd);
+  if (kept > 0) ::close_range(0, kept - 1, 0);
+  ::close_range(kept + 1, UINT_MAX, 0);
+}
+
+}  // namespace
+
+bind_helper bind_helper::start() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return {};
+  bind_helper made(ends[0]);
+  ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const pid_t between = ::fork();
+  if (between == 0) {
+    const pid_t helper = ::fork();
+    if (helper != 0) ::_exit(helper < 0 ? errno : 0);
+    keep_only(ends[1]);
+    help(ends[1]);
+  }
+  int failed = between < 0 ? errno : 0;
+  ::close(ends[1]);
+  int status = 0;
+  while (between > 0 && ::waitpid(between, &status, 0) < 0 && errno == EINTR) continue;
+  if (between > 0) failed = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+  if (failed == 0) return made;
+  errno = failed;
+  return {};
+}
+
+bind_helper bind_helper::from_environment() {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return {};
+  int fd = -1;
+  const char* end = text + std::strlen(text);
+  const auto [at, code] = std::from_chars(text, end, fd);
+  ::unsetenv(variable);
+  if (code != std::errc{} || at != end || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return {};
+  return bind_helper(fd);
+}
+
+void bind_helper::leave_to_next() {
+  const int fd = std::exchange(socket_, -1);
+  ::fcntl(fd, F_SETFD, 0);
+  ::setenv(variable, std::to_string(fd).c_str(), 1);
+}
+
+int bind_helper::bind(int fd, const sockaddr* where, socklen_t length) const {
+  if (::bind(fd, where, length) == 0) return 0;
+  if (errno != EACCES || socket_ < 0 || where->sa_family == AF_UNIX) return errno;
+  int answer = EACCES;
+  if (send_passing(socket_, {reinterpret_cast<const char*>(where), length}, {&fd, 1}, 0) < 0 ||
+      ::recv(socket_, &answer, sizeof answer, 0) != sizeof answer) {
+    return EACCES;
+  }
+  return answer;
+}
+
+bind_helper::bind_helper(bind_helper&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)) {}
+
+bind_helper& bind_helper::operator=(bind_helper&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  return *this;
+}
+
+bind_helper::~bind_helper() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+}  // namespace rw::net
