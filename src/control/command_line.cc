@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -227,9 +226,19 @@ void add_audit(CLI::App& app, audit_verify_options& options, std::string& config
   });
 }
 
+// One that is closed would become something else, which would get what is printed.
+void fill_standard_descriptors() {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  ::close(fd);
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  fill_standard_descriptors();
   random_init();
   if (!tls::library_init()) {
     fmt::print(stderr, "ringward: error: wolfSSL does not start\n");

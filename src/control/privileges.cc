@@ -57,14 +57,14 @@ int become(uid_t user, gid_t group) {
 }
 
 void shed_ambient(const std::vector<std::string>& arguments) {
-  if (::geteuid() == 0 ||
-      ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_BIND_SERVICE, 0, 0) != 1) {
-    return;
+  if (::geteuid() == 0) return;
+  for (unsigned long one = 0; one <= CAP_LAST_CAP; ++one) {
+    const bool has = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, one, 0, 0) == 1;
+    if (has != (one == CAP_NET_BIND_SERVICE)) return;
   }
   net::bind_helper helper = net::bind_helper::start();
-  if (!helper.there()) return;
+  if (!helper.there() || ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return;
   helper.leave_to_next();
-  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   execute_this_program(arguments);
 }
 

@@ -27,8 +27,9 @@ int become(uid_t user, gid_t group);
 // What a service manager gives for ports below 1024 is ambient: it lasts over exec(3), and is gone
 // once the program is executed without it, which takes no capset(2), so that the manager can keep
 // that away. Executes this program anew, by `arguments`, with a net::bind_helper that has what is
-// given up. Returns where there is nothing to give up, of root, and when it cannot be done: then
-// drop_privileges() is left. Before a second thread, and before there is anything to lose.
+// given up. Returns where that is not all that is ambient, for others may be needed until the
+// lockdown, of root, and when it cannot be done: then drop_privileges() is left. Before a second
+// thread, and before there is anything to lose.
 void shed_ambient(const std::vector<std::string>& arguments);
 
 // Puts the program that this process runs in its own place. Returns the errno when that fails.

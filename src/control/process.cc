@@ -52,6 +52,7 @@ void hold_signals() {
   const sigset_t set = heard_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_IGN);  // it has no children, unless it is PID 1: then nobody waits for them
 }
 
 process::process(configuration_source from) : process(std::move(from), nullptr) {}

@@ -34,6 +34,8 @@
 #include "control/writer.h"
 #include "gateway/snapshot.h"
 #include "io/loop.h"
+#include "net/bind_helper.h"
+#include "net/inherited_sockets.h"
 #include "observe/log.h"
 #include "observe/names.h"
 #include "upstream/checker.h"

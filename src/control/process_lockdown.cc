@@ -13,7 +13,7 @@ void process::lock_down() {
   // Made when first needed, it would be out of reach by then.
   if (!from_.path.empty()) ::mkdir(settings().server.state.c_str(), 0750);
   reach_ = reach_of(from_.path, settings(), state_->files);
-  helper_ = {};
+  helper_.end();
   lockdown_ = control::lock_down(reach_, loop_->kernel());
 }
 

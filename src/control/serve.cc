@@ -88,14 +88,14 @@ void move_words(int to) {
 }  // namespace
 
 int serve(const std::string& path) {
-  shed_ambient({"run", "--config", path});
+  shed_ambient({"run", "--config=" + path});
   prepare();
   process gate({path, ""});
   return gate.start() ? gate.run() : 1;
 }
 
 int serve_after(const std::string& socket) {
-  shed_ambient({"run", "--after", socket});
+  shed_ambient({"run", "--after=" + socket});
   if (!become_user_of(socket)) return 1;
   std::string why;
   auto before = takeover::begin(socket, why);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,7 +148,7 @@ void start_gate(const std::string& socket, const early_words& words, int outcome
     ::setsid();
     ::dup2(outcome, STDOUT_FILENO);
     ::dup2(words.file(), STDERR_FILENO);
-    const int failed = execute_this_program({"run", "--after", socket});
+    const int failed = execute_this_program({"run", "--after=" + socket});
     fmt::print(stderr, "ringward: error: cannot be executed: {}\n", std::strerror(failed));
     ::_exit(1);
   }

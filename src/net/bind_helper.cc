@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <span>
@@ -43,11 +44,24 @@ constexpr timeval patience{5, 0};
   }
 }
 
-// It holds nothing of what the process has open.
-void keep_only(int fd) {
+// It holds nothing of what the process has open, and outlives what its group is sent: it ends when
+// nobody can ask it any more.
+bool let_go_of_all_but(int fd) {
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, nullptr);
   const auto kept = static_cast<unsigned>(fd);
-  if (kept > 0) ::close_range(0, kept - 1, 0);
-  ::close_range(kept + 1, UINT_MAX, 0);
+  return (kept == 0 || ::close_range(0, kept - 1, 0) == 0) &&
+         ::close_range(kept + 1, UINT_MAX, 0) == 0;
+}
+
+// A ring of this thread interrupts what waits for a time.
+ssize_t answer_from(int socket, int& answer) {
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket, &answer, sizeof answer, 0);
+  } while (got < 0 && errno == EINTR);
+  return got;
 }
 
 }  // namespace
@@ -61,7 +75,7 @@ bind_helper bind_helper::start() {
   if (between == 0) {
     const pid_t helper = ::fork();
     if (helper != 0) ::_exit(helper < 0 ? errno : 0);
-    keep_only(ends[1]);
+    if (!let_go_of_all_but(ends[1])) ::_exit(1);
     help(ends[1]);
   }
   int failed = between < 0 ? errno : 0;
@@ -81,7 +95,13 @@ bind_helper bind_helper::from_environment() {
   const char* end = text + std::strlen(text);
   const auto [at, code] = std::from_chars(text, end, fd);
   ::unsetenv(variable);
-  if (code != std::errc{} || at != end || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return {};
+  int kind = 0;
+  socklen_t size = sizeof kind;
+  if (code != std::errc{} || at != end ||
+      ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) != 0 || kind != SOCK_SEQPACKET) {
+    return {};
+  }
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return bind_helper(fd);
 }
 
@@ -95,11 +115,21 @@ int bind_helper::bind(int fd, const sockaddr* where, socklen_t length) const {
   if (::bind(fd, where, length) == 0) return 0;
   if (errno != EACCES || socket_ < 0 || where->sa_family == AF_UNIX) return errno;
   int answer = EACCES;
-  if (send_passing(socket_, {reinterpret_cast<const char*>(where), length}, {&fd, 1}, 0) < 0 ||
-      ::recv(socket_, &answer, sizeof answer, 0) != sizeof answer) {
-    return EACCES;
+  if (send_passing(socket_, {reinterpret_cast<const char*>(where), length}, {&fd, 1}, 0) > 0 &&
+      answer_from(socket_, answer) == sizeof answer) {
+    return answer;
   }
-  return answer;
+  // Gone, or so late that its answer would be taken for that to the next one.
+  ::shutdown(socket_, SHUT_RDWR);
+  return EACCES;
+}
+
+void bind_helper::end() noexcept {
+  if (socket_ < 0) return;
+  ::shutdown(socket_, SHUT_WR);
+  int nothing = 0;
+  while (answer_from(socket_, nothing) > 0) continue;
+  ::close(std::exchange(socket_, -1));
 }
 
 bind_helper::bind_helper(bind_helper&& other) noexcept

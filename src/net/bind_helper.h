@@ -22,8 +22,10 @@ class bind_helper {
 
   bool there() const noexcept { return socket_ >= 0; }
   // bind(2), and where that is refused (EACCES) of an IP address, the helper's. The errno, or 0.
-  // Waits some seconds at most for a helper that does not answer.
+  // Waits 5 s at most for a helper that does not answer, and does not ask it again.
   int bind(int fd, const sockaddr* where, socklen_t length) const;
+  // It has gone when this returns, or 5 s have passed.
+  void end() noexcept;
   // For from_environment() of the program that exec(3) puts in the place of this one, or of this
   // one where that fails. There is none here any more.
   void leave_to_next();

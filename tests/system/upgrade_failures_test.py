@@ -106,6 +106,25 @@ class Failures(UpgradeTest):
                     return int(one.name)
         return None
 
+    def test_standard_descriptors_that_are_closed(self):
+        """No less than with them, done or failed."""
+        gate = self.start(drain="1s")
+        good = (self.directory / "config" / "ringward.toml").read_text()
+        for shut in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            command = ["sh", "-c", f'exec "$0" upgrade --socket "$1" {shut}', harness.BINARY,
+                       str(self.directory / "admin.sock")]
+            before = self.pid_of_gate()
+            self.write("config/ringward.toml", good + "nonsense\n")
+            done = subprocess.run(command, timeout=harness.patience(20), capture_output=True)
+            self.assertEqual((done.returncode, self.pid_of_gate()), (1, before), shut)
+            self.write("config/ringward.toml", good)
+            done = subprocess.run(command, timeout=harness.patience(20), capture_output=True)
+            self.assertEqual(done.returncode, 0, shut)
+            self.assertNotEqual(self.pid_of_gate(), before)
+            self.addCleanup(self.end, self.pid_of_gate())
+            self.assertEqual(gate.get("/").status, 200)
+        gate.wait_for_log("an upgrade failed, and this gate serves on")
+
     def test_only_one_at_a_time(self):
         gate = self.start()
         one, _ = self.take()

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "../io/sockets.h"
 
@@ -46,10 +47,21 @@ int as_nobody(const std::function<int()>& work) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+// One that a test plays, and its end of the socket.
+std::pair<bind_helper, descriptor> held() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  ::setenv("RINGWARD_BIND_HELPER", std::to_string(ends[0]).c_str(), 1);
+  return {bind_helper::from_environment(), descriptor(ends[1])};
+}
+
 class BindHelper : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "root alone has what is given up here";
+    if (bind_new({}, at(low_port)) != 0 || bind_new({}, at(low_port + 1)) != 0) {
+      GTEST_SKIP() << "this root may not, or somebody else is there";
+    }
     if (as_nobody([] { return bind_new({}, at(low_port)); }) == 0) {
       GTEST_SKIP() << "everybody may bind to ports below 1024 here";
     }
@@ -85,19 +97,39 @@ TEST_F(BindHelper, GivesItsErrnoAndGoesOn) {
 }
 
 TEST_F(BindHelper, IsNotAskedWhatItsProcessMay) {
-  bind_helper helper = bind_helper::start();
-  helper = {};  // gone: an answer would be EACCES
+  const auto [helper, other_end] = held();
   EXPECT_EQ(bind_new(helper, at(0)), 0);
-  EXPECT_EQ(bind_new(bind_helper::start(), at(0, "192.0.2.1")), EADDRNOTAVAIL);
+  EXPECT_EQ(bind_new(helper, at(0, "192.0.2.1")), EADDRNOTAVAIL);
+  char octet = 0;
+  EXPECT_EQ(::recv(other_end, &octet, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
 }
 
 TEST_F(BindHelper, ThatHasGoneIsNoHelp) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
-  ::setenv("RINGWARD_BIND_HELPER", std::to_string(ends[0]).c_str(), 1);
-  ::close(ends[1]);
-  const bind_helper helper = bind_helper::from_environment();
+  auto [helper, other_end] = held();
   EXPECT_TRUE(helper.there());
+  other_end.reset();
+  EXPECT_EQ(as_nobody([&] { return bind_new(helper, at(low_port)); }), EACCES);
+}
+
+TEST_F(BindHelper, ThatGivesNoAnswerIsNotAskedAgain) {
+  const auto [helper, other_end] = held();
+  const int given = as_nobody([&] {
+    ::shutdown(other_end, SHUT_WR);  // what it says does not come
+    if (bind_new(helper, at(low_port)) != EACCES) return 1;
+    return bind_new(helper, at(low_port + 1)) == EACCES ? 0 : 2;
+  });
+  EXPECT_EQ(given, 0);
+  std::array<char, 64> room{};
+  EXPECT_GT(::recv(other_end, room.data(), room.size(), MSG_DONTWAIT), 0);
+  EXPECT_LE(::recv(other_end, room.data(), room.size(), MSG_DONTWAIT), 0);
+}
+
+TEST_F(BindHelper, HasGoneWhenItIsEnded) {
+  bind_helper helper = bind_helper::start();
+  helper.end();
+  EXPECT_FALSE(helper.there());
+  helper.end();
   EXPECT_EQ(as_nobody([&] { return bind_new(helper, at(low_port)); }), EACCES);
 }
 
@@ -114,7 +146,7 @@ TEST_F(BindHelper, IsLeftToTheNextProgram) {
 }
 
 TEST_F(BindHelper, IsNobodyWithoutAGoodVariable) {
-  for (const char* text : {"", "x", "-1", "3x", "999999"}) {
+  for (const char* text : {"", "x", "-1", "2", "3x", "999999"}) {
     ::setenv("RINGWARD_BIND_HELPER", text, 1);
     EXPECT_FALSE(bind_helper::from_environment().there()) << text;
     EXPECT_EQ(std::getenv("RINGWARD_BIND_HELPER"), nullptr);
