@@ -3,6 +3,7 @@
 // it is right.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
