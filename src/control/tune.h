@@ -2,6 +2,7 @@
 // was there.
 #pragma once
 
+#include <cerrno>
 #include <expected>
 #include <optional>
 #include <string>

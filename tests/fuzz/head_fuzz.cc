@@ -3,6 +3,7 @@
 // goes;
 // - what is final stays final when more octets come;
 // - an accepted request, written again, is read as the same request.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,4 +1,5 @@
 // Paths: what comes out is normal, and nothing that any origin would read in another way.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

@@ -53,6 +53,21 @@ PURE = {"http", "auth", "limit", "route"}
 IMPURE = re.compile(
     r"\bco_(await|return|yield)\b|_clock::now\b|\bclock_gettime\b|\btime\(nullptr\)")
 
+# Names, and the header that they are from by the standard: another one of the library may bring it
+# along here and not with the next compiler. Headers that every other one needs are not in the table.
+STANDARD = (
+    (re.compile(r"\bstd::u?int(8|16|32|64|ptr)_t\b"), "cstdint"),
+    (re.compile(r"\bstd::(min|max|clamp|copy|fill|ranges::(find|sort|any_of|all_of|replace))\("),
+     "algorithm"),
+    (re.compile(r"\berrno\b"), "cerrno"),
+    (re.compile(r"\bstd::(mem(cpy|cmp|move|set|chr)|str(len|error))\("), "cstring"),
+    (re.compile(r"\bstd::(getenv|abort|exit)\("), "cstdlib"),
+    (re.compile(r"\bstd::(make_)?(unique|shared)(_ptr)?<"), "memory"),
+    (re.compile(r"\bstd::(array|vector|optional|span|atomic|deque|map|set)<"), None),
+    (re.compile(r"\bstd::function<"), "functional"),
+    (re.compile(r"\bstd::(from|to)_chars\("), "charconv"),
+)
+
 FILE_LINES_MAX = 400
 LINE_COLUMNS_MAX = 100
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -75,6 +90,28 @@ def check_include(src, folder, quote, target):
     return None
 
 
+def brought(src, path, seen):
+    """The library's headers that a file includes, by way of ours too."""
+    if path in seen or not path.is_file():
+        return set()
+    seen.add(path)
+    found = set()
+    for quote, target in INCLUDE.findall(path.read_text()):
+        found |= {target} if quote == "<" else brought(src, src / target, seen)
+    return found
+
+
+def check_standard(src, path, lines):
+    headers = brought(src, path, set())
+    for number, line in enumerate(lines, 1):
+        for name, header in STANDARD:
+            used = name.search(line.split("//")[0])
+            wanted = used and (header or used[1])
+            if wanted and wanted not in headers:
+                yield number, f"{used[0]} is from <{wanted}>, which is not included"
+                headers.add(wanted)
+
+
 def check_file(src, path):
     name = path.relative_to(src)
     folder = name.parts[0] if len(name.parts) > 1 else ""
@@ -82,6 +119,7 @@ def check_file(src, path):
         yield 1, f"the folder {folder} is not known to this test"
         return
     lines = path.read_text().splitlines()
+    yield from check_standard(src, path, lines)
     if len(lines) > FILE_LINES_MAX:
         yield len(lines), f"{len(lines)} lines; {FILE_LINES_MAX} at most"
     for number, line in enumerate(lines, 1):
@@ -119,10 +157,12 @@ class Includes(unittest.TestCase):
             "limit/a.cc": "auto t = std::chrono::steady_clock::now();  // now\n// clock::now\n",
             "route/a.cc": "x" * 101 + "\n" + "\n" * 400,
             "misc/a.cc": "",
+            "base/b.h": "#include <cstdint>\n",
+            "base/b.cc": '#include "base/b.h"\nstd::uint8_t a;\nstd::array<int, 2> b;  // std::map<\n',
             "main.cc": '#include "net/none.h"\n#include <CLI/CLI.hpp>\n',
         }
         expected = [
-            "src/auth/a.cc:2", "src/config/a.h:1", "src/http/a.cc:1", "src/http/a.cc:2",
+            "src/auth/a.cc:2", "src/base/b.cc:3", "src/config/a.h:1", "src/http/a.cc:1", "src/http/a.cc:2",
             "src/http/a.cc:3", "src/limit/a.cc:1", "src/main.cc:1", "src/misc/a.cc:1",
             "src/net/a.cc:2", "src/observe/a.cc:1", "src/route/a.cc:1", "src/route/a.cc:401",
         ]

@@ -7,6 +7,8 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <deque>
 #include <functional>
 #include <thread>

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <string_view>
+#include <tuple>
 #include <unordered_set>
 #include <vector>
 

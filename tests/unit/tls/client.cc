@@ -5,6 +5,7 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
