@@ -92,8 +92,9 @@ bool process::start() {
   log_.set_level(configured_log_level());
   worker_count_ = worker_count(settings().server.workers);
   if (!before_ && !open_boards()) return false;
-  if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), helper_, log_))
+  if (!listeners_.open(settings().listeners, worker_count_, std::move(passed), helper_, log_)) {
     return false;
+  }
   if (!open_control()) return false;
   listeners_.store(manager_);
 

@@ -7,16 +7,15 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "net/passed_descriptors.h"
 
 namespace rw::net {
@@ -90,17 +89,13 @@ bind_helper bind_helper::start() {
 
 bind_helper bind_helper::from_environment() {
   const char* text = std::getenv(variable);
-  if (text == nullptr) return {};
-  int fd = -1;
-  const char* end = text + std::strlen(text);
-  const auto [at, code] = std::from_chars(text, end, fd);
+  const auto number = parse_u64(text == nullptr ? "" : text);
   ::unsetenv(variable);
+  if (!number || *number > INT_MAX) return {};
+  const int fd = static_cast<int>(*number);
   int kind = 0;
   socklen_t size = sizeof kind;
-  if (code != std::errc{} || at != end ||
-      ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) != 0 || kind != SOCK_SEQPACKET) {
-    return {};
-  }
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) != 0 || kind != SOCK_SEQPACKET) return {};
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return bind_helper(fd);
 }
